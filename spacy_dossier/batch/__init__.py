@@ -1,0 +1,1 @@
+"""Documents in, records out: discover, extract, run, ledger, sinks, report."""

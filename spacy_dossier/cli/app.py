@@ -1,0 +1,61 @@
+"""The Typer app behind `dossier …` and `python -m spacy dossier …`.
+
+Importing it must stay cheap: the subcommand modules import Typer only, and load spaCy and torch when they run.
+"""
+
+import sys
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from ..errors import DossierError
+
+
+class DossierGroup(TyperGroup):
+    """Turns a `DossierError` into one line on stderr and exit code 1; `--debug` shows the traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DossierError as error:
+            if ctx.params.get("debug"):
+                raise
+            click.echo(f"dossier: {error}", err=True)
+            raise typer.Exit(1) from None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+app = typer.Typer(
+    name="dossier",
+    cls=DossierGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="From a folder of documents to the entities and the summary of each.",
+)
+
+
+def print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        typer.echo(f"spacy-dossier {version('spacy-dossier')}, Python {sys.version.split()[0]}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """From a folder of documents to the entities and the summary of each."""
+
+
+# Commands stand in the order a user meets them.

@@ -1,0 +1,1 @@
+"""Column files and article/summary pairs in, DocBin out, and back."""

@@ -1,0 +1,1 @@
+"""Thinc and PyTorch architectures the components are built from."""

@@ -1,0 +1,1 @@
+"""spaCy components: one file each, factory and class together."""

@@ -1,0 +1,1 @@
+"""Entity, token and summary scores; calibration; baselines."""
