@@ -1,0 +1,134 @@
+"""Files inside archives, within limits that stop bombs."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, ClassVar
+
+from . import sniff
+
+MAX_DEPTH = 4  # archives inside archives; the quine zip unpacks to itself for ever
+CHUNK = 1 << 20
+
+
+class TooLarge(Exception):
+    """An archive holds more than the budget of one input file."""
+
+
+@dataclass
+class Budget:
+    """What may be unpacked from one input file, over all nested archives together."""
+
+    MAX_BYTES: ClassVar[int] = 512_000_000
+    MAX_MEMBERS: ClassVar[int] = 20_000
+
+    bytes: int = 0
+    members: int = 0
+
+    def spend(self, size: int) -> None:
+        self.bytes += size
+        if self.bytes > self.MAX_BYTES:
+            raise TooLarge(f"unpacks to more than {self.MAX_BYTES:,} bytes")
+
+    def member(self) -> None:
+        self.members += 1
+        if self.members > self.MAX_MEMBERS:
+            raise TooLarge(f"holds more than {self.MAX_MEMBERS:,} files")
+
+
+@dataclass
+class Member:
+    name: str
+    data: bytes = b""
+    error: tuple[str, str] | None = None
+
+
+def members(data: bytes, name: str, media_type: str, budget: Budget) -> Iterator[Member]:
+    """Unpack in memory: names are labels only, so that `../../x` harms nothing.
+
+    budget (Budget): Shared by nested archives of one file.
+    YIELDS (Member): Each file; one with an error where it cannot be unpacked or the budget is spent.
+    """
+    seen: dict[str, int] = {}
+    try:
+        for member in READERS[media_type](data, name, budget):
+            seen[member.name] = count = seen.get(member.name, 0) + 1
+            if count > 1:  # archives may hold a name twice; ids may not
+                member.name += f"~{count}"
+            yield member
+    except TooLarge as error:
+        yield Member("…", error=("TooLarge", str(error)))
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, lzma.LZMAError) as error:
+        yield Member("…", error=("Corrupt", f"{type(error).__name__}: {error}"))
+
+
+def _read(file: IO[bytes], budget: Budget) -> bytes:
+    """Declared sizes lie, so the budget counts what really comes out."""
+    chunks = []
+    while chunk := file.read(CHUNK):
+        budget.spend(len(chunk))
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _zip(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for info in archive.infolist():
+            if info.is_dir():
+                continue
+            budget.member()
+            if info.flag_bits & 1:
+                yield Member(info.filename, error=("PasswordProtected", "the member is protected by a password"))
+                continue
+            try:
+                with archive.open(info) as file:
+                    content = _read(file, budget)
+            except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
+                yield Member(info.filename, error=("Corrupt", f"{type(error).__name__}: {error}"))
+            except Exception as error:  # zlib.error and its kin share no base class
+                if isinstance(error, (TooLarge, MemoryError)):
+                    raise
+                yield Member(info.filename, error=("Corrupt", f"{type(error).__name__}: {error}"))
+            else:
+                yield Member(info.filename, content)
+
+
+def _tar(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for info in archive:
+            if not info.isreg():
+                continue
+            budget.member()
+            file = archive.extractfile(info)
+            if file is not None:
+                yield Member(info.name, _read(file, budget))
+
+
+def _compressed(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
+    opened: IO[bytes]
+    if data.startswith(b"\x1f\x8b"):
+        opened, suffix = gzip.GzipFile(fileobj=io.BytesIO(data)), ".gz"
+    elif data.startswith(b"BZh"):
+        opened, suffix = bz2.BZ2File(io.BytesIO(data)), ".bz2"
+    else:
+        opened, suffix = lzma.LZMAFile(io.BytesIO(data)), ".xz"
+    budget.member()
+    inner = name.removesuffix(suffix) if name.endswith(suffix) else name.replace(".tgz", ".tar")
+    with opened as file:
+        yield Member(inner, _read(file, budget))
+
+
+READERS = {
+    sniff.ZIP: _zip,
+    sniff.TAR: _tar,
+    sniff.GZIP: _compressed,
+    sniff.BZIP2: _compressed,
+    sniff.XZ: _compressed,
+}

@@ -1,0 +1,161 @@
+"""Inputs as the user names them → sources in a fixed order."""
+
+from __future__ import annotations
+
+import glob
+import os
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from ..errors import DossierError
+
+TABLES = {".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".spacy"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to read.
+
+    path (str): Where it is; as os.fsdecode gives it, so that any bytes survive.
+    root (str), source (str): The input it was found in, and its path below that, both fit for JSON.
+    size (int): Bytes.
+    error (tuple[str, str] | None): Kind and message when it cannot be read at all.
+    named (bool): The user named this very file.
+    """
+
+    path: str
+    root: str
+    source: str
+    size: int = 0
+    error: tuple[str, str] | None = None
+    named: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.root if self.named else str(PurePosixPath(self.root) / self.source)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which files of a folder count.
+
+    include, exclude (Sequence[str]): Globs on the path below the folder, or on the name where they have no slash.
+        Without include, everything counts.
+    hidden (bool): Take files and folders whose name begins with a dot.
+    follow_links (bool): Enter links to folders. Links to files are always read.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    hidden: bool = False
+    follow_links: bool = False
+
+    def takes(self, relative: str) -> bool:
+        return (not self.include or matches(relative, self.include)) and not matches(relative, self.exclude)
+
+
+def matches(relative: str, patterns: Sequence[str]) -> bool:
+    """RETURNS (bool): Does a path below a folder match one of the globs? `**/` also matches no folder at all."""
+    name = relative.rsplit("/", 1)[-1]
+    return any(
+        fnmatchcase(relative, pattern) or (pattern.startswith("**/") and fnmatchcase(relative, pattern[3:]))
+        if "/" in pattern
+        else fnmatchcase(name, pattern)
+        for pattern in patterns
+    )
+
+
+def display(path: str) -> str:
+    """RETURNS (str): A path fit for JSON: bytes that are not UTF-8 as \\xNN, "/" between folders."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text.replace(os.sep, "/")
+
+
+def discover(inputs: Iterable[str | Path], rules: Rules, *, skip: Path | None = None) -> Iterator[Source]:
+    """List the sources: inputs in the order given, the files of a folder sorted by the bytes of their names.
+
+    inputs (Iterable[str | Path]): Files, folders, or globs that the shell left unexpanded.
+    skip (Path | None): A folder that is never entered: the output of this run.
+    YIELDS (Source): Each file once, though two inputs may overlap.
+    RAISES (DossierError): An input that is neither a file or folder nor a glob that matches.
+    """
+    skipped = skip.resolve() if skip else None
+    for entry in inputs:
+        path = os.fspath(entry)
+        if os.path.isdir(path):
+            yield from _folder(path, rules, skipped)
+        elif os.path.lexists(path):
+            name = display(os.path.basename(path))
+            yield _file(path, display(path), name, named=True)
+        elif glob.has_magic(path):
+            found = sorted(glob.glob(path, recursive=True, include_hidden=rules.hidden), key=os.fsencode)
+            if not found:
+                raise DossierError("no file matches this input", value=display(path), remedy="Check the glob")
+            for match in found:
+                if os.path.isdir(match):
+                    if "**" not in path:
+                        yield from _folder(match, rules, skipped)
+                elif rules.takes(display(match)):
+                    yield _file(match, display(match), display(os.path.basename(match)), named=True)
+        else:
+            raise DossierError("no such file or folder", value=display(path), remedy="Check the path")
+
+
+def _folder(root: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:
+    shown = display(root)
+    # The folders entered above this one, by device and inode: a link back to one of them is a loop.
+    stack: list[tuple[str, str, frozenset[tuple[int, int]]]] = [(root, "", frozenset())]
+    while stack:
+        folder, relative, above = stack.pop()
+        try:
+            status = os.stat(folder)
+            entries = sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name))
+        except OSError as error:
+            yield Source(
+                folder, shown, relative or ".", error=(type(error).__name__, error.strerror or str(error))
+            )
+            continue
+        here = (status.st_dev, status.st_ino)
+        if here in above or (skipped and Path(folder).resolve() == skipped):
+            continue
+        below: list[tuple[str, str, frozenset[tuple[int, int]]]] = []
+        for entry in entries:
+            if entry.name.startswith(".") and not rules.hidden:
+                continue
+            path = f"{relative}/{display(entry.name)}" if relative else display(entry.name)
+            if _is_folder(entry):
+                if rules.follow_links or not entry.is_symlink():
+                    if not matches(path, rules.exclude):
+                        below.append((entry.path, path, above | {here}))
+            elif rules.takes(path):
+                yield _file(entry.path, shown, path)
+        stack.extend(reversed(below))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a loop of links
+        return False
+
+
+def _file(path: str, root: str, source: str, named: bool = False) -> Source:
+    try:
+        status = os.stat(path)
+    except OSError as error:  # a broken link, a loop of links, no permission
+        return Source(path, root, source, 0, (type(error).__name__, error.strerror or str(error)), named)
+    if not stat.S_ISREG(status.st_mode):
+        return Source(path, root, source, 0, ("NotAFile", "a pipe, socket or device, not a file"), named)
+    return Source(path, root, source, status.st_size, None, named)
+
+
+def read_list(data: bytes) -> list[str]:
+    """Read a list of inputs: one a line, or ended by NUL as `find -print0` writes them.
+
+    RETURNS (list[str]): The paths, as os.fsdecode gives them.
+    """
+    separator = b"\0" if b"\0" in data else b"\n"
+    return [os.fsdecode(line.rstrip(b"\r") if separator == b"\n" else line) for line in data.split(separator) if line.strip()]

@@ -1,0 +1,189 @@
+"""The record: one row a document. One typed model makes the JSONL, the Parquet schema and docs/records.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Entity(Row):
+    text: str = Field(description="The entity as it stands in the text.")
+    label: str = Field(description="Its label, as the pipeline names it.")
+    start: int = Field(ge=0, description="First character, in Unicode code points from the start of the text.")
+    end: int = Field(description="One past the last character.")
+    confidence: float | None = Field(
+        default=None,
+        description="Probability in [0, 1] that span and label are right; null where the pipeline gives none.",
+    )
+    page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
+
+
+class SummarySentence(Row):
+    text: str = Field(description="The sentence, verbatim.")
+    start: int = Field(ge=0, description="First character, in Unicode code points from the start of the text.")
+    end: int = Field(description="One past the last character.")
+    score: float | None = Field(default=None, description="Salience in [0, 1]; null where the pipeline gives none.")
+    page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
+
+
+class PipelineInfo(Row):
+    name: str = Field(description="Name of the spaCy pipeline, with its language: en_dossier.")
+    version: str = Field(description="Its version.")
+
+
+class Record(Row):
+    """One document: what was read, and what was found in it."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, description="Version of this schema.")
+    id: str = Field(
+        description="Unique in the run: the path, `path#n` for row n (from 1) of a table, JSONL or .spacy file, "
+        "`path!name` for an attachment or a member of an archive."
+    )
+    root: str = Field(description="The input it was found in, as it was given.")
+    source: str = Field(
+        description="Path relative to root; the file's name when root is the file itself. Bytes that are not UTF-8 "
+        "are written as \\xNN."
+    )
+    meta: dict[str, Any] = Field(
+        default_factory=dict, description="The input row's other columns, passed through; a JSON string in Parquet."
+    )
+    sha256: str = Field(description="SHA-256, in hex, of the input's bytes, or of the row's text.")
+    media_type: str = Field(description="What the input was read as: text/plain, application/pdf …")
+    n_chars: int = Field(description="Length of the extracted text in Unicode code points.")
+    n_tokens: int = Field(description="Tokens in it, as the pipeline counts.")
+    entities: list[Entity] = Field(default_factory=list, description="Entities in text order.")
+    summary: str = Field(default="", description="The summary: the sentences below, verbatim.")
+    summary_sentences: list[SummarySentence] = Field(
+        default_factory=list, description="Sentences of the summary in document order."
+    )
+    pipeline: PipelineInfo = Field(description="What computed it.")
+    text: str | None = Field(default=None, description="The extracted text; absent unless asked for (--with-text).")
+
+    def to_json(self) -> str:
+        """RETURNS (str): One line of JSON, without a line break at its end."""
+        return self.model_dump_json(exclude={"text"} if self.text is None else None)
+
+
+class Failure(Row):
+    """One document, file or row that could not be processed: a line of failures.jsonl."""
+
+    source: str = Field(description="Id of what failed, as in a record.")
+    stage: str = Field(description="Where: discover, read, extract, pipeline or record.")
+    error: str = Field(description="Kind of error: PasswordProtected, Timeout, OutOfMemory, Corrupt …")
+    message: str = Field(description="What happened, in one line.")
+
+    def to_json(self) -> str:
+        """RETURNS (str): One line of JSON, without a line break at its end."""
+        return self.model_dump_json()
+
+
+def page_of(pages: Sequence[tuple[int, int]], start: int) -> int | None:
+    """Find the page a character is on.
+
+    pages (Sequence[tuple[int, int]]): (first character, page number), in text order.
+    start (int): The character's offset.
+    RETURNS (int | None): The page number, None before the first page or without pages.
+    """
+    from bisect import bisect_right
+
+    index = bisect_right(pages, start, key=lambda page: page[0]) - 1
+    return pages[index][1] if index >= 0 else None
+
+
+def make_record(
+    *,
+    id: str,
+    root: str,
+    source: str,
+    text: str,
+    sha256: str,
+    media_type: str,
+    result: dict[str, Any],
+    pipeline: PipelineInfo,
+    pages: Sequence[tuple[int, int]] = (),
+    meta: dict[str, Any] | None = None,
+    min_confidence: float = 0.0,
+    with_text: bool = False,
+) -> Record:
+    """Join what was read with what the pipeline found.
+
+    text (str): The extracted text.
+    result (dict): What `sections.analyze` returns: n_tokens, entities as (start, end, label, confidence),
+        sentences as (start, end, score).
+    pages (Sequence[tuple[int, int]]): (first character, page number) of each page.
+    min_confidence (float): Entities surely below it are left out; one without a confidence stays.
+    RETURNS (Record): The record; floats are rounded to four decimals.
+    RAISES (ValueError): An offset outside the text.
+    """
+    entities = [
+        Entity(
+            text=quote(text, start, end),
+            label=label,
+            start=start,
+            end=end,
+            confidence=None if confidence is None else round(confidence, 4),
+            page=page_of(pages, start),
+        )
+        for start, end, label, confidence in result["entities"]
+        if confidence is None or confidence >= min_confidence
+    ]
+    sentences = [
+        SummarySentence(
+            text=quote(text, start, end),
+            start=start,
+            end=end,
+            score=None if score is None else round(score, 4),
+            page=page_of(pages, start),
+        )
+        for start, end, score in result["sentences"]
+    ]
+    return Record(
+        id=id,
+        root=root,
+        source=source,
+        meta=meta or {},
+        sha256=sha256,
+        media_type=media_type,
+        n_chars=len(text),
+        n_tokens=result["n_tokens"],
+        entities=entities,
+        summary=" ".join(sentence.text.strip() for sentence in sentences),
+        summary_sentences=sentences,
+        pipeline=pipeline,
+        text=text if with_text else None,
+    )
+
+
+def quote(text: str, start: int, end: int) -> str:
+    """RETURNS (str): `text[start:end]`. RAISES (ValueError): Offsets that do not lie inside the text."""
+    if not 0 <= start < end <= len(text):
+        raise ValueError(f"offsets {start}:{end} do not lie inside a text of {len(text)} characters")
+    return text[start:end]
+
+
+def schema_markdown() -> str:
+    """RETURNS (str): The tables of docs/records.md."""
+    parts = []
+    for model in (Record, Entity, SummarySentence, PipelineInfo, Failure):
+        parts.append(f"### {model.__name__}\n\n| field | type | what it is |\n|---|---|---|")
+        for name, field in model.model_fields.items():
+            parts.append(f"| `{name}` | {_type_name(field.annotation)} | {field.description} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _type_name(annotation: Any) -> str:
+    text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else None
+    text = text or str(annotation).replace("typing.", "").replace(f"{__name__}.", "")
+    names = {"str": "string", "int": "integer", "float": "number", "None": "null", "dict[string, Any]": "object"}
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return text.replace("|", "or")

@@ -1,0 +1,146 @@
+"""Which format a file is, by its content first and its name second."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+HTML, XML, PLAIN, MAIL, MBOX, SUBTITLES = (
+    *("text/html", "application/xml", "text/plain", "message/rfc822", "application/mbox", "application/x-subrip"),
+)
+ZIP, TAR, GZIP, BZIP2, XZ = (
+    *("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/x-xz"),
+)
+UNKNOWN = "application/octet-stream"
+ENCRYPTED = "application/x-ole-storage; encrypted"
+ODF = "application/vnd.oasis.opendocument."
+ARCHIVES = {ZIP, TAR, GZIP, BZIP2, XZ}
+COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word, PowerPoint, Excel, Outlook and Hangul before 2007
+# A stream's name in the directory of a compound file says which program wrote it.
+STREAMS = {
+    "WordDocument": "application/msword",
+    "PowerPoint Document": "application/vnd.ms-powerpoint",
+    "Workbook": "application/vnd.ms-excel",
+    "__substg1.0_": "application/vnd.ms-outlook",
+    "HwpSummaryInformation": "application/x-hwp",
+    "EncryptedPackage": ENCRYPTED,
+}
+SIGNATURES = (
+    (b"{\\rtf", "application/rtf"),
+    (b"\x1f\x8b", GZIP),
+    (b"BZh", BZIP2),
+    (b"\xfd7zXZ\x00", XZ),
+)
+# Text formats that only the name tells; the second is what Kreuzberg calls it, None where plain text does.
+BY_NAME = {
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".rst": "text/x-rst",
+    ".org": "text/x-org",
+    ".tex": "application/x-latex",
+    ".latex": "application/x-latex",
+    ".typ": "application/x-typst",
+    ".ipynb": "application/x-ipynb+json",
+    ".json": "application/json",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".html": HTML,
+    ".htm": HTML,
+    ".xhtml": HTML,
+    ".srt": SUBTITLES,
+    ".vtt": SUBTITLES,
+    ".eml": MAIL,
+    ".mbox": MBOX,
+}
+MAIL_HEADERS = {
+    *("from", "to", "cc", "subject", "date", "received", "message-id", "return-path", "mime-version", "reply-to"),
+    *("content-type", "delivered-to", "x-mailer", "content-transfer-encoding", "sender", "in-reply-to"),
+}
+HEADER = re.compile(r"([!-9;-~]+)[ \t]*:")
+HTML_START = re.compile(r"(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b", re.I | re.S)
+
+
+def sniff_binary(data: bytes, name: str) -> str | None:
+    """RETURNS (str | None): The media type of a binary format; None for what looks like text."""
+    import kreuzberg
+
+    if b"%PDF-" in data[:1024]:
+        return "application/pdf"
+    for signature, media_type in SIGNATURES:
+        if data.startswith(signature):
+            return media_type
+    if data.startswith(COMPOUND):
+        for stream, media_type in STREAMS.items():
+            if stream.encode("utf-16-le") in data:
+                return media_type
+        return UNKNOWN
+    if data[257:262] == b"ustar":
+        return TAR
+    try:
+        media_type = kreuzberg.detect_mime_type_from_bytes(data)
+    except RuntimeError:  # how Kreuzberg says that it knows no such format
+        return None
+    if media_type == ZIP:
+        return _zip_type(data, name)
+    if media_type.startswith("text/") or media_type in ("application/json", XML, "image/svg+xml"):
+        return None
+    return media_type
+
+
+def _zip_type(data: bytes, name: str) -> str:
+    """OpenDocument begins with a member that holds its type; formats without a mark (Pages) are told by their name."""
+    import kreuzberg
+
+    if data[30:38] == b"mimetype" and data[38:].startswith(ODF.encode()):
+        return ODF + data[38 + len(ODF) : 100].split(b"PK")[0].decode("ascii", "ignore")
+
+    try:
+        named = kreuzberg.detect_mime_type_from_path(name)
+    except Exception:  # an unknown suffix; Kreuzberg raises several types
+        return ZIP
+    return named if named.startswith(("application/vnd.", "application/x-iwork", "application/epub")) else ZIP
+
+
+def sniff_text(text: str, name: str) -> str:
+    """RETURNS (str): The media type of decoded text."""
+    head = text[:4000].lstrip("\ufeff \t\n")
+    suffix = PurePosixPath(name).suffix.lower()
+    named = BY_NAME.get(suffix)
+    if HTML_START.match(head):
+        return HTML
+    if head.startswith("<?xml") or (head.startswith("<") and suffix in (".xml", ".svg", ".rss", ".atom", ".fb2")):
+        return _xml_type(head)
+    if named == MBOX or (head.startswith("From ") and is_mail(head.partition("\n")[2])):
+        return MBOX
+    if named == MAIL or suffix in (".mht", ".mhtml") or is_mail(head):
+        return MAIL
+    return named or PLAIN
+
+
+def _xml_type(head: str) -> str:
+    if re.search(r"<html\b", head, re.I):
+        return HTML
+    for root, media_type in (
+        ("FictionBook", "application/x-fictionbook+xml"),
+        ("opml", "application/x-opml+xml"),
+        ("(?:book|article)\\b[^>]*docbook", "application/docbook+xml"),
+        ("svg", "image/svg+xml"),
+    ):
+        if re.search(rf"<{root}\b", head):
+            return media_type
+    return XML
+
+
+def is_mail(head: str) -> bool:
+    """RETURNS (bool): Does the text begin with the header of a mail: lines of `Name: value`, two of them known?"""
+    known = set()
+    for line in head.split("\n")[:40]:
+        if not line.strip():
+            break
+        if line[0] in " \t":
+            continue
+        match = HEADER.match(line)
+        if not match:
+            return False
+        known.add(match.group(1).lower())
+    return len(known & MAIL_HEADERS) >= 2 and bool(known & {"from", "received", "message-id", "return-path"})

@@ -1,0 +1,57 @@
+"""`dossier calibrate`: make the confidences of a pipeline's entities mean what they say."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def calibrate_cli(
+    pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or the name of its package.")],
+    dev: Annotated[Path, typer.Argument(help="Annotated documents it was not trained on (.spacy).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the calibrated pipeline.")],
+    component: Annotated[str, typer.Option("--component", "-c", help="The component to calibrate.")] = "crf_ner",
+    precision: Annotated[
+        float, typer.Option("--precision", "-p", min=0.0, max=1.0, help="Choose a threshold for this precision.")
+    ] = 0.97,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow OUTPUT to be PIPELINE itself.")] = False,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, or -1 for the CPU.")] = -1,
+) -> None:
+    """Fit the confidence of entities on a development set.
+
+    The map is fitted on the confidences and errors of the pipeline on DEV and stored in its component, with the
+    threshold that gives the wanted precision. The pipeline itself is not changed: OUTPUT is a copy of it.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..scoring.calibrate import calibrate, check_output, find_pipe, write_calibrated
+    from ..scoring.corpus import load_pipeline, read_docs, use_device
+    from .console import progress
+
+    use_device(gpu_id)
+    docs = read_docs(dev)
+    nlp = load_pipeline(pipeline)
+    find_pipe(nlp, component)
+    check_output(nlp, output, overwrite=overwrite)
+    with progress("Predicting", len(docs)) as advance:
+        report = calibrate(nlp, docs, component=component, precision=precision, advance=advance)
+    write_calibrated(nlp, component, output, overwrite=overwrite)
+
+    console = Console(highlight=False)
+    table = Table(title=f"Confidence of {report['entities']:,} entities, {report['errors']:,} of them wrong")
+    for column in ("", "ECE", "Brier", "NLL"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, key in (("as trained", "before"), ("calibrated (cross-validation)", "after")):
+        table.add_row(name, *(f"{report[key][measure]:.4f}" for measure in ("ece", "brier", "nll")))
+    console.print(table)
+    console.print(f"Map: {report['method']} (a {report['a']:.3f}, b {report['b']:.3f}, c {report['c']:+.3f})")
+    chosen = report["threshold"]
+    if chosen is None:
+        console.print(f"No threshold gives a precision of {precision:.2%} on these documents.")
+    else:
+        console.print(
+            f"Threshold for a precision of {precision:.2%}: {chosen['threshold']:.4f} "
+            f"(keeps {chosen['kept_share']:.1%} of the entities, recall {chosen['recall']:.1%})"
+        )
+    console.print(f"Wrote {output}", soft_wrap=True)

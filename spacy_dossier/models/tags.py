@@ -1,0 +1,80 @@
+"""Tag schemes of a sequence labeller: which tags there are, and which may follow which."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PREFIXES = {"BILUO": "BILU", "IOB2": "BI"}
+
+
+@dataclass(frozen=True)
+class TagScheme:
+    """The tags over a list of labels: O first, then each label's in the order of the scheme's prefixes.
+
+    A new label's tags come last, so that a trained model grows by rows.
+
+    name (str): "BILUO" or "IOB2".
+    labels (tuple[str, ...]): The entity labels.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+
+    @property
+    def prefixes(self) -> str:
+        return PREFIXES[self.name]
+
+    @property
+    def tags(self) -> list[str]:
+        return ["O", *(f"{prefix}-{label}" for label in self.labels for prefix in self.prefixes)]
+
+    def __len__(self) -> int:
+        return 1 + len(self.labels) * len(self.prefixes)
+
+    def index(self, prefix: str, label: str) -> int:
+        return 1 + self.labels.index(label) * len(self.prefixes) + self.prefixes.index(prefix)
+
+    def allowed(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """RETURNS: Which tag may follow which, which may begin a sequence, which may end one.
+        Shapes: (L, L), (L,), (L,)
+        """
+        tags = self.tags
+        follow = np.array([[self._follows(left, right) for right in tags] for left in tags])
+        begin = np.array([tag[0] in "OBU" for tag in tags])
+        end = np.array([tag[0] in "OLU" or (self.name == "IOB2") for tag in tags])
+        return follow, begin, end
+
+    def _follows(self, left: str, right: str) -> bool:
+        opened = left[0] in "BI"
+        continues = right[0] in "IL"
+        if continues:
+            return opened and left[1:] == right[1:]
+        return self.name == "IOB2" or not opened
+
+    def span_tags(self, length: int, label: str) -> list[int]:
+        """The tags of an entity of so many tokens."""
+        if self.name == "BILUO":
+            if length == 1:
+                return [self.index("U", label)]
+            return [self.index("B", label), *[self.index("I", label)] * (length - 2), self.index("L", label)]
+        return [self.index("B", label), *[self.index("I", label)] * (length - 1)]
+
+    def spans(self, tags: Sequence[int]) -> list[tuple[int, int, str]]:
+        """The entities of a valid sequence of tags, as (start, end, label) with the end not included."""
+        found = []
+        start = -1
+        label = ""
+        n = len(self.prefixes)
+        for i, tag in enumerate([*tags, 0]):
+            prefix = "O" if tag == 0 else self.prefixes[(tag - 1) % n]
+            if start >= 0 and prefix not in "IL":
+                found.append((start, i, label))
+                start = -1
+            if prefix in "BU":
+                start, label = i, self.labels[(tag - 1) // n]
+        return found
+
+    def extended(self, labels: Iterable[str]) -> "TagScheme":
+        return TagScheme(self.name, (*self.labels, *(label for label in labels if label not in self.labels)))

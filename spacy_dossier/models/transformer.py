@@ -1,0 +1,242 @@
+"""`spacy-dossier.TransformerModel.v1`: an encoder for spacy-transformers' `transformer` factory.
+
+Documents are cut into windows counted in sub-words, the windows of all documents of a batch are sorted by length and
+encoded under a budget of padded sub-words, and each document gets its own sub-word vectors, none cut and none twice.
+Every TransformerListener of spacy-transformers works on the result.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
+from spacy_transformers.layers import split_trf_batch, trfs2arrays
+from thinc.api import Model, chain, get_array_module, torch2xp, xp2torch
+from thinc.types import Floats2d, Ragged
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import ModelOutput
+
+from .encoder import EncoderShim, SubWordTokenizer
+from .windows import SubWords, Window, align, cut_windows
+
+TOK2VEC = "spacy-dossier.Tok2VecTransformer.v1"
+
+
+class SubWordBatch(FullTransformerBatch):
+    """The vectors of a batch of documents, one row a sub-word, without padding or special tokens."""
+
+    def __init__(self, vectors: Tensor, subwords: list[SubWords]) -> None:
+        """vectors (Tensor): Those of all documents, one after the other. Shape: (n_subwords, H)"""
+        self.subwords = subwords
+        super().__init__(
+            spans=[[] for _ in subwords],
+            wordpieces=WordpieceBatch.empty(),
+            model_output=BaseModelOutput(last_hidden_state=vectors),
+            align=Ragged(np.zeros((0,), dtype="i"), np.zeros((0,), dtype="i")),
+        )
+
+    def split_by_doc(self) -> list[TransformerData]:
+        vectors = torch2xp(self.model_output.last_hidden_state)
+        data = []
+        start = 0
+        for doc in self.subwords:
+            end = start + len(doc)
+            data.append(self._doc_data(doc, vectors[start:end]))
+            start = end
+        return data
+
+    @staticmethod
+    def _doc_data(doc: SubWords, vectors: Floats2d) -> TransformerData:
+        if len(doc.first) == 0:
+            return TransformerData.empty()
+        if len(doc) == 0:  # nothing but white space: listeners pool no rows, and need one to know the width
+            vectors = get_array_module(vectors).zeros((1, vectors.shape[1]), dtype="f")
+        indices = doc.indices.astype("i")
+        return TransformerData(
+            wordpieces=WordpieceBatch.empty(),
+            model_output=BaseModelOutput(last_hidden_state=vectors.reshape((1, *vectors.shape))),
+            align=Ragged(indices, doc.lengths.astype("i")),
+        )
+
+    def unsplit_by_doc(self, arrays: list[list[Any]]) -> "FullTransformerBatch":
+        """arrays (list[list[Floats3d]]): A gradient for each document that has tokens. Shape: (1, n_subwords, H)"""
+        with_tokens = [doc for doc in self.subwords if len(doc.first)]
+        rows = [array[0][0][: len(doc)] for doc, array in zip(with_tokens, arrays, strict=True)]
+        gradient = torch.cat([xp2torch(row) for row in rows])
+        return FullTransformerBatch(
+            spans=self.spans,
+            wordpieces=self.wordpieces,
+            model_output=ModelOutput(last_hidden_state=gradient),
+            align=self.align,
+        )
+
+
+def build_transformer_model(
+    name: str,
+    window: int = 254,
+    context: int = 0,
+    batch_subwords: int = 4096,
+    case_embedding: bool = False,
+    mixed_precision: bool = False,
+    learn_rate_scale: float = 1.0,
+    layer_decay: float = 1.0,
+    frozen_layers: int = 0,
+    tokenizer_config: dict[str, Any] = {},  # noqa: B006  (spaCy's registry wants literal defaults)
+    transformer_config: dict[str, Any] = {},  # noqa: B006
+) -> Model[list[Doc], FullTransformerBatch]:
+    """An encoder of the Hugging Face library for the `transformer` factory. Read when the pipeline is initialized;
+    a trained pipeline carries its weights and tokenizer.
+
+    name (str): A folder with the encoder, or its name on the hub.
+    window (int): Most sub-words of a window, special tokens and context not counted.
+    context (int): Sub-words read on either side of a window as context.
+    batch_subwords (int): Most padded sub-words that go through the encoder at once.
+    case_embedding (bool): Tell an uncased encoder how each sub-word is written.
+    mixed_precision (bool): bfloat16 autocast on a GPU.
+    learn_rate_scale (float): The encoder's learning rate, as a factor of the optimizer's.
+    layer_decay (float): Each layer learns slower than the one above it by this factor.
+    frozen_layers (int): The embeddings and this many layers from the bottom are not trained; 0 trains all.
+    tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
+    """
+    shim = EncoderShim(
+        case_embedding=case_embedding,
+        mixed_precision=mixed_precision,
+        learn_rate_scale=learn_rate_scale,
+        layer_decay=layer_decay,
+        frozen_layers=frozen_layers,
+    )
+    return Model(
+        "dossier-transformer",
+        forward,
+        init=init,
+        dims={"nO": None},
+        shims=[shim],
+        attrs={
+            "name": name,
+            "window": window,
+            "context": context,
+            "batch_subwords": batch_subwords,
+            "tokenizer_config": dict(tokenizer_config),
+            "transformer_config": dict(transformer_config),
+            "replace_listener": _replace_listener,
+            "replace_listener_cfg": _replace_listener_cfg,
+        },
+    )
+
+
+def build_tok2vec_transformer(
+    name: str, pooling: Model[Ragged, Floats2d], grad_factor: float = 1.0, **settings: Any
+) -> Model[list[Doc], list[Floats2d]]:
+    """The same encoder inside one component, as `nlp.replace_listeners` leaves it. Shares nothing with other pipes.
+
+    pooling (Model[Ragged, Floats2d]): From the sub-words of a token to its vector.
+    grad_factor (float): Scales the gradient that the component passes to the encoder.
+    settings: As for `spacy-dossier.TransformerModel.v1`.
+    """
+    return chain(
+        chain(build_transformer_model(name, **settings), split_trf_batch()), trfs2arrays(pooling, grad_factor)
+    )
+
+
+def _replace_listener(model: Model) -> Model:
+    return chain(model, split_trf_batch())
+
+
+def _replace_listener_cfg(encoder: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
+    taken = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+    return {**encoder, "@architectures": TOK2VEC, **taken}
+
+
+def init(model: Model, X: Any = None, Y: Any = None) -> None:
+    shim: EncoderShim = model.shims[0]
+    if shim._model is None:
+        shim.load(model.attrs["name"], model.attrs["tokenizer_config"], model.attrs["transformer_config"])
+    model.set_dim("nO", shim.module.encoder.config.hidden_size)
+
+
+def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch, Callable]:
+    shim: EncoderShim = model.shims[0]
+    tokenizer = shim.tokenizer
+    assert tokenizer is not None
+    encodings = tokenizer.encode([doc.text for doc in docs])
+    subwords = [align(doc, encoding) for doc, encoding in zip(docs, encodings, strict=True)]
+    windows = [
+        (i, window)
+        for i, (doc, subs) in enumerate(zip(docs, subwords, strict=True))
+        for window in cut_windows(doc, subs, model.attrs["window"], model.attrs["context"])
+    ]
+    encode = shim.begin_update if is_train else shim.predict
+    # A graph is kept for all windows of a training batch, so its size is the batcher's business, not ours.
+    vectors = _encode_windows(encode, shim, tokenizer, subwords, windows, model.attrs["batch_subwords"])
+
+    def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
+        gradient = d_batch.model_output.last_hidden_state
+        if vectors.requires_grad and len(vectors):
+            torch.autograd.backward(vectors, gradient.to(vectors.device))
+        return docs
+
+    return SubWordBatch(vectors.detach(), subwords), backprop
+
+
+def _encode_windows(
+    encode: Callable[[tuple[Tensor, Tensor, Tensor]], Tensor],
+    shim: EncoderShim,
+    tokenizer: SubWordTokenizer,
+    subwords: list[SubWords],
+    windows: list[tuple[int, Window]],
+    batch_subwords: int,
+) -> Tensor:
+    """RETURNS (Tensor): float32. Shape: (n_subwords of all documents, H)"""
+    device = shim.device
+    if not windows:
+        return torch.zeros((0, shim.module.encoder.config.hidden_size), device=device)
+    n_prefix, n_suffix = len(tokenizer.prefix), len(tokenizer.suffix)
+    sizes = np.array([len(window) + n_prefix + n_suffix for _, window in windows])
+    kept = np.array([window.end - window.start for _, window in windows])
+    parts: list[Tensor] = []
+    order: list[int] = []
+    for batch in _batches(sizes, batch_subwords):
+        length = int(sizes[batch].max())
+        ids = np.full((len(batch), length), tokenizer.pad_id, dtype=np.int64)
+        cases = np.zeros((len(batch), length), dtype=np.int64)
+        mask = np.zeros((len(batch), length), dtype=np.int64)
+        rows = []  # flat positions of the kept sub-words in the padded batch
+        for row, w in enumerate(batch):
+            doc, window = windows[w]
+            n = len(window)
+            ids[row, :n_prefix] = tokenizer.prefix
+            ids[row, n_prefix : n_prefix + n] = subwords[doc].ids[window.left : window.right]
+            ids[row, n_prefix + n : n_prefix + n + n_suffix] = tokenizer.suffix
+            cases[row, n_prefix : n_prefix + n] = subwords[doc].cases[window.left : window.right]
+            mask[row, : n + n_prefix + n_suffix] = 1
+            offset = row * length + n_prefix - window.left
+            rows.append(np.arange(offset + window.start, offset + window.end))
+        tensors = tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in (ids, mask, cases))
+        hidden = encode(tensors)  # type: ignore[arg-type]  # (B, T, H)
+        index = torch.from_numpy(np.concatenate(rows)).to(device, non_blocking=True)
+        parts.append(hidden.reshape(-1, hidden.shape[-1]).index_select(0, index).float())
+        order.extend(batch)
+    # Back from the order of lengths into the order of the documents.
+    starts = np.concatenate([[0], np.cumsum(kept[order])[:-1]])
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = starts
+    index = np.concatenate([np.arange(s, s + n) for s, n in zip(place, kept, strict=True)])
+    return torch.cat(parts).index_select(0, torch.from_numpy(index).to(device))
+
+
+def _batches(sizes: np.ndarray, budget: int) -> Iterator[list[int]]:
+    """Windows of like length together, longest first, so that running out of memory happens at once or not at all."""
+    batch: list[int] = []
+    longest = 0
+    for i in np.argsort(-sizes, kind="stable").tolist():
+        if batch and longest * (len(batch) + 1) > budget:
+            yield batch
+            batch = []
+        if not batch:
+            longest = int(sizes[i])
+        batch.append(i)
+    if batch:
+        yield batch

@@ -1,0 +1,69 @@
+"""`spacy-dossier.Corpus.v1`: one training corpus out of several DocBin files."""
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+
+from ..errors import DossierError
+
+TOKENS = ("gold", "text", "both")
+
+
+def build_corpus(
+    paths: list[str | Path | None], tokens: str = "gold", shuffle: bool = False, seed: int = 0
+) -> Callable[[Language], Iterator[Example]]:
+    """Read examples from DocBin files with different annotation: entities here, summaries there.
+
+    What a document has no annotation of stays missing, and the components that would learn it skip it. Documents come
+    whole, so that windows see their context.
+
+    paths (List[Path]): .spacy files or folders of them. An empty path is left out, so that a corpus can be switched
+        off in a config.
+    tokens (str): "gold": the annotated tokens; "text": those of the pipeline's tokenizer, as in use; "both": one or
+        the other by chance, anew in each epoch, so that a model does not depend on whose tokens it reads.
+    shuffle (bool): Mix the documents of all files, anew in each epoch.
+    seed (int): For both.
+    """
+    if tokens not in TOKENS:
+        raise DossierError("unknown kind of tokens", value=tokens, remedy=f"Choose one of {', '.join(TOKENS)}")
+    files = [file for path in paths if path for file in _files(Path(path))]
+    if not files:
+        raise DossierError("no training corpus", value=str(paths), remedy="Run the convert command of the project")
+    rng = random.Random(seed)
+
+    def read(nlp: Language) -> Iterator[Example]:
+        docs = (doc for file in files for doc in _read(file, nlp))
+        if shuffle:
+            docs = list(docs)
+            rng.shuffle(docs)
+        for reference in docs:
+            gold = tokens == "gold" or (tokens == "both" and rng.random() < 0.5)
+            yield Example(_same_tokens(reference, nlp) if gold else nlp.make_doc(reference.text), reference)
+
+    return read
+
+
+def _files(path: Path) -> list[Path]:
+    found = sorted(path.glob("*.spacy")) if path.is_dir() else [path]
+    missing = [file for file in found if not file.is_file()] or ([] if found else [path])
+    if missing:
+        raise DossierError("no such corpus", file=missing[0], remedy="Run the convert command of the project")
+    return found
+
+
+def _read(file: Path, nlp: Language) -> Iterator[Doc]:
+    try:
+        corpus = DocBin().from_disk(file)
+    except (ValueError, OSError) as error:
+        raise DossierError(f"not a DocBin file ({error})", file=file, remedy="Make one with `dossier convert`") from None
+    yield from corpus.get_docs(nlp.vocab)
+
+
+def _same_tokens(reference: Doc, nlp: Language) -> Doc:
+    words = [token.text for token in reference]
+    spaces = [bool(token.whitespace_) for token in reference]
+    return Doc(nlp.vocab, words=words, spaces=spaces)

@@ -1,0 +1,219 @@
+"""What the summarizer knows of a document's sentences: their bounds, compact vectors, words and names.
+
+`SentenceFeatures` is all that ranking and selection need once the encoder has run, so that a long document can go
+through the encoder in sections and still be summarized as one (`SentenceFeatures.concat`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM, LOWER
+from spacy.attrs import SENT_START
+from spacy.pipeline import Sentencizer
+from spacy.tokens import Doc
+
+SENTENCES_KEY = "sentences"
+# Preceding sentences that a sentence is compared with: those near it and those at the document's head. A bound keeps
+# the cost linear; beyond it repetition is rare and MMR still sees every pair of selected sentences.
+NEAR = 64
+HEAD = 32
+TERMINAL = frozenset('.!?…。！？।॥؟۔։።။')
+CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
+
+Ints2d = NDArray[np.int64]
+Floats2d = NDArray[np.float32]
+
+
+@dataclass
+class SentenceFeatures:
+    """The sentences of one document, one row each; picklable.
+
+    starts, ends (int64, (n,)): Character offsets, without surrounding white space.
+    n_words (int32, (n,)): Tokens that are neither punctuation nor space.
+    vectors (float16, (n, width)): Mean of the sentence's token vectors, scaled to length 1.
+    flags (uint8, (n, len(FLAGS))): Properties of the surface, see `FLAGS`.
+    words, word_counts (uint32, (sum,) and int32, (n,)): Hashes of the content words of all sentences, one after the
+        other, and how many belong to each.
+    names, name_counts: The same for words in the form of a name (capitalized inside the sentence).
+    entities, entity_counts: The same for the named entities in the document, hashed by text and label.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    n_words: NDArray[np.int32]
+    vectors: NDArray[np.float16]
+    flags: NDArray[np.uint8]
+    words: NDArray[np.uint32]
+    word_counts: NDArray[np.int32]
+    names: NDArray[np.uint32]
+    name_counts: NDArray[np.int32]
+    entities: NDArray[np.uint32]
+    entity_counts: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @classmethod
+    def concat(cls, parts: Sequence["SentenceFeatures"], char_offsets: Sequence[int]) -> "SentenceFeatures":
+        """Join the features of a document's sections.
+
+        parts (Sequence[SentenceFeatures]): The sections in order.
+        char_offsets (Sequence[int]): Where each section begins in the whole text, in characters.
+        RETURNS (SentenceFeatures): The features of the whole document.
+        """
+        moved = {
+            name: np.concatenate([getattr(part, name) + offset for part, offset in zip(parts, char_offsets, strict=True)])
+            for name in ("starts", "ends")
+        }
+        # A section without sentences has vectors of width 0, which do not concatenate.
+        filled = [part for part in parts if len(part)] or list(parts[:1])
+        rest = {
+            f.name: np.concatenate([getattr(part, f.name) for part in filled]) for f in fields(cls) if f.name not in moved
+        }
+        return cls(**moved, **rest)
+
+
+FLAGS = ("quote", "opens_quote", "unbalanced", "number", "starts_stop", "question", "incomplete")
+
+
+def sentence_bounds(doc: Doc) -> Ints2d:
+    """Find the sentences of a document: `doc.sents` where set, else `doc.spans["sentences"]`, else by rule.
+
+    doc (Doc): The document.
+    RETURNS (Ints2d): First token and the token after the last of each sentence, (n, 2). White space at either end is
+        left out, sentences of white space alone are dropped.
+    """
+    if len(doc) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    if doc.has_annotation("SENT_START"):
+        starts = np.flatnonzero(doc.to_array([SENT_START]).astype(np.int64) == 1)
+        starts = np.union1d(starts, [0])
+        bounds = np.stack([starts, np.append(starts[1:], len(doc))], axis=1)
+    elif doc.spans.get(SENTENCES_KEY):
+        spans = doc.spans[SENTENCES_KEY]
+        bounds = np.array([(span.start, span.end) for span in spans], dtype=np.int64)
+    else:
+        bounds = rule_bounds(doc)
+    return trim(doc, bounds)
+
+
+def rule_bounds(doc: Doc) -> Ints2d:
+    """Split by final punctuation and blank lines.
+
+    doc (Doc): The document.
+    RETURNS (Ints2d): First token and the token after the last of each sentence, (n, 2).
+    """
+    starts = np.array(Sentencizer().predict([doc])[0], dtype=bool)
+    spaces = np.flatnonzero(doc.to_array([IS_SPACE]))
+    for i in spaces[spaces < len(doc) - 1]:
+        if doc[int(i)].text.count("\n") > 1:
+            starts[i + 1] = True
+    # The sentencizer leaves an opening quote or bracket with the sentence before it.
+    for i in np.flatnonzero(starts):
+        j = int(i)
+        while j > 0 and not starts[j - 1] and opens(doc, j - 1):
+            j -= 1
+        starts[i], starts[j] = False, True
+    first = np.flatnonzero(starts)
+    return np.stack([first, np.append(first[1:], len(doc))], axis=1)
+
+
+def opens(doc: Doc, i: int) -> bool:
+    """Whether the token stands before the next one like an opening quote or bracket."""
+    token = doc[i]
+    after_space = i == 0 or bool(doc[i - 1].whitespace_) or doc[i - 1].is_space
+    return after_space and not token.whitespace_ and (token.is_quote or token.is_left_punct)
+
+
+def trim(doc: Doc, bounds: Ints2d) -> Ints2d:
+    """Take white space off the ends of spans and drop those with nothing else.
+
+    doc (Doc): The document.
+    bounds (Ints2d): First token and the token after the last, (n, 2).
+    RETURNS (Ints2d): The same for the spans that remain, (≤ n, 2).
+    """
+    solid = np.flatnonzero(doc.to_array([IS_SPACE]) == 0)
+    if len(solid) == 0 or len(bounds) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    first = np.searchsorted(solid, bounds[:, 0])
+    last = np.searchsorted(solid, bounds[:, 1]) - 1
+    keep = first <= last
+    return np.stack([solid[first[keep]], solid[last[keep]] + 1], axis=1)
+
+
+def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFeatures:
+    """Collect what ranking and selection need.
+
+    doc (Doc): The document.
+    bounds (Ints2d): Its sentences, (n, 2), see `sentence_bounds`.
+    vectors (Floats2d): Their vectors, (n, width).
+    RETURNS (SentenceFeatures): The features.
+    """
+    n = len(bounds)
+    attrs = doc.to_array([LOWER, IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM])
+    attrs = attrs.reshape(len(doc), 10)
+    lower = attrs[:, 0].astype(np.uint64)
+    alpha, digit, punct, quote, space, stop, title, upper, num = (attrs[:, k] != 0 for k in range(1, 10))
+    hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
+    owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
+    lengths = bounds[:, 1] - bounds[:, 0]
+    inside = np.repeat(bounds[:, 0] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
+    owner[inside] = np.repeat(np.arange(n), lengths)
+    initial = np.zeros(len(doc), dtype=bool)
+    initial[bounds[:, 0]] = True
+
+    def count(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+        return np.bincount(owner[mask & (owner >= 0)], minlength=n).astype(np.int32)
+
+    word = ~punct & ~space
+    content = word & ~stop & (alpha | digit | num)
+    name = word & ~stop & (title | upper) & ~initial & alpha
+    starts = np.array([doc[int(i)].idx for i in bounds[:, 0]], dtype=np.int64)
+    ends = np.array([doc[int(i) - 1].idx + len(doc[int(i) - 1]) for i in bounds[:, 1]], dtype=np.int64)
+    first = bounds[:, 0]
+    last_tokens = [final_token(doc, int(s), int(e)) for s, e in bounds]
+    quotes = count(quote)
+    flags = np.stack(
+        [
+            quotes > 0,
+            quote[first],
+            quotes % 2 == 1,
+            count(num) > 0,
+            stop[first],
+            np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
+            np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool),
+        ],
+        axis=1,
+    ).astype(np.uint8)
+    entity_owner = [owner[ent.start] for ent in doc.ents]
+    entity_hash = [hash_entity(ent.text, ent.label_, doc) for ent in doc.ents]
+    pairs = [(o, h) for o, h in zip(entity_owner, entity_hash, strict=True) if o >= 0]
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return SentenceFeatures(
+        starts=starts,
+        ends=ends,
+        n_words=count(word),
+        vectors=(vectors / np.maximum(norms, 1e-6)).astype(np.float16),
+        flags=flags.reshape(n, len(FLAGS)),
+        words=hashes[content & (owner >= 0)],
+        word_counts=count(content),
+        names=hashes[name & (owner >= 0)],
+        name_counts=count(name),
+        entities=np.array([h for _, h in pairs], dtype=np.uint32),
+        entity_counts=np.bincount(np.array([o for o, _ in pairs], dtype=np.int64), minlength=n).astype(np.int32),
+    )
+
+
+def final_token(doc: Doc, start: int, end: int) -> str:
+    """The last token of a sentence that is not a closing quote or bracket."""
+    for i in range(end - 1, start, -1):
+        text = doc[i].text
+        if not set(text) <= CLOSERS:
+            return text
+    return doc[start].text
+
+
+def hash_entity(text: str, label: str, doc: Doc) -> int:
+    return doc.vocab.strings.add(f"{label}:{text.lower()}") & 0xFFFFFFFF

@@ -1,0 +1,167 @@
+"""Signals of a sentence's importance, computed for a whole document in time linear in its sentences."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .summary_features import FLAGS, SentenceFeatures
+
+Floats1d = NDArray[np.float32]
+Floats2d = NDArray[np.float32]
+
+# A sentence is compared with the NEAR sentences before it and the HEAD first of the document. The bound keeps the
+# cost linear; beyond it MMR still sees every pair of selected sentences.
+NEAR = 64
+HEAD = 32
+BLOCK = 1024  # sentences compared at a time: bounds memory
+
+
+def blocks(n: int, size: int = BLOCK) -> Iterator[tuple[int, int]]:
+    return ((start, min(start + size, n)) for start in range(0, n, size))
+
+
+def signals(features: SentenceFeatures) -> Floats2d:
+    """Compute the signals of all sentences.
+
+    features (SentenceFeatures): The document.
+    RETURNS (Floats2d): One row a sentence, (n, len(SIGNALS)), each column roughly within [-1, 1].
+    """
+    n = len(features)
+    if n == 0:
+        return np.zeros((0, len(SIGNALS)), dtype=np.float32)
+    index = np.arange(n, dtype=np.float32)
+    length = features.n_words.astype(np.float32)
+    centrality, lead, previous, following, repeats = similarities(features)
+    tf, coverage, novelty, lead_overlap = lexical(features.words, features.word_counts)
+    name_tf, _, name_novelty, _ = lexical(features.names, features.name_counts)
+    columns = [
+        np.exp(-index),
+        np.exp(-index / 3),
+        np.exp(-index / 10),
+        index / max(n - 1, 1),
+        np.full(n, np.log1p(n) / 5),
+        np.log1p(length) / 3 - 1,
+        np.minimum(length, 60) / 30 - 1,
+        np.exp(-length / 5),
+        centrality,
+        rank(centrality),
+        lead,
+        rank(lead),
+        previous,
+        following,
+        repeats,
+        tf,
+        rank(tf),
+        coverage,
+        rank(coverage),
+        novelty,
+        lead_overlap,
+        np.log1p(features.name_counts.astype(np.float32)) / 2,
+        name_tf,
+        name_novelty,
+        *features.flags.T.astype(np.float32),
+    ]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+SIGNALS = (
+    "position_first",
+    "position_head",
+    "position_early",
+    "position_relative",
+    "document_length",
+    "length_log",
+    "length",
+    "length_short",
+    "centrality",
+    "centrality_rank",
+    "lead_similarity",
+    "lead_similarity_rank",
+    "previous_similarity",
+    "next_similarity",
+    "repetition",
+    "frequent_words",
+    "frequent_words_rank",
+    "word_coverage",
+    "word_coverage_rank",
+    "word_novelty",
+    "lead_words",
+    "names",
+    "frequent_names",
+    "new_names",
+    *FLAGS,
+)
+
+
+def similarities(features: SentenceFeatures) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d, Floats1d]:
+    """Cosine similarities to the document, its first sentences, the neighbours and the most similar one before.
+
+    features (SentenceFeatures): The document.
+    RETURNS (tuple): Five arrays of shape (n,).
+    """
+    n = len(features)
+    total = np.zeros(features.vectors.shape[1], dtype=np.float32)
+    for start, end in blocks(n):
+        total += features.vectors[start:end].astype(np.float32).sum(axis=0)
+    centroid = unit(total)
+    head = features.vectors[:HEAD].astype(np.float32)
+    lead_vector = unit(head[:3].sum(axis=0))
+    centrality, lead, previous, repeats = (np.zeros(n, dtype=np.float32) for _ in range(4))
+    for start, end in blocks(n):
+        near = max(0, start - NEAR)
+        window = features.vectors[near:end].astype(np.float32)
+        vectors = window[start - near :]
+        centrality[start:end] = vectors @ centroid
+        lead[start:end] = vectors @ lead_vector
+        rows = np.arange(start, end)[:, None]
+        columns = np.arange(near, end)[None, :]
+        before = (columns < rows) & (columns >= rows - NEAR)
+        similar = np.where(before, vectors @ window.T, 0.0)
+        first = np.where(np.arange(len(head))[None, :] < rows, vectors @ head.T, 0.0)
+        repeats[start:end] = np.maximum(similar.max(axis=1), first.max(axis=1))
+        has_previous = np.arange(max(start, 1), end)
+        previous[has_previous] = similar[has_previous - start, has_previous - 1 - near]
+    following = np.append(previous[1:], np.float32(0))
+    return centrality, lead, previous, following, repeats
+
+
+def lexical(words: NDArray[np.uint32], counts: NDArray[np.int32]) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d]:
+    """Word statistics of each sentence within its document.
+
+    words (NDArray[uint32]): Hashes of the words, sentence after sentence.
+    counts (NDArray[int32]): Words in each sentence, (n,).
+    RETURNS (tuple): Mean log frequency of the words; share of the document's word mass that the sentence's different
+        words make up; share of words not seen before; share of words that are in the first sentence. Each (n,).
+    """
+    n = len(counts)
+    if len(words) == 0:
+        zero = np.zeros(n, dtype=np.float32)
+        return zero, zero, zero, zero
+    owner = np.repeat(np.arange(n), counts)
+    _, first, inverse, frequency = np.unique(words, return_index=True, return_inverse=True, return_counts=True)
+    total = np.maximum(counts, 1)
+    log_tf = np.log(frequency)[inverse]
+    tf = np.bincount(owner, weights=log_tf, minlength=n) / total / 3
+    # A word counts once in a sentence, and for its repetitions elsewhere only.
+    distinct = np.unique(owner * np.int64(len(frequency)) + inverse)
+    mass = np.bincount(
+        distinct // len(frequency), weights=(frequency[distinct % len(frequency)] - 1.0), minlength=n
+    ) / max(float((frequency - 1).sum()), 1.0)
+    new = np.zeros(len(words))
+    new[first] = 1
+    novelty = np.bincount(owner, weights=new, minlength=n) / total
+    in_first = np.zeros(len(frequency))
+    in_first[inverse[: counts[0]]] = 1
+    lead = np.bincount(owner, weights=in_first[inverse], minlength=n) / total
+    return tuple(x.astype(np.float32) for x in (tf, np.sqrt(mass), novelty, lead))  # type: ignore[return-value]
+
+
+def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vector / max(float(np.linalg.norm(vector)), 1e-6)
+
+
+def rank(values: Floats1d) -> Floats1d:
+    """Rank within the document, scaled to [0, 1]; the highest value has 1."""
+    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    return (order / max(len(values) - 1, 1)).astype(np.float32)

@@ -1,0 +1,176 @@
+"""Fit the calibration of a pipeline's entity confidences on a development set, and store it in the pipe."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import DossierError
+from .calibration import (
+    at_threshold,
+    brier,
+    cross_validated,
+    ece,
+    fit,
+    nll,
+    threshold_for_precision,
+)
+from .corpus import has_entities, predict_gold_tokens
+from .entities import Pair, pair
+
+
+def calibrate(
+    nlp: Language,
+    docs: Sequence[Doc],
+    *,
+    component: str = "crf_ner",
+    precision: float = 0.97,
+    advance: Callable[[int], None] = lambda steps: None,
+) -> dict[str, Any]:
+    """Fit the map from raw to calibrated confidence and set it in the pipe's `cfg["calibration"]`, and in
+    `cfg["threshold_for_precision"]` the lowest confidence that gives the wanted precision on these documents.
+
+    An earlier calibration of the pipe is forgotten first. Nothing else of the pipeline changes.
+
+    nlp (Language): The pipeline; its pipe is changed in place.
+    docs (Sequence[Doc]): Annotated documents the pipeline was not trained on.
+    component (str): Name of the pipe whose confidences are calibrated.
+    precision (float): The precision that the threshold is chosen for.
+    RETURNS (dict[str, Any]): `method`, its parameters, `entities`, `errors`, `threshold` (None when the precision is
+        out of reach) and, under `before` and `after`, ece, brier and nll, the latter by cross-validation over documents.
+    RAISES (DossierError): No such pipe, or nothing to learn from.
+    """
+    pipe = find_pipe(nlp, component)
+    docs = [doc for doc in docs if has_entities(doc)]
+    if not docs:
+        raise DossierError("no document of the development set has entity annotation")
+    pipe.cfg["calibration"] = None
+    pipe.cfg["threshold_for_precision"] = None
+    run = predict_gold_tokens(nlp, docs, advance)
+    pairs = [pair(doc, prediction) for doc, prediction in zip(docs, run.predictions, strict=True)]
+    confidences, correct, documents = confidences_of(pairs)
+    if not len(confidences):
+        raise DossierError(
+            "the pipeline predicts no entity with a confidence in the development set",
+            remedy="Train it first, or give documents in which it finds something.",
+        )
+    calibration = fit(confidences, correct, documents)
+    calibrated = calibration.apply(confidences)
+    threshold = threshold_for_precision(calibrated, correct, precision)
+    pipe.cfg["calibration"] = calibration.to_dict()
+    pipe.cfg["threshold_for_precision"] = {"precision": precision, "threshold": threshold}
+    held_out = cross_validated(confidences, correct, documents)
+    support = sum(len(pair.gold) for pair in pairs)
+    return {
+        **calibration.to_dict(),
+        "documents": len(docs),
+        "entities": len(confidences),
+        "errors": int((~correct).sum()),
+        "before": _quality(confidences, correct),
+        "after": _quality(held_out, correct),
+        "precision": precision,
+        "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
+    }
+
+
+def find_pipe(nlp: Language, component: str) -> Any:
+    """The pipe that holds a temperature in its `cfg`, which is how a pipe says that it can be calibrated.
+
+    RAISES (DossierError): There is no such pipe.
+    """
+    if component not in nlp.pipe_names:
+        raise DossierError(
+            f"the pipeline has no component {component!r}",
+            value=", ".join(nlp.pipe_names) or "an empty pipeline",
+            remedy="Name the component that gives entity confidences with --component.",
+        )
+    pipe = nlp.get_pipe(component)
+    cfg = getattr(pipe, "cfg", None)
+    if not isinstance(cfg, dict) or "temperature" not in cfg:
+        raise DossierError(
+            f"the component {component!r} gives no confidence that could be calibrated",
+            value=nlp.get_pipe_meta(component).factory,
+            remedy="Train a pipeline with the `crf_ner` component.",
+        )
+    return pipe
+
+
+def confidences_of(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The confidence of each predicted entity that has one, whether it is strictly right, and its document's number.
+
+    RETURNS (tuple[ndarray, ndarray, ndarray]): float64, bool and int64, each of shape (entities,).
+    """
+    rows = [
+        (entity.confidence, entity.key in annotated, i)
+        for i, pair in enumerate(pairs)
+        for annotated in [{entity.key for entity in pair.gold}]
+        for entity in pair.predicted
+        if entity.confidence is not None
+    ]
+    confidences, correct, documents = zip(*rows, strict=True) if rows else ((), (), ())
+    return np.array(confidences, dtype=float), np.array(correct, dtype=bool), np.array(documents, dtype=np.int64)
+
+
+def write_calibrated(nlp: Language, component: str, output: Path, *, overwrite: bool = False) -> None:
+    """Write the pipeline's folder with the calibrated pipe in it to `output`.
+
+    Every other file is copied as it is. The folder is made beside its place and renamed at the end.
+
+    overwrite (bool): Allow the pipeline's own folder as output.
+    RAISES (DossierError): `output` is the pipeline itself, or a folder that holds something else than a pipeline.
+    """
+    source = check_output(nlp, output, overwrite=overwrite)
+    output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    made, old = (output.parent / f".{output.name}.{os.getpid()}.{part}" for part in ("new", "old"))
+    try:
+        shutil.copytree(source, made)
+        nlp.get_pipe(component).to_disk(made / component, exclude=["vocab"])
+        if output.exists():
+            output.rename(old)
+        made.rename(output)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if old.exists() and not output.exists():
+            old.rename(output)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def check_output(nlp: Language, output: Path, *, overwrite: bool = False) -> Path:
+    """See to it, before any work, that a calibrated pipeline can be written to `output`.
+
+    RETURNS (Path): The folder of the pipeline.
+    RAISES (DossierError): It cannot.
+    """
+    if nlp.path is None:
+        raise DossierError("the pipeline was not loaded from a folder")
+    source, target = Path(nlp.path).resolve(), output.resolve()
+    if target == source:
+        if not overwrite:
+            raise DossierError(
+                "the output is the pipeline itself",
+                file=output,
+                remedy="Choose another folder, or give --overwrite to replace the pipeline.",
+            )
+    elif source in target.parents or target in source.parents:
+        raise DossierError("the output and the pipeline lie in each other", file=output)
+    if output.exists() and not (output / "config.cfg").is_file() and not _is_empty_folder(output):
+        raise DossierError("the output exists and is not a pipeline", file=output, remedy="Choose another folder.")
+    return source
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _quality(confidences: np.ndarray, correct: np.ndarray) -> dict[str, float]:
+    return {
+        "ece": ece(confidences, correct),
+        "brier": brier(confidences, correct),
+        "nll": nll(confidences, correct),
+    }
