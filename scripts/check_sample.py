@@ -121,7 +121,8 @@ def sentence_texts(document: Document, pair: Pair, path: Path) -> list[str]:
     RETURNS (list[str]): The text of each sentence.
     RAISES (DossierError): The tokens are not the text's, or sentence and line breaks disagree.
     """
-    text, end, found = pair.text, 0, []
+    text, end = pair.text, 0
+    found: list[str] = []
     for sentence in document:
         first = _skip_space(text, end)
         if first == end and found:

@@ -83,6 +83,22 @@ def test_the_readme_shows_the_counts(script: ModuleType, root: Path) -> None:
     assert table in (root / "corpus" / "sample" / "README.md").read_text(encoding="utf8")
 
 
+def test_documents_come_in_six_formats(root: Path) -> None:
+    """The files to process cover the formats people have, and none of them is in a split."""
+    files = sorted((root / "corpus" / "sample" / "documents").iterdir())
+    assert len(files) >= 12
+    assert {file.suffix for file in files} == {".txt", ".md", ".html", ".docx", ".pdf", ".eml"}
+    texts = [
+        json.loads(row)["text"]
+        for split in ("train", "dev", "test")
+        for row in (root / "corpus" / "sample" / "pairs" / f"{split}.jsonl").read_text(encoding="utf8").splitlines()
+    ]
+    for file in files:
+        if file.suffix in (".txt", ".md"):
+            lines = [line for line in file.read_text(encoding="utf8").splitlines() if len(line) > 60]
+            assert lines and not any(line in text for line in lines for text in texts), file.name
+
+
 def test_summaries_are_short_and_of_their_own_words(script: ModuleType, root: Path) -> None:
     """A summary has two or three sentences and repeats no sentence of the text."""
     for split in script.SPLITS:
@@ -146,7 +162,7 @@ def test_a_token_that_is_not_in_the_text_is_found(script: ModuleType, copy: Path
     """Column file and text must agree in every character."""
     path = copy / "ner" / "test.iob"
     edit(path, 8, lambda row: "x" + row)
-    with pytest.raises(DossierError, match="has .* here") as caught:
+    with pytest.raises(DossierError, match=r"has .* here") as caught:
         script.check_sample(copy)
     assert (caught.value.file, caught.value.line) == (path, 8)
 
@@ -166,7 +182,7 @@ def test_documents_in_another_order_are_found(script: ModuleType, copy: Path) ->
     path = copy / "pairs" / "dev.jsonl"
     first, second, *rest = path.read_text(encoding="utf8").splitlines()
     path.write_text("\n".join([second, first, *rest]) + "\n", encoding="utf8")
-    with pytest.raises(DossierError, match="has .* here") as caught:
+    with pytest.raises(DossierError, match=r"has .* here") as caught:
         script.check_sample(copy)
     assert caught.value.file == copy / "ner" / "dev.iob"
 
@@ -183,7 +199,7 @@ def test_a_document_in_two_splits_is_found(script: ModuleType, copy: Path) -> No
     """Splits are disjoint by document."""
     for folder, suffix in (("ner", "iob"), ("pairs", "jsonl")):
         shutil.copy(copy / folder / f"train.{suffix}", copy / folder / f"test.{suffix}")
-    with pytest.raises(DossierError, match="id used before, at .*train.jsonl:1") as caught:
+    with pytest.raises(DossierError, match=r"id used before, at .*train\.jsonl:1") as caught:
         script.check_sample(copy)
     assert (caught.value.file, caught.value.line) == (copy / "pairs" / "test.jsonl", 1)
 
@@ -207,7 +223,7 @@ def test_a_sentence_in_two_splits_is_found(script: ModuleType, copy: Path) -> No
     with (copy / "ner" / "test.iob").open("a", encoding="utf8") as file:
         file.write("\n" + block)
     edit_pair(copy / "pairs" / "test.jsonl", target.line, text=f"{target.text}\n\n{text}")
-    with pytest.raises(DossierError, match="sentence used before, at .*train.iob:3"):
+    with pytest.raises(DossierError, match=r"sentence used before, at .*train\.iob:3"):
         script.check_sample(copy)
 
 

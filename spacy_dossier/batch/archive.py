@@ -8,9 +8,9 @@ import io
 import lzma
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
 
 from . import sniff
 
@@ -112,16 +112,15 @@ def _tar(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
 
 
 def _compressed(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
-    opened: IO[bytes]
+    opener: Callable[..., Any] = lzma.open
+    suffix = ".xz"
     if data.startswith(b"\x1f\x8b"):
-        opened, suffix = gzip.GzipFile(fileobj=io.BytesIO(data)), ".gz"
+        opener, suffix = gzip.open, ".gz"
     elif data.startswith(b"BZh"):
-        opened, suffix = bz2.BZ2File(io.BytesIO(data)), ".bz2"
-    else:
-        opened, suffix = lzma.LZMAFile(io.BytesIO(data)), ".xz"
+        opener, suffix = bz2.open, ".bz2"
     budget.member()
     inner = name.removesuffix(suffix) if name.endswith(suffix) else name.replace(".tgz", ".tar")
-    with opened as file:
+    with opener(io.BytesIO(data)) as file:
         yield Member(inner, _read(file, budget))
 
 

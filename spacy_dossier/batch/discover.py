@@ -85,21 +85,21 @@ def discover(inputs: Iterable[str | Path], rules: Rules, *, skip: Path | None = 
     skipped = skip.resolve() if skip else None
     for entry in inputs:
         path = os.fspath(entry)
-        if os.path.isdir(path):
+        if Path(path).is_dir():
             yield from _folder(path, rules, skipped)
         elif os.path.lexists(path):
-            name = display(os.path.basename(path))
+            name = display(Path(path).name)
             yield _file(path, display(path), name, named=True)
         elif glob.has_magic(path):
-            found = sorted(glob.glob(path, recursive=True, include_hidden=rules.hidden), key=os.fsencode)
+            found = sorted(glob.glob(path, recursive=True), key=os.fsencode)  # noqa: PTH207
             if not found:
                 raise DossierError("no file matches this input", value=display(path), remedy="Check the glob")
             for match in found:
-                if os.path.isdir(match):
+                if Path(match).is_dir():
                     if "**" not in path:
                         yield from _folder(match, rules, skipped)
                 elif rules.takes(display(match)):
-                    yield _file(match, display(match), display(os.path.basename(match)), named=True)
+                    yield _file(match, display(match), display(Path(match).name), named=True)
         else:
             raise DossierError("no such file or folder", value=display(path), remedy="Check the path")
 
@@ -111,12 +111,10 @@ def _folder(root: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:
     while stack:
         folder, relative, above = stack.pop()
         try:
-            status = os.stat(folder)
+            status = Path(folder).stat()
             entries = sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name))
         except OSError as error:
-            yield Source(
-                folder, shown, relative or ".", error=(type(error).__name__, error.strerror or str(error))
-            )
+            yield Source(folder, shown, relative or ".", error=(type(error).__name__, error.strerror or str(error)))
             continue
         here = (status.st_dev, status.st_ino)
         if here in above or (skipped and Path(folder).resolve() == skipped):
@@ -127,9 +125,8 @@ def _folder(root: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:
                 continue
             path = f"{relative}/{display(entry.name)}" if relative else display(entry.name)
             if _is_folder(entry):
-                if rules.follow_links or not entry.is_symlink():
-                    if not matches(path, rules.exclude):
-                        below.append((entry.path, path, above | {here}))
+                if (rules.follow_links or not entry.is_symlink()) and not matches(path, rules.exclude):
+                    below.append((entry.path, path, above | {here}))
             elif rules.takes(path):
                 yield _file(entry.path, shown, path)
         stack.extend(reversed(below))
@@ -144,7 +141,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _file(path: str, root: str, source: str, named: bool = False) -> Source:
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
     except OSError as error:  # a broken link, a loop of links, no permission
         return Source(path, root, source, 0, (type(error).__name__, error.strerror or str(error)), named)
     if not stat.S_ISREG(status.st_mode):
@@ -158,4 +155,8 @@ def read_list(data: bytes) -> list[str]:
     RETURNS (list[str]): The paths, as os.fsdecode gives them.
     """
     separator = b"\0" if b"\0" in data else b"\n"
-    return [os.fsdecode(line.rstrip(b"\r") if separator == b"\n" else line) for line in data.split(separator) if line.strip()]
+    return [
+        os.fsdecode(line.rstrip(b"\r") if separator == b"\n" else line)
+        for line in data.split(separator)
+        if line.strip()
+    ]

@@ -37,6 +37,7 @@ class Extracted:
     name (str): What follows the file's path in the id: "", "!report.pdf" for a member, "#3" for the third mail.
     pages (list[tuple[int, int]]): (first character, page number) for formats with pages or slides.
     error (tuple[str, str] | None): Kind and message of what went wrong.
+    stage (str): Where it went wrong: "read" when the file could not be read at all, else "extract".
     """
 
     name: str = ""
@@ -46,6 +47,7 @@ class Extracted:
     pages: list[tuple[int, int]] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
     error: tuple[str, str] | None = None
+    stage: str = "extract"
 
 
 def extract(path: str | bytes, *, attachments: bool = False) -> list[Extracted]:
@@ -59,7 +61,7 @@ def extract(path: str | bytes, *, attachments: bool = False) -> list[Extracted]:
     try:
         data = read_file(path)
     except OSError as error:
-        return [Extracted(error=(type(error).__name__, error.strerror or str(error)))]
+        return [Extracted(error=(type(error).__name__, error.strerror or str(error)), stage="read")]
     return extract_bytes(data, os.fsdecode(path), attachments=attachments)
 
 
@@ -69,7 +71,7 @@ def read_file(path: str | bytes) -> bytes:
     RAISES (OSError): It vanished, may not be read, or is no regular file.
     """
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with open(handle, "rb", closefd=True) as file:
+    with os.fdopen(handle, "rb") as file:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(0, "not a regular file")

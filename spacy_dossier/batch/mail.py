@@ -108,7 +108,7 @@ def unique(attachments: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
 
 
 def split_mbox(data: bytes) -> list[bytes]:
-    """RETURNS (list[bytes]): The mails of an mbox file: each begins with a line `From …` at its start or after a blank."""
+    """RETURNS (list[bytes]): The mails of an mbox file; each begins with a line `From …`, after a blank one."""
     starts = [match.start() for match in re.finditer(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n", data)] or [0]
     ends = [*starts[1:], len(data)]
     return [re.sub(rb"\AFrom [^\n]*\n", b"", data[start:end]) for start, end in zip(starts, ends, strict=True)]

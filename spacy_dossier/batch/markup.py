@@ -20,7 +20,14 @@ VOID = {
 }
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 # Opening one of these closes an open one of the same kind that its author forgot to close.
-SELF_CLOSING = {"p": BLOCKS, "li": {"li"}, "dd": {"dd", "dt"}, "dt": {"dd", "dt"}, "tr": {"tr"}, "td": {"td", "th", "tr"}}
+SELF_CLOSING = {
+    "p": BLOCKS,
+    "li": {"li"},
+    "dd": {"dd", "dt"},
+    "dt": {"dd", "dt"},
+    "tr": {"tr"},
+    "td": {"td", "th", "tr"},
+}
 UNLIKELY = re.compile(
     r"(?:^|[\s_-])(?:nav(?:bar|igation)?|menu|side-?bar|footer|cookies?|breadcrumbs?|share|sharing|social|comments?|"
     r"disqus|related|promo(?:tion)?|advert(?:isement)?|ads?|sponsor(?:ed)?|banner|pop-?up|modal|newsletter|subscribe|"

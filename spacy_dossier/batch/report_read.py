@@ -1,8 +1,9 @@
 """What the report reads: the records, failures and figures of a run, one row at a time, and the texts behind them."""
 
+import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -11,11 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import DossierError
 from .extract import Extracted
-from .record import Failure, Record
+from .record import Entity, Failure, Record, SummarySentence
 from .sandbox import Sandbox
 
 TIME_LIMIT = 60.0  # seconds for reading one file again
-MEMORY_LIMIT = 1_000_000_000  # bytes
+MEMORY_LIMIT = 2_000_000_000  # bytes
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -36,13 +37,15 @@ def record_files(out: Path) -> list[Path]:
     if (out / "failures.jsonl").is_file():
         return []
     raise DossierError(
-        "no records-*.jsonl or records-*.parquet in it", file=out, remedy="Run `dossier process INPUT… -o OUT` first"
+        "no records-*.jsonl or records-*.parquet in it",
+        file=out,
+        remedy="Run `dossier process INPUT… -o OUT` first, with --format jsonl or parquet",
     )
 
 
-def read_records(out: Path) -> Iterator[Record]:
-    """YIELDS (Record): The records of a run in order. RAISES (DossierError): A row that is no record."""
-    for path in record_files(out):
+def read_records(files: Iterable[Path]) -> Iterator[Record]:
+    """YIELDS (Record): The records in files, in order. RAISES (DossierError): A row that is no record."""
+    for path in files:
         yield from _read_jsonl(path, Record) if path.suffix == ".jsonl" else _read_parquet(path)
 
 
@@ -142,23 +145,24 @@ class Texts:
 
 def agrees(record: Record, text: str) -> bool:
     """RETURNS (bool): Whether every entity and summary sentence stands in the text where the record says."""
-    return len(text) == record.n_chars and all(
-        text[span.start : span.end] == span.text for span in (*record.entities, *record.summary_sentences)
-    )
+    return len(text) == record.n_chars and all(text[span.start : span.end] == span.text for span in quotations(record))
+
+
+def quotations(record: Record) -> list[Entity | SummarySentence]:
+    """RETURNS (list): All that a record quotes from the text."""
+    return [*record.entities, *record.summary_sentences]
 
 
 def locate(record: Record) -> Path | None:
     """RETURNS (Path | None): The file a record was read from, None if it is not there."""
     root = Path(record.root)
     for source in (record.source, unescape(record.source)):
-        # `source` goes on after the path for a row, a member or an attachment: the file is its longest part that exists
-        for end in (len(source), *(m.start() for m in reversed([*re.finditer(r"[!#]", source)]))):
-            try:
-                for path in (root / source[:end], root):
+        # After the path comes what names a row, a member or an attachment: the file is the longest part that exists
+        for end in (len(source), *reversed([mark.start() for mark in re.finditer("[!#]", source)])):
+            for path in (root / source[:end], root):
+                with contextlib.suppress(OSError, ValueError):  # no name of a file: too long, or with a NUL in it
                     if path.is_file() and (path != root or root.name == source[:end]):
                         return path
-            except (OSError, ValueError):  # a name too long, or with a NUL
-                return None
     return None
 
 

@@ -10,6 +10,8 @@ BLANK_LINES = re.compile(r"[^\S\n]*\n(?:[^\S\n]*\n)+\s*|\s*\f\s*")
 LONG_PARAGRAPH = 8_000  # characters; a longer one is divided, so that a browser lays out one piece at a time
 SECTION = 20_000  # characters of text in a <section>; a browser skips those out of view
 
+NOTHING = Markup()
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -27,8 +29,8 @@ class Mark:
     end: int
     tag: str
     attrs: Markup
-    first: Markup = Markup()
-    tail: Markup = Markup()
+    first: Markup = NOTHING
+    tail: Markup = NOTHING
 
 
 def paragraphs(text: str) -> Iterator[tuple[int, int]]:
@@ -54,7 +56,7 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
         start = stop if gap is None else gap.end()
 
 
-def render(text: str, marks: Sequence[Mark]) -> Iterator[Markup]:
+def render(text: str, marks: Sequence[Mark]) -> Markup:
     """Write a text as paragraphs with its marks nested.
 
     Marks may nest, touch and cross: one that crosses another, or a paragraph's end, is closed and opened again, so
@@ -62,16 +64,20 @@ def render(text: str, marks: Sequence[Mark]) -> Iterator[Markup]:
 
     text (str): The text.
     marks (Sequence[Mark]): Marks within it; of two with the same offsets, the first goes outside.
-    YIELDS (Markup): Pieces of HTML, in order.
+    RETURNS (Markup): The HTML: a <section> for every so many characters, a <p> for each paragraph.
     """
+    return Markup("".join(_pieces(text, marks)))
+
+
+def _pieces(text: str, marks: Sequence[Mark]) -> Iterator[str]:
     queue = sorted(filter(None, (_strip(text, mark) for mark in marks)), key=lambda m: (m.start, -m.end))
     upcoming = 0
     opened: list[Mark] = []  # the marks that hold the current character, outermost first
     size = 0
     for start, stop in paragraphs(text):
         if size == 0:
-            yield Markup("<section>")
-        yield Markup('<p dir="auto">')
+            yield "<section>"
+        yield '<p dir="auto">'
         for mark in opened:
             yield _open(mark)
         at = start
@@ -89,13 +95,13 @@ def render(text: str, marks: Sequence[Mark]) -> Iterator[Markup]:
         for mark in reversed(opened):
             yield _shut(mark, at)
         opened = [m for m in opened if m.end > at]
-        yield Markup("</p>\n")
+        yield "</p>\n"
         size += stop - start
         if size > SECTION:
-            yield Markup("</section>\n")
+            yield "</section>\n"
             size = 0
     if size:
-        yield Markup("</section>\n")
+        yield "</section>\n"
 
 
 def _strip(text: str, mark: Mark) -> Mark | None:
@@ -108,7 +114,7 @@ def _strip(text: str, mark: Mark) -> Mark | None:
     return replace(mark, start=start, end=start + len(body))
 
 
-def _close(opened: list[Mark], at: int) -> Iterator[Markup]:
+def _close(opened: list[Mark], at: int) -> Iterator[str]:
     """Close the marks that end here; those inside them that go on are closed too, and opened again."""
     outer = next((i for i, m in enumerate(opened) if m.end == at), None)
     if outer is None:
@@ -120,9 +126,9 @@ def _close(opened: list[Mark], at: int) -> Iterator[Markup]:
         yield _open(mark)
 
 
-def _open(mark: Mark, *, fresh: bool = False) -> Markup:
-    return Markup(f"<{mark.tag}{mark.attrs}{mark.first if fresh else ''}>")
+def _open(mark: Mark, *, fresh: bool = False) -> str:
+    return f"<{mark.tag}{mark.attrs}{mark.first if fresh else ''}>"
 
 
-def _shut(mark: Mark, at: int) -> Markup:
-    return Markup(f"{mark.tail if mark.end == at else ''}</{mark.tag}>")
+def _shut(mark: Mark, at: int) -> str:
+    return f"{mark.tail if mark.end == at else ''}</{mark.tag}>"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import DossierError
@@ -23,6 +24,7 @@ MEDIA_TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".spacy": "application/x-spacy-docbin",
 }
+FIRST_ROWS = 100
 SAMPLE = 200_000  # bytes from which a CSV file's encoding is told
 
 
@@ -68,13 +70,15 @@ def read_rows(path: str, text_field: str) -> Iterator[TableRow]:
 
 
 def has_text(path: str, text_field: str, *, named: bool) -> bool:
-    """Decide whether a file is a table of texts or a document of its own, by its first row.
+    """Decide whether a file is a table of texts or a document of its own, by its first rows.
 
     named (bool): The user named this file, so that a missing column is an error, not a document.
     RAISES (DossierError): A named file without the column.
     """
     try:
-        row = next(read_rows(path, text_field), None)
+        rows = list(islice(read_rows(path, text_field), FIRST_ROWS))
+        if kind_of(path) in (".jsonl", ".ndjson") and rows and all(row.error for row in rows):
+            raise NoTextField(json_fields(path))
     except NoTextField as error:
         if named:
             raise DossierError(
@@ -86,15 +90,22 @@ def has_text(path: str, text_field: str, *, named: bool) -> bool:
         return False
     except (OSError, ValueError):
         return named
-    if row is None:
-        return True  # an empty table: no rows, no records
-    # A first line that is broken says little, so the name decides.
     return True
 
 
+def json_fields(path: str) -> list[str]:
+    """RETURNS (list[str]): Fields of the first JSONL row that is an object."""
+    with Path(path).open("rb") as file:
+        for line in islice(file, FIRST_ROWS):
+            with contextlib.suppress(ValueError, RecursionError):
+                row = json.loads(line.removeprefix(codecs.BOM_UTF8))
+                if isinstance(row, dict):
+                    return list(row)
+    return []
+
+
 def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
-    first = True
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         for number, line in enumerate(file):
             if number == 0:
                 line = line.removeprefix(codecs.BOM_UTF8)
@@ -104,12 +115,8 @@ def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
                 yield TableRow(error=("BadRow", f"not JSON: {error}"))
-                first = False
                 continue
             text = row.get(text_field) if isinstance(row, dict) else None
-            if first and not isinstance(text, str):
-                raise NoTextField(list(row) if isinstance(row, dict) else [])
-            first = False
             if not isinstance(text, str):
                 yield TableRow(error=("BadRow", f"no text in field {text_field!r}"))
             else:
@@ -119,7 +126,7 @@ def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
 def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow]:
     csv.field_size_limit(sys.maxsize)
     encoding = csv_encoding(path)
-    with open(path, encoding=encoding, errors="replace", newline="") as file:
+    with Path(path).open(encoding=encoding, errors="replace", newline="") as file:
         head = file.read(SAMPLE)
         file.seek(0)
         if "\0" in head:
@@ -149,7 +156,7 @@ def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow
 
 def csv_encoding(path: str) -> str:
     """RETURNS (str): An encoding that Python's open reads the file's beginning with."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         sample = file.read(SAMPLE)
     for bom, encoding in (
         (codecs.BOM_UTF8, "utf-8-sig"),
@@ -253,5 +260,3 @@ class Cursor:
         rows = list(islice(self.rows, count))
         self.position += len(rows)
         return rows
-
-

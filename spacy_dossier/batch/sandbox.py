@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from .extract import Extracted, extract_bytes, one_line
@@ -45,14 +46,10 @@ class Sandbox:
         RETURNS (list[Extracted]): As `extract.extract`; one with an error when the time or memory limit was reached
             or the reader crashed.
         """
-        for attempt in (1, 2):
+        reply = self._ask(path)
+        if reply[0] == "Crash":  # its cause may lie outside the file (a machine short of memory): a second try
             reply = self._ask(path)
-            if isinstance(reply, list):
-                return [piece(**entry) for entry in reply]
-            # A crash may have had a cause outside the file (the kernel short of memory), so it gets a second try.
-            if reply[0] != "Crash" or attempt == 2:
-                break
-        return [Extracted(error=reply)]
+        return [Extracted(error=reply)] if isinstance(reply, tuple) else [piece(**entry) for entry in reply]
 
     def _ask(self, path: str) -> list[dict[str, Any]] | tuple[str, str]:
         child = self._started()
@@ -142,8 +139,7 @@ def limit_memory(extra: int) -> None:
     except ImportError:
         return
     try:
-        with open("/proc/self/statm") as file:
-            now = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]

@@ -57,7 +57,9 @@ MAIL_HEADERS = {
     *("content-type", "delivered-to", "x-mailer", "content-transfer-encoding", "sender", "in-reply-to"),
 }
 HEADER = re.compile(r"([!-9;-~]+)[ \t]*:")
-HTML_START = re.compile(r"(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b", re.I | re.S)
+HTML_START = re.compile(
+    r"(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b", re.I | re.S
+)
 
 
 def sniff_binary(data: bytes, name: str) -> str | None:

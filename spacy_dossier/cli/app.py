@@ -11,6 +11,13 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import DossierError
+from .calibrate import calibrate_cli
+from .convert import convert_cli
+from .evaluate import evaluate_cli
+from .process import process_cli
+from .report import report_cli
+from .export import export_cli
+from .pairs import pairs_cli
 
 
 class DossierGroup(TyperGroup):
@@ -59,3 +66,10 @@ def main(
 
 
 # Commands stand in the order a user meets them.
+app.command("convert")(convert_cli)
+app.command("export")(export_cli)
+app.command("pairs")(pairs_cli)
+app.command("calibrate")(calibrate_cli)
+app.command("evaluate")(evaluate_cli)
+app.command("process")(process_cli)
+app.command("report")(report_cli)

@@ -144,9 +144,7 @@ class _Builder:
                     return self._problem(i, "matching brackets in the tag column")
                 return self._problem(i, f"an entity tag in column {(layout.tag or 0) + 1}")
             self.known.add(tag)
-        return Sentence(
-            self.line, tokens, tags, columns, self.mark, self.text, self.ranges, self.source, self.places
-        )
+        return Sentence(self.line, tokens, tags, columns, self.mark, self.text, self.ranges, self.source, self.places)
 
     def _tags(self, columns: list[tuple[str, ...]]) -> Sequence[str]:
         layout = self.layout
@@ -247,7 +245,11 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
             builder.line = number
         if len(columns) != expected or len(columns) < least:
             if builder.problem is None:
-                what = f"{max(expected, least)} columns" if expected == width else f"{expected} columns as in the row before"
+                what = (
+                    f"{max(expected, least)} columns"
+                    if expected == width
+                    else f"{expected} columns as in the row before"
+                )
                 builder.problem = Problem(number, line.rstrip("\r\n"), f"{what}, not {len(columns)}")
         elif index is not None and not columns[index].isdecimal():
             if builder.problem is None:
@@ -267,7 +269,9 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
 
 def _is_row(columns: list[str], layout: Layout) -> bool:
     """Whether a line that begins with `#` is a row of this layout."""
-    if len(columns) != layout.width and not (layout.width is None and len(columns) > max(layout.token, layout.tag or 0)):
+    if len(columns) != layout.width and not (
+        layout.width is None and len(columns) > max(layout.token, layout.tag or 0)
+    ):
         return False
     if layout.index is not None and not WORD_ID.fullmatch(columns[layout.index]):
         return False

@@ -24,12 +24,12 @@ SCHEMES = ("iob1", "iob2", "io", "bioes", "biluo", "bmewo", "bmes", "brackets", 
 
 # prefix of a one-token entity, and of the first, inner and last token of a longer one
 PREFIXES = {
-    "iob2": "BBII",
-    "io": "IIII",
-    "bioes": "SBIE",
-    "biluo": "UBIL",
-    "bmewo": "WBME",
-    "bmes": "SBME",
+    "iob2": ("B", "B", "I", "I"),
+    "io": ("I", "I", "I", "I"),
+    "bioes": ("S", "B", "I", "E"),
+    "biluo": ("U", "B", "I", "L"),
+    "bmewo": ("W", "B", "M", "E"),
+    "bmes": ("S", "B", "M", "E"),
 }
 CLOSED = frozenset(("bioes", "biluo", "bmewo", "bmes"))
 
@@ -138,13 +138,12 @@ def find_scheme(pairs: Counter[tuple[str, str]], *, bare: bool = False) -> Schem
         if own == scheme.name or (own == "iob2" and scheme.name in CLOSED and count["I"] == 0 == count["M"]):
             continue
         # One tag that breaks the rule of the file is an error in the data, not another scheme.
-        if scheme.name in ("iob2", *CLOSED) and own in ("io", "iob1") and count["I opens"] > 1:
-            scheme.labels[label] = own
-        elif scheme.name in ("io", "iob1") and own in ("iob2", *CLOSED) and count["B apart"] + count["S"] > 2:
-            scheme.labels[label] = own
-        elif scheme.name == "iob2" and own in CLOSED:
-            scheme.labels[label] = own
-        elif scheme.name in CLOSED and own == "iob2" and count["B apart"] + count["B beside"] > 1:
+        if (
+            (scheme.name in ("iob2", *CLOSED) and own in ("io", "iob1") and count["I opens"] > 1)
+            or (scheme.name in ("io", "iob1") and own in ("iob2", *CLOSED) and count["B apart"] + count["S"] > 2)
+            or (scheme.name == "iob2" and own in CLOSED)
+            or (scheme.name in CLOSED and own == "iob2" and count["B apart"] + count["B beside"] > 1)
+        ):
             scheme.labels[label] = own
     return scheme
 

@@ -4,21 +4,28 @@ import glob
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DossierError
 
+
+def word_set(text: str) -> frozenset[str]:
+    """RETURNS (frozenset[str]): The words of a text, for tables that are easier to read without quotes."""
+    return frozenset(text.split())
+
+
 STDIN = "-"
 CHUNK = 1 << 20  # bytes read at a time while an encoding is looked for
 SAMPLE = 1 << 18  # bytes of non-ASCII lines that decide about a legacy encoding
 
 # In a folder, files that are certainly no column files and no pairs are passed over.
-OTHER_SUFFIXES = frozenset(
-    ".spacy .md .rst .py .sh .pl .zip .gz .bz2 .xz .tgz .tar .pdf .html .htm .xml .yml .yaml .cfg .toml .png .jpg "
-    ".bib .log .pyc .docx .ini .pkl .bin .safetensors".split()
+OTHER_SUFFIXES = word_set(
+    """.spacy .md .rst .py .sh .pl .zip .gz .bz2 .xz .tgz .tar .pdf .html .htm .xml .yml .yaml .cfg .toml .png .jpg
+    .bib .log .pyc .docx .ini .pkl .bin .safetensors"""
 )
 
 # A byte-order mark decides. UTF-32 LE begins with the mark of UTF-16 LE, so it comes first.
@@ -216,14 +223,14 @@ class Input:
     target: Path
 
 
-def find_inputs(arguments: Iterable[str], *, suffix: str = ".spacy") -> list[Input]:
+def find_inputs(arguments: Iterable[str], *, ignore: Collection[str] = ()) -> list[Input]:
     """Resolve files, folders and globs to files, and give each an output path of its own.
 
     Files found in a folder keep their place below it. Inputs whose names differ in the suffix only, as `eng.train`
     and `eng.testa`, keep the suffix in the output's name.
 
     arguments (Iterable[str]): Files, folders, globs, or `-` for standard input.
-    suffix (str): Suffix of the outputs.
+    ignore (Collection[str]): Suffixes of files that are passed over in a folder, beside the usual ones.
     RETURNS (list[Input]): The files in the order of the arguments.
     RAISES (DossierError): If nothing is there, or two inputs would write the same output.
     """
@@ -233,7 +240,7 @@ def find_inputs(arguments: Iterable[str], *, suffix: str = ".spacy") -> list[Inp
         if argument == STDIN:
             found[Path(STDIN)] = (STDIN, Path("stdin"))
         elif path.is_dir():
-            inside = [file_ for file_ in sorted(path.rglob("*")) if _is_candidate(file_, path)]
+            inside = [file_ for file_ in sorted(path.rglob("*")) if _is_candidate(file_, path, ignore)]
             if not inside:
                 raise DossierError("the folder holds no file to read", file=path)
             found.update((file_, (file_.as_posix(), file_.relative_to(path))) for file_ in inside)
@@ -245,16 +252,13 @@ def find_inputs(arguments: Iterable[str], *, suffix: str = ".spacy") -> list[Inp
             if not matches:
                 raise DossierError("no such file or folder", file=argument)
             found.update((match, (match.as_posix(), Path(match.name))) for match in matches)
-    stems: dict[Path, list[Path]] = {}
-    for path, (_, place) in found.items():
-        stems.setdefault(place.with_name(place.stem), []).append(path)
+    stems = Counter(place.with_suffix("") for _, place in found.values())
     inputs: list[Input] = []
     taken: dict[Path, str] = {}
     for path, (name, place) in found.items():
-        stem = place.with_name(place.stem)
-        target = (place if len(stems[stem]) > 1 else stem).with_name(
-            (place.name if len(stems[stem]) > 1 else stem.name) + suffix
-        )
+        stem = place.with_suffix("")
+        base = place if stems[stem] > 1 else stem
+        target = base.with_name(f"{base.name}.spacy")
         if target in taken:
             raise DossierError(
                 f"{taken[target]} and {name} would both be written to {target}",
@@ -265,10 +269,20 @@ def find_inputs(arguments: Iterable[str], *, suffix: str = ".spacy") -> list[Inp
     return inputs
 
 
-def _is_candidate(path: Path, root: Path) -> bool:
+def is_output_dir(argument: str) -> bool:
+    """RETURNS (bool): Whether an argument can only be meant as an output folder: nothing to read is there."""
+    path = Path(argument)
+    if argument == STDIN or glob.has_magic(argument):
+        return False
+    if path.is_dir():
+        return not any(_is_candidate(file_, path, (".json", ".jsonl", ".parquet")) for file_ in path.rglob("*"))
+    return not path.exists() and not path.suffix
+
+
+def _is_candidate(path: Path, root: Path, ignore: Collection[str]) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
     readme = path.stem.lower() in ("readme", "license", "licence", "changelog")
-    return path.is_file() and not hidden and not readme and path.suffix.lower() not in OTHER_SUFFIXES
+    return path.is_file() and not hidden and not readme and path.suffix.lower() not in {*OTHER_SUFFIXES, *ignore}
 
 
 @contextmanager

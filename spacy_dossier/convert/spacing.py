@@ -7,19 +7,25 @@ so the spaces are put back as the language writes them.
 import re
 from collections.abc import Sequence
 
-CLOSING = frozenset(". , ; : ! ? ) ] } % ... .. …  ” » › ’’ '' -RRB- -RSB- -RCB- ° ™ ® ، ؛ ؟ ۔ । ॥ · ‰ !! ?? ?! !? !!! ???".split())
-OPENING = frozenset("( [ { ¿ ¡ “ « ‹ „ ‚ `` -LRB- -LSB- -LCB-".split())
-CURRENCY = frozenset("$ £ € ¥ ₹ US$ C$ A$ HK$ NT$ S$ NZ$ ₺ ₽".split())
+from .source import word_set
+
+CLOSING = word_set(
+    """. , ; : ! ? ) ] } % ... .. … ” » › ’’ '' -RRB- -RSB- -RCB- ° ™ ® ، ؛ ؟ ۔ । ॥ · ‰ !! ?? ?! !? !!! ???"""
+)
+OPENING = word_set("( [ { ¿ ¡ “ « ‹ „ ‚ `` -LRB- -LSB- -LCB-")
+CURRENCY = word_set("$ £ € ¥ ₹ US$ C$ A$ HK$ NT$ S$ NZ$ ₺ ₽")
 # Languages that write the quotation marks of French and English the other way round.
 REVERSED_GUILLEMETS = frozenset(("da", "de", "hr", "sl", "cs", "sk", "hu", "sr"))
 LOW_QUOTES = frozenset(("de", "cs", "sk", "sl", "hr", "is", "lt", "et", "bg", "ka", "sq", "mk", "sr"))
 SAME_QUOTES = frozenset(("sv", "fi"))  # ” and » on both sides
-SPACED_PUNCT = {"fr": frozenset(": ; ! ? » %".split())}
-SPACED_PERCENT = frozenset("cs da de es fi fr hr hu lt lv nb nn no pl ru sk sl sv uk".split())
-CURRENCY_AFTER = frozenset("bg cs da de es et fi fr hr hu it lt lv nb nn pl pt ro ru sk sl sv uk".split())
+SPACED_PUNCT = {"fr": word_set(": ; ! ? » %")}
+SPACED_PERCENT = word_set("cs da de es fi fr hr hu lt lv nb nn no pl ru sk sl sv uk")
+CURRENCY_AFTER = word_set("bg cs da de es et fi fr hr hu it lt lv nb nn pl pt ro ru sk sl sv uk")
 
 # No spaces between words: Han, kana, Thai, Lao, Khmer, Burmese, Tibetan, and the punctuation written with them.
-UNSPACED = re.compile("[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u2e80-\u312f\u31a0-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]"
+)
 ENCLITIC = {
     "en": re.compile(r"(?:['’](?:s|m|d|re|ve|ll|em|S|M|D|RE|VE|LL)|n['’]t|N['’]T)"),
 }
@@ -75,13 +81,10 @@ class Spacer:
                 or token in self.opening
                 or token in self.quotes
                 or token in "/-–’‘_@"
-                or not token.isascii()
-                and UNSPACED.search(token) is not None
+                or (not token.isascii() and UNSPACED.search(token) is not None)
                 or token.isspace()
-                or self.enclitic is not None
-                and self.enclitic.fullmatch(token) is not None
-                or self.elision is not None
-                and self.elision.fullmatch(token) is not None
+                or (self.enclitic is not None and self.enclitic.fullmatch(token) is not None)
+                or (self.elision is not None and self.elision.fullmatch(token) is not None)
             )
             kind = self.kinds[token] = SPECIAL if special else PLAIN
             if len(self.kinds) > 1_000_000:

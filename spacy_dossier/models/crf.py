@@ -10,17 +10,23 @@ Everything is exact, in log space and float32. A batch holds N sequences of at m
 A loop runs over T, never over N or L.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 from torch import Tensor
 
+from .tags import TagScheme
+
 IMPOSSIBLE = -1e4  # far below any score, yet safe to add up in float32
+MARGIN = 10.0  # by which a tag that is added to a trained model scores below O: e^-10 is out of the way, yet learnable
 
 
 @dataclass
@@ -50,6 +56,8 @@ def negative_log_likelihood(emissions: Tensor, allowed: Tensor, lengths: Tensor,
     allowed (Tensor): Which tags the annotation allows, bool. Shape: (N, T, L)
     RETURNS (Tensor): Shape: (N,)
     """
+    # The difference does not depend on a constant at a token, and float32 is exact only where sums stay small.
+    emissions = emissions - emissions.detach().logsumexp(dim=2, keepdim=True)
     # One pass over both: the clamped sequences stand beside the free ones.
     clamped = emissions.masked_fill(~allowed, IMPOSSIBLE)
     both = log_partition(torch.cat([emissions, clamped]), torch.cat([lengths, lengths]), scores)
@@ -112,6 +120,48 @@ def forward_backward(emissions: Tensor, lengths: Tensor, scores: ChainScores) ->
     return ForwardBackward(torch.stack(alpha, 1), torch.stack(beta[::-1], 1), log_z)
 
 
+def span_marginals(
+    emissions: Tensor,
+    lengths: Tensor,
+    scores: ChainScores,
+    scheme: TagScheme,
+    spans: Sequence[tuple[int, int, int, str]],
+) -> NDArray[np.float64]:
+    """Probability of each span: that of all sequences of tags which hold it, whatever stands around it.
+
+    spans (Sequence): Row, start, end and label of each.
+    RETURNS (NDArray[np.float64]): Shape: (n_spans,)
+    """
+    if not spans:
+        return np.zeros(0)
+    rows, places = np.unique([row for row, *_ in spans], return_inverse=True)
+    index = torch.from_numpy(rows).to(emissions.device)
+    lengths = lengths[index]
+    # A constant at a token changes no probability, and float32 is exact only where sums stay small.
+    emissions = torch.log_softmax(emissions[index], dim=2)
+    fb = forward_backward(emissions, lengths, scores)
+    alpha, beta, log_z, score, trans, end_scores = (
+        t.cpu().numpy().astype(np.float64)
+        for t in (fb.alpha, fb.beta, fb.log_z, emissions, scores.transitions, scores.end)
+    )
+    n_tokens = lengths.tolist()
+    probabilities = np.empty(len(spans))
+    for n, (row, (_, start, end, label)) in enumerate(zip(places.tolist(), spans, strict=True)):
+        tags = scheme.span_tags(end - start, label)
+        inside = sum(
+            trans[left, right] + score[row, start + i + 1, right] for i, (left, right) in enumerate(pairwise(tags))
+        )
+        after = beta[row, end - 1, tags[-1]]
+        if scheme.name == "IOB2":  # the span ends here only if the next tag does not go on with it
+            if end < n_tokens[row]:
+                onward = trans[tags[-1]] + score[row, end] + beta[row, end]
+                after = np.logaddexp.reduce(np.delete(onward, scheme.index("I", label)))
+            else:
+                after = end_scores[tags[-1]]
+        probabilities[n] = np.exp(alpha[row, start, tags[0]] + inside + after - log_z[row])
+    return np.clip(probabilities, 0.0, 1.0)
+
+
 def build_crf_tagger(tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None = None) -> Model:
     """Emission scores for a CRF over any tok2vec layer; the transition scores are parameters beside them.
 
@@ -156,17 +206,22 @@ def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
 
 
 def _resize(model: Model, n_tags: int) -> None:
-    """Make room for more tags; what was learned about the others stays, and the new ones start at zero."""
-    before = []
+    """Make room for more tags, without a change of predictions.
+
+    A new tag begins as a twin of O, which is tag 0, with a lower score. So any sequence of tags that holds new ones
+    scores less than the same with O in their place.
+    """
+    n_old = model.get_dim("nO")
+    source = [*range(n_old), *[0] * (n_tags - n_old)]
     for node in (model, model.get_ref("output")):
-        for name in node.param_names:
-            if node.has_param(name):
-                before.append((node, name, node.get_param(name)))
-                node.set_param(name, None)
+        params = {name: node.get_param(name) for name in node.param_names}
+        for name in params:
+            node.set_param(name, None)
         node.set_dim("nO", n_tags, force=True)
-    for node, name, old in before:
-        # Every axis that counts tags grows; the last axis of W counts features.
-        shape = (n_tags, old.shape[1]) if name == "W" else (n_tags,) * old.ndim
-        new = node.ops.alloc(shape)
-        new[tuple(slice(0, n) for n in old.shape)] = old
-        node.set_param(name, new)
+        for name, old in params.items():
+            new = old[source]
+            if name == "transitions":
+                new = new[:, source]
+            elif name == "b":
+                new[n_old:] -= MARGIN
+            node.set_param(name, node.ops.as_contig(new))

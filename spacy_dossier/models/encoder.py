@@ -1,7 +1,10 @@
 """A pretrained encoder from the Hugging Face library as a Thinc shim: weights, tokenizer, precision, learning rates."""
 
+import contextlib
+import copy
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,7 +12,7 @@ import safetensors.torch
 import srsly
 import torch
 from thinc.api import Optimizer, get_torch_default_device, torch2xp, xp2torch
-from thinc.shims import PyTorchShim
+from thinc.shims import PyTorchShim, Shim
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
@@ -65,9 +68,14 @@ class SubWordTokenizer:
                 value=source,
                 remedy="Choose an encoder with a tokenizer.json",
             )
-        framed = pretrained.build_inputs_with_special_tokens([-1])
-        at = framed.index(-1)
-        frame = {"prefix": framed[:at], "suffix": framed[at + 1 :], "pad_id": pretrained.pad_token_id or 0}
+        # What the tokenizer itself puts around a text: not every tokenizer class knows the special tokens of its file.
+        framed = pretrained.backend_tokenizer.encode("a")
+        inside = [i for i, is_special in enumerate(framed.special_tokens_mask) if not is_special]
+        frame = {
+            "prefix": framed.ids[: inside[0]],
+            "suffix": framed.ids[inside[-1] + 1 :],
+            "pad_id": pretrained.pad_token_id or 0,
+        }
         return cls(pretrained.backend_tokenizer, frame)
 
     def encode(self, texts: list[str]) -> list[Any]:
@@ -85,6 +93,10 @@ class SubWordTokenizer:
 class EncoderShim(PyTorchShim):
     """Holds a CasedEncoder and its tokenizer for a Thinc model; serializes with safetensors, never with pickle.
 
+    The settings are those of the config a pipeline is built or loaded with; only weights and tokenizer are stored.
+
+    window, context (int): Most sub-words kept of a window, and sub-words read on either side of it.
+    batch_subwords (int): Most padded sub-words that go through the encoder at once.
     case_embedding (bool): Tell an uncased encoder how each sub-word is written.
     mixed_precision (bool): bfloat16 autocast on a GPU.
     learn_rate_scale (float): The encoder's learning rate, as a factor of the optimizer's.
@@ -95,6 +107,9 @@ class EncoderShim(PyTorchShim):
     def __init__(
         self,
         *,
+        window: int,
+        context: int,
+        batch_subwords: int,
         case_embedding: bool,
         mixed_precision: bool,
         learn_rate_scale: float,
@@ -102,6 +117,9 @@ class EncoderShim(PyTorchShim):
         frozen_layers: int,
     ) -> None:
         super().__init__(None)
+        self.window = window
+        self.context = context
+        self.batch_subwords = batch_subwords
         self.case_embedding = case_embedding
         self.mixed_precision = mixed_precision
         self.learn_rate_scale = learn_rate_scale
@@ -113,7 +131,8 @@ class EncoderShim(PyTorchShim):
     def module(self) -> CasedEncoder:
         if self._model is None:
             raise DossierError(
-                "the encoder has no weights yet", remedy="Initialize the pipeline (nlp.initialize) or load a trained one"
+                "the encoder has no weights yet",
+                remedy="Initialize the pipeline (nlp.initialize) or load a trained one",
             )
         return self._model
 
@@ -125,13 +144,28 @@ class EncoderShim(PyTorchShim):
         try:
             self.tokenizer = SubWordTokenizer.from_pretrained(str(source), **tokenizer_config)
             encoder = AutoModel.from_pretrained(str(source), **encoder_config)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError, safetensors.SafetensorError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise DossierError(
-                f"cannot load the encoder ({str(error).splitlines()[0]})",
+                f"cannot load the encoder ({reason})",
                 value=str(source),
                 remedy="Name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
             ) from None
         self._set(CasedEncoder(encoder, self.case_embedding))
+        self.check_window()
+
+    def check_window(self) -> None:
+        """RAISES (DossierError): Where a window, its context and special tokens are more than the encoder reads."""
+        assert self.tokenizer is not None
+        frame = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
+        longest = min(map(_positions, self.module.encoder.modules()))
+        if self.window + 2 * self.context + frame > longest:
+            raise DossierError(
+                f"the encoder reads {longest:g} sub-words at most, with {frame} special tokens: too few for this window"
+                + f" and {self.context} sub-words of context on either side" * bool(self.context),
+                value=self.window,
+                remedy="Make the window or the context of the transformer's model smaller",
+            )
 
     def _set(self, module: CasedEncoder) -> None:
         self._model = module.to(get_torch_default_device())
@@ -139,12 +173,22 @@ class EncoderShim(PyTorchShim):
         for name, parameter in module.named_parameters():
             parameter.requires_grad = self.depth(name) > self.frozen_layers or self.frozen_layers == 0
 
+    def copy(self) -> "EncoderShim":
+        """A copy of its own for the optimizer too, which tells parameters apart by the shim's id."""
+        copied = copy.deepcopy(self)
+        with Shim.global_id_lock:
+            Shim.global_id += 1
+            copied.id = Shim.global_id
+        return copied
+
     def depth(self, name: str) -> int:
-        """0 for embeddings, n for the n-th layer; the case embedding, which is new, counts as the uppermost."""
-        if name.startswith("cases."):
-            return self.n_layers
+        """0 for embeddings, n for the n-th layer. What is neither, such as a last norm, counts as the uppermost layer,
+        and so does the case embedding, which is new.
+        """
         match = LAYER.search(name)
-        return int(match.group(1)) + 1 if match else 0
+        if match:
+            return int(match.group(1)) + 1
+        return 0 if "embedding" in name else self.n_layers
 
     @property
     def n_layers(self) -> int:
@@ -180,16 +224,29 @@ class EncoderShim(PyTorchShim):
             parameter.data = xp2torch(updated, device=parameter.device)
             parameter.grad = None
 
+    @contextlib.contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """Averaged weights for a while. Thinc's own method looks for keys that its optimizers do not use."""
+        keys = {name: (self.id, name) for name, _ in self.module.named_parameters()} if self._model else {}
+        averaged = {name: params[key] for name, key in keys.items() if key in params}
+        parameters = {name: p for name, p in self.module.named_parameters() if name in averaged} if averaged else {}
+        own = {name: parameter.data for name, parameter in parameters.items()}
+        try:
+            for name, parameter in parameters.items():
+                parameter.data = xp2torch(averaged[name], device=parameter.device)
+            yield
+        finally:
+            for name, parameter in parameters.items():
+                parameter.data = own[name]
+
     def to_bytes(self) -> bytes:
         if self._model is None:
             return srsly.msgpack_dumps({})
-        # Some encoders tie weights; safetensors wants every tensor once.
-        state = {name: tensor.contiguous() for name, tensor in self.module.state_dict().items()}
         return srsly.msgpack_dumps(
             {
                 "config": json.dumps(self.module.encoder.config.to_dict(), default=str),
                 "tokenizer": cast(SubWordTokenizer, self.tokenizer).to_dict(),
-                "weights": safetensors.torch.save(_without_shared(state)),
+                "weights": safetensors.torch.save(_state(self.module)),
             }
         )
 
@@ -200,17 +257,35 @@ class EncoderShim(PyTorchShim):
         config = json.loads(message["config"])
         encoder = AutoModel.from_config(AutoConfig.for_model(**config))
         module = CasedEncoder(encoder, self.case_embedding)
-        module.load_state_dict(safetensors.torch.load(message["weights"]), strict=False)
+        weights = safetensors.torch.load(message["weights"])
+        if weights.keys() != _state(module).keys():
+            raise DossierError(
+                "the stored weights are not those of this encoder",
+                value=sorted(weights.keys() ^ _state(module).keys())[0],
+                remedy="Load the pipeline with the case_embedding it was trained with",
+            )
+        module.load_state_dict(weights, strict=False)
         self.tokenizer = SubWordTokenizer.from_dict(message["tokenizer"])
         self._set(module)
+        self.check_window()
         return self
 
 
-def _without_shared(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _state(module: nn.Module) -> dict[str, Tensor]:
+    """The weights by name. Some encoders tie weights; safetensors wants every tensor once."""
     seen: set[int] = set()
     unique = {}
-    for name, tensor in state.items():
+    for name, tensor in module.state_dict().items():
         if tensor.data_ptr() not in seen or tensor.numel() == 0:
             seen.add(tensor.data_ptr())
-            unique[name] = tensor
+            unique[name] = tensor.contiguous()
     return unique
+
+
+def _positions(layer: nn.Module) -> float:
+    """How many sub-words a layer of an encoder can tell apart by absolute position; relative positions set no limit."""
+    embedding = getattr(layer, "position_embeddings", None)
+    if not isinstance(embedding, nn.Embedding):
+        return float("inf")
+    # RoBERTa and its kin count positions from behind the padding's.
+    return embedding.num_embeddings - (0 if embedding.padding_idx is None else embedding.padding_idx + 1)

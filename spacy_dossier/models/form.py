@@ -1,7 +1,10 @@
 """Word form beside contextual vectors: what an uncased encoder cannot see, for any pipe."""
 
+from collections.abc import Callable
+from typing import Any
+
 from spacy.tokens import Doc
-from thinc.api import Model, concatenate
+from thinc.api import Model
 from thinc.types import Floats2d
 
 
@@ -15,4 +18,29 @@ def build_form_tok2vec(
         over NORM, PREFIX, SUFFIX and SHAPE, or `spacy.CharacterEmbed.v2`.
     RETURNS (Model[List[Doc], List[Floats2d]]): Width: that of both together.
     """
-    return concatenate(tok2vec, form)
+    return Model("form-tok2vec", _forward, init=_init, layers=[tok2vec, form], dims={"nO": None})
+
+
+def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
+    # Not Thinc's `concatenate`, which takes the rows of all documents as one array: listeners give an empty document
+    # an array of no rows and no width.
+    outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
+    widths = [max((array.shape[1] for array in arrays), default=0) for arrays in outputs]
+
+    def backprop(d_vectors: list[Floats2d]) -> list[Any]:
+        start = 0
+        for width, layer_backprop in zip(widths, backprops, strict=True):
+            layer_backprop([model.ops.as_contig(d_doc[:, start : start + width]) for d_doc in d_vectors])
+            start += width
+        return []
+
+    empty = model.ops.alloc2f(0, sum(widths))
+    rows = zip(*outputs, strict=True)
+    return [model.ops.xp.hstack(parts) if len(doc) else empty for doc, parts in zip(docs, rows, strict=True)], backprop
+
+
+def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:
+    for layer in model.layers:
+        layer.initialize(X=X, Y=Y)
+    if all(layer.has_dim("nO") for layer in model.layers):
+        model.set_dim("nO", sum(layer.get_dim("nO") for layer in model.layers))

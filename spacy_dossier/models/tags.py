@@ -40,18 +40,14 @@ class TagScheme:
         """RETURNS: Which tag may follow which, which may begin a sequence, which may end one.
         Shapes: (L, L), (L,), (L,)
         """
-        tags = self.tags
-        follow = np.array([[self._follows(left, right) for right in tags] for left in tags])
-        begin = np.array([tag[0] in "OBU" for tag in tags])
-        end = np.array([tag[0] in "OLU" or (self.name == "IOB2") for tag in tags])
-        return follow, begin, end
-
-    def _follows(self, left: str, right: str) -> bool:
-        opened = left[0] in "BI"
-        continues = right[0] in "IL"
-        if continues:
-            return opened and left[1:] == right[1:]
-        return self.name == "IOB2" or not opened
+        n_labels = len(self.labels)
+        prefix = np.array(["O", *self.prefixes * n_labels])
+        label = np.concatenate([[-1], np.repeat(np.arange(n_labels), len(self.prefixes))])
+        opened, continues = np.isin(prefix, ["B", "I"]), np.isin(prefix, ["I", "L"])
+        ends_anywhere = self.name == "IOB2"  # in BILUO what is opened must be closed by L-
+        same = label[:, None] == label
+        follow = np.where(continues, opened[:, None] & same, ~opened[:, None] | ends_anywhere)
+        return follow, ~continues, ~opened | ends_anywhere
 
     def span_tags(self, length: int, label: str) -> list[int]:
         """The tags of an entity of so many tokens."""

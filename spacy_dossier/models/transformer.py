@@ -19,6 +19,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
+from ..errors import DossierError
 from .encoder import EncoderShim, SubWordTokenizer
 from .windows import SubWords, Window, align, cut_windows
 
@@ -101,7 +102,12 @@ def build_transformer_model(
     frozen_layers (int): The embeddings and this many layers from the bottom are not trained; 0 trains all.
     tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
     """
+    if window < 1 or context < 0:
+        raise DossierError("a window holds one sub-word at least, and no negative context", value=(window, context))
     shim = EncoderShim(
+        window=window,
+        context=context,
+        batch_subwords=batch_subwords,
         case_embedding=case_embedding,
         mixed_precision=mixed_precision,
         learn_rate_scale=learn_rate_scale,
@@ -116,9 +122,6 @@ def build_transformer_model(
         shims=[shim],
         attrs={
             "name": name,
-            "window": window,
-            "context": context,
-            "batch_subwords": batch_subwords,
             "tokenizer_config": dict(tokenizer_config),
             "transformer_config": dict(transformer_config),
             "replace_listener": _replace_listener,
@@ -128,26 +131,58 @@ def build_transformer_model(
 
 
 def build_tok2vec_transformer(
-    name: str, pooling: Model[Ragged, Floats2d], grad_factor: float = 1.0, **settings: Any
+    name: str,
+    pooling: Model[Ragged, Floats2d],
+    grad_factor: float = 1.0,
+    window: int = 254,
+    context: int = 0,
+    batch_subwords: int = 4096,
+    case_embedding: bool = False,
+    mixed_precision: bool = False,
+    learn_rate_scale: float = 1.0,
+    layer_decay: float = 1.0,
+    frozen_layers: int = 0,
+    tokenizer_config: dict[str, Any] = {},  # noqa: B006
+    transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], list[Floats2d]]:
     """The same encoder inside one component, as `nlp.replace_listeners` leaves it. Shares nothing with other pipes.
 
     pooling (Model[Ragged, Floats2d]): From the sub-words of a token to its vector.
     grad_factor (float): Scales the gradient that the component passes to the encoder.
-    settings: As for `spacy-dossier.TransformerModel.v1`.
+    The others: As for `spacy-dossier.TransformerModel.v1`.
     """
-    return chain(
-        chain(build_transformer_model(name, **settings), split_trf_batch()), trfs2arrays(pooling, grad_factor)
+    encoder = build_transformer_model(
+        name,
+        window,
+        context,
+        batch_subwords,
+        case_embedding,
+        mixed_precision,
+        learn_rate_scale,
+        layer_decay,
+        frozen_layers,
+        tokenizer_config,
+        transformer_config,
     )
+    return chain(_replace_listener(encoder), trfs2arrays(pooling, grad_factor))
 
 
 def _replace_listener(model: Model) -> Model:
     return chain(model, split_trf_batch())
 
 
-def _replace_listener_cfg(encoder: dict[str, Any], listener: dict[str, Any]) -> dict[str, Any]:
-    taken = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+def _replace_listener_cfg(encoder: dict[str, Any], tok2vec: dict[str, Any]) -> dict[str, Any]:
+    """tok2vec (dict): The component's [model.tok2vec]: a listener, or an architecture with a listener inside."""
+    listener = _find_pooling(tok2vec) or {}
+    taken: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
     return {**encoder, "@architectures": TOK2VEC, **taken}
+
+
+def _find_pooling(block: dict[str, Any]) -> dict[str, Any] | None:
+    if "pooling" in block:
+        return block
+    blocks = (_find_pooling(value) for value in block.values() if isinstance(value, dict))
+    return next((found for found in blocks if found), None)
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:
@@ -159,6 +194,7 @@ def init(model: Model, X: Any = None, Y: Any = None) -> None:
 
 def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch, Callable]:
     shim: EncoderShim = model.shims[0]
+    width = shim.module.encoder.config.hidden_size
     tokenizer = shim.tokenizer
     assert tokenizer is not None
     encodings = tokenizer.encode([doc.text for doc in docs])
@@ -166,11 +202,14 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
     windows = [
         (i, window)
         for i, (doc, subs) in enumerate(zip(docs, subwords, strict=True))
-        for window in cut_windows(doc, subs, model.attrs["window"], model.attrs["context"])
+        for window in cut_windows(doc, subs, shim.window, shim.context)
     ]
     encode = shim.begin_update if is_train else shim.predict
     # A graph is kept for all windows of a training batch, so its size is the batcher's business, not ours.
-    vectors = _encode_windows(encode, shim, tokenizer, subwords, windows, model.attrs["batch_subwords"])
+    if windows:
+        vectors = _encode_windows(encode, tokenizer, subwords, windows, shim.batch_subwords, shim.device)
+    else:
+        vectors = torch.zeros((0, width), device=shim.device)
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
         gradient = d_batch.model_output.last_hidden_state
@@ -183,16 +222,13 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
 
 def _encode_windows(
     encode: Callable[[tuple[Tensor, Tensor, Tensor]], Tensor],
-    shim: EncoderShim,
     tokenizer: SubWordTokenizer,
     subwords: list[SubWords],
     windows: list[tuple[int, Window]],
     batch_subwords: int,
+    device: torch.device,
 ) -> Tensor:
     """RETURNS (Tensor): float32. Shape: (n_subwords of all documents, H)"""
-    device = shim.device
-    if not windows:
-        return torch.zeros((0, shim.module.encoder.config.hidden_size), device=device)
     n_prefix, n_suffix = len(tokenizer.prefix), len(tokenizer.suffix)
     sizes = np.array([len(window) + n_prefix + n_suffix for _, window in windows])
     kept = np.array([window.end - window.start for _, window in windows])
@@ -223,8 +259,8 @@ def _encode_windows(
     starts = np.concatenate([[0], np.cumsum(kept[order])[:-1]])
     place = np.empty(len(order), dtype=np.int64)
     place[order] = starts
-    index = np.concatenate([np.arange(s, s + n) for s, n in zip(place, kept, strict=True)])
-    return torch.cat(parts).index_select(0, torch.from_numpy(index).to(device))
+    back = np.concatenate([np.arange(s, s + n) for s, n in zip(place, kept, strict=True)])
+    return torch.cat(parts).index_select(0, torch.from_numpy(back).to(device))
 
 
 def _batches(sizes: np.ndarray, budget: int) -> Iterator[list[int]]:

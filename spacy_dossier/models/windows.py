@@ -132,7 +132,7 @@ def cut_windows(doc: Doc, subwords: SubWords, size: int, context: int = 0) -> li
     total = len(subwords)
     if total <= size:
         return [Window(0, total, 0, total)] if total else []
-    breaks = np.append(_break_strengths(doc.text, subwords), 0)
+    breaks = _break_strengths(doc.text, subwords)
     windows = []
     start = 0
     while start < total:
@@ -144,6 +144,9 @@ def cut_windows(doc: Doc, subwords: SubWords, size: int, context: int = 0) -> li
             low = start + max(1, ideal // 2)
             candidates = breaks[low : start + size + 1]
             end = low + len(candidates) - 1 - int(np.argmax(candidates[::-1]))
+            if not breaks[end]:  # all of it is one token: it goes into the next window, whole if it fits
+                earlier = np.flatnonzero(breaks[start + 1 : low])
+                end = start + 1 + int(earlier[-1]) if len(earlier) else end
         windows.append(Window(start, end, max(0, start - context), min(total, end + context)))
         start = end
     return windows
@@ -160,13 +163,20 @@ def _break_strengths(text: str, subwords: SubWords) -> NDArray[np.int8]:
     free = np.zeros(len(subwords), dtype=bool)
     free[first[(first >= before) & (last > first)]] = True
 
+    # Around the sub-word's start: where the text before it ends, and where the text from it on begins. Some
+    # tokenizers leave white space out, others make it part of a sub-word or a sub-word of its own.
     codes = code_points(text)
-    ends = np.concatenate([[0], subwords.offsets[:-1, 1]])  # where the sub-word before ends
-    starts = subwords.offsets[:, 0]
+    alphabet, inverse = np.unique(codes, return_inverse=True)
+    is_space = np.array([chr(c).isspace() for c in alphabet])[inverse]
+    here = np.arange(len(codes))
+    text_ends = np.concatenate([[0], np.maximum.accumulate(np.where(is_space, 0, here + 1))])
+    text_begins = np.append(np.minimum.accumulate(np.where(is_space, len(codes), here)[::-1])[::-1], len(codes))
+    ends, begins = text_ends[subwords.offsets[:, 0]], text_begins[subwords.offsets[:, 0]]
+
     newlines = np.concatenate([[0], np.cumsum(np.isin(codes, NEWLINES))])
     is_final, is_closing = np.isin(codes, FINAL), np.isin(codes, CLOSING)
     one_back, two_back = np.maximum(ends - 1, 0), np.maximum(ends - 2, 0)
-    spaced = starts > ends
+    spaced = begins > ends
     final = is_final[one_back] | (is_closing[one_back] & is_final[two_back])
-    conditions = [newlines[starts] > newlines[np.minimum(ends, starts)], final & spaced, spaced]
+    conditions = [newlines[begins] > newlines[ends], final & spaced, spaced]
     return np.where(free, np.select(conditions, [4, 3, 2], default=1), 0).astype(np.int8)

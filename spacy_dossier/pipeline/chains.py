@@ -6,6 +6,7 @@ many steps as its longest chain has tokens, however long the documents are. Toke
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ Ints = NDArray[np.int64]
 
 FINAL = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 CLOSING = ('"', "'", "''", "”", "’", "»", ")", "]", "}")
-BATCH_SCORES = 2**22  # floats of one batch's emissions and messages, about 16 MB
+BATCH_SCORES = 2**25  # floats of one batch's messages between tokens: at most 128 MB, where training keeps them all
 
 
 def find_chains(doc: Doc, max_length: int, uncut: Sequence[tuple[int, int]] = ()) -> list[Ints]:
@@ -48,9 +49,9 @@ def find_chains(doc: Doc, max_length: int, uncut: Sequence[tuple[int, int]] = ()
         cut[first + 1 : after] = False
     cut[0] = cut[-1] = True
     chains = []
-    bounds = np.flatnonzero(cut)
-    spans = [tuple(np.searchsorted(tokens, span)) for span in uncut]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    bounds = np.flatnonzero(cut).tolist()
+    spans = [np.searchsorted(tokens, span).tolist() for span in uncut]
+    for start, end in pairwise(bounds):
         while end - start > max_length:
             stop = start + max_length
             for first, after in spans:
@@ -92,7 +93,7 @@ class Batch:
 def batch_chains(docs: Sequence[Doc], chains: Sequence[list[Ints]], n_tags: int) -> Iterator[Batch]:
     """Batch the chains of all documents by length, so that little is padded and memory is bounded.
 
-    n_tags (int): Width of the messages that are passed along a chain.
+    n_tags (int): A token passes a message of n_tags × n_tags scores to the next one.
     """
     offsets = np.concatenate([[0], np.cumsum([len(doc) for doc in docs])])
     flat = [(i, chain) for i, doc_chains in enumerate(chains) for chain in doc_chains]
@@ -100,7 +101,7 @@ def batch_chains(docs: Sequence[Doc], chains: Sequence[list[Ints]], n_tags: int)
     start = 0
     while start < len(flat):
         end = start + 1
-        while end < len(flat) and (end + 1 - start) * len(flat[end][1]) * n_tags <= BATCH_SCORES:
+        while end < len(flat) and (end + 1 - start) * len(flat[end][1]) * n_tags**2 <= BATCH_SCORES:
             end += 1
         part = flat[start:end]
         index = np.zeros((len(part), len(part[-1][1])), dtype=np.int64)

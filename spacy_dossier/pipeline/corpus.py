@@ -1,7 +1,8 @@
 """`spacy-dossier.Corpus.v1`: one training corpus out of several DocBin files."""
 
 import random
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
@@ -14,7 +15,11 @@ TOKENS = ("gold", "text", "both")
 
 
 def build_corpus(
-    paths: list[str | Path | None], tokens: str = "gold", shuffle: bool = False, seed: int = 0
+    paths: list[str | Path | None],
+    tokens: str = "gold",
+    shuffle: bool = False,
+    seed: int = 0,
+    augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
 ) -> Callable[[Language], Iterator[Example]]:
     """Read examples from DocBin files with different annotation: entities here, summaries there.
 
@@ -27,6 +32,7 @@ def build_corpus(
         the other by chance, anew in each epoch, so that a model does not depend on whose tokens it reads.
     shuffle (bool): Mix the documents of all files, anew in each epoch.
     seed (int): For both.
+    augmenter (Callable | None): One of spaCy's augmenters, or `spacy-dossier.entity_replacement.v1`.
     """
     if tokens not in TOKENS:
         raise DossierError("unknown kind of tokens", value=tokens, remedy=f"Choose one of {', '.join(TOKENS)}")
@@ -36,13 +42,14 @@ def build_corpus(
     rng = random.Random(seed)
 
     def read(nlp: Language) -> Iterator[Example]:
-        docs = (doc for file in files for doc in _read(file, nlp))
+        docs: Iterable[Doc] = (doc for file in files for doc in _read(file, nlp))
         if shuffle:
             docs = list(docs)
             rng.shuffle(docs)
         for reference in docs:
             gold = tokens == "gold" or (tokens == "both" and rng.random() < 0.5)
-            yield Example(_same_tokens(reference, nlp) if gold else nlp.make_doc(reference.text), reference)
+            example = Example(_same_tokens(reference, nlp) if gold else nlp.make_doc(reference.text), reference)
+            yield from [example] if augmenter is None else augmenter(nlp, example)
 
     return read
 
@@ -58,8 +65,10 @@ def _files(path: Path) -> list[Path]:
 def _read(file: Path, nlp: Language) -> Iterator[Doc]:
     try:
         corpus = DocBin().from_disk(file)
-    except (ValueError, OSError) as error:
-        raise DossierError(f"not a DocBin file ({error})", file=file, remedy="Make one with `dossier convert`") from None
+    except (ValueError, KeyError, TypeError, OSError, zlib.error) as error:
+        raise DossierError(
+            f"not a DocBin file ({error})", file=file, remedy="Make one with `dossier convert`"
+        ) from None
     yield from corpus.get_docs(nlp.vocab)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from spacy.attrs import ENT_IOB, ENT_TYPE
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
@@ -19,13 +20,7 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from ..errors import DossierError
-from ..models.crf import (
-    IMPOSSIBLE,
-    ChainScores,
-    forward_backward,
-    negative_log_likelihood,
-    viterbi,
-)
+from ..models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
 from ..models.tags import PREFIXES, TagScheme
 from .chains import batch_chains, find_chains
 from .extensions import clear_confidences, register_confidence, set_confidence
@@ -118,19 +113,19 @@ class CRFEntityRecognizer(TrainablePipe):
     ) -> None:
         if scheme not in PREFIXES:
             raise DossierError("unknown tag scheme", value=scheme, remedy=f"Choose one of {', '.join(PREFIXES)}")
+        if max_chain < 1:
+            raise DossierError("a chain holds one token at least", value=max_chain, remedy="Give a larger max_chain")
         self.vocab = vocab
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.cfg: dict[str, Any] = {
-            "labels": [],
-            "scheme": scheme,
-            "max_chain": max_chain,
-            "keep_entities": keep_entities,
-            "confidence": confidence,
-            "temperature": 1.0,
-            "calibration": None,
-        }
+        # How to predict is the config's business, also where a trained pipe is loaded; what belongs to the weights and
+        # is stored with them is in `cfg`.
+        self.max_chain = max_chain
+        self.keep_entities = keep_entities
+        self.confidence = confidence
+        self.cfg: dict[str, Any] = {"labels": [], "scheme": scheme}
+        self._reset_calibration()
         register_confidence()
 
     @property
@@ -174,17 +169,16 @@ class CRFEntityRecognizer(TrainablePipe):
         if not self.labels:
             raise DossierError(
                 f"the training data of '{self.name}' has no entities",
-                remedy="Check the corpus with `dossier convert --check`, or pass [initialize.components.crf_ner] labels",
+                remedy=f"Give a corpus with entities, or [initialize.components.{self.name}] labels",
             )
-        sample = [eg.predicted for eg in islice(get_examples(), 10)]
+        sample = list(islice((eg.predicted for eg in get_examples() if len(eg.predicted)), 10))
         if not self.model.has_param("transitions"):
             self.model.set_dim("nO", len(self.scheme))
         self.model.initialize(X=sample)
         self._reset_calibration()
 
     def _reset_calibration(self) -> None:
-        self.cfg["temperature"] = 1.0
-        self.cfg["calibration"] = None
+        self.cfg.update(temperature=1.0, calibration=None, threshold_for_precision=None)
 
     # Inference
 
@@ -204,24 +198,27 @@ class CRFEntityRecognizer(TrainablePipe):
         scheme = self.scheme
         scores = self._chain_scores()
         flat = _flatten(emissions)
-        kept = [_kept_entities(doc) if self.cfg["keep_entities"] else [] for doc in docs]
+        kept = [_kept_entities(doc) if self.keep_entities else [] for doc in docs]
         if any(kept):
-            allowed = torch.cat([self._allowed_around(doc, ents) for doc, ents in zip(docs, kept, strict=True)])
-            flat = flat.masked_fill(~allowed.to(flat.device), IMPOSSIBLE)
+            allowed = np.concatenate([self._allowed_around(doc, ents) for doc, ents in zip(docs, kept, strict=True)])
+            flat = flat.masked_fill(~torch.from_numpy(allowed).to(flat.device), IMPOSSIBLE)
         found: list[list[Entity]] = [[] for _ in docs]
         with torch.inference_mode():
-            chains = [find_chains(doc, self.cfg["max_chain"]) for doc in docs]
+            chains = [
+                find_chains(doc, self.max_chain, uncut=[(start, end) for start, end, _ in ents])
+                for doc, ents in zip(docs, kept, strict=True)
+            ]
             for batch in batch_chains(docs, chains, len(scheme)):
                 padded, lengths = batch.gather(flat)
-                tags = viterbi(padded, lengths, scores).cpu().numpy()
+                tags = viterbi(padded, lengths, scores).tolist()
                 spans = [(row, *span) for row in range(len(batch)) for span in scheme.spans(tags[row])]
-                confidences = self._confidences(padded, lengths, scores, spans) if self.cfg["confidence"] else None
+                confidences = self._confidences(padded, lengths, scores, spans) if self.confidence else None
                 for n, (row, start, end, label) in enumerate(spans):
                     doc, first, after = batch.locate(row, start, end)
                     found[doc].append((first, after, label, None if confidences is None else confidences[n]))
         for entities, before in zip(found, kept, strict=True):
-            taken = {(start, end) for start, end, _ in before}
-            entities[:] = [entity for entity in entities if (entity[0], entity[1]) not in taken]
+            taken = {i for start, end, _ in before for i in range(start, end)}
+            entities[:] = [entity for entity in entities if taken.isdisjoint(range(entity[0], entity[1]))]
             entities.sort(key=lambda entity: entity[0])
         return found
 
@@ -234,38 +231,10 @@ class CRFEntityRecognizer(TrainablePipe):
     def _confidences(
         self, emissions: Tensor, lengths: Tensor, scores: ChainScores, spans: list[tuple[int, int, int, str]]
     ) -> NDArray[np.float64]:
-        """Probability of each span: that of all sequences of tags which hold it, whatever stands around it.
-
-        spans (list): Row, start, end and label of each.
-        RETURNS (NDArray[np.float64]): Shape: (n_spans,)
-        """
-        scheme = self.scheme
+        """spans (list): Row, start, end and label of each. RETURNS (NDArray[np.float64]): Shape: (n_spans,)"""
         heat = 1.0 / self.cfg["temperature"]
-        emissions = emissions * heat
-        scores = ChainScores(scores.transitions * heat, scores.begin * heat, scores.end * heat)
-        fb = forward_backward(emissions, lengths, scores)
-        alpha, beta, log_z, score, trans, end_scores = (
-            t.cpu().numpy().astype(np.float64)
-            for t in (fb.alpha, fb.beta, fb.log_z, emissions, scores.transitions, scores.end)
-        )
-        n_tokens = lengths.cpu().numpy()
-        probabilities = np.empty(len(spans))
-        for n, (row, start, end, label) in enumerate(spans):
-            tags = scheme.span_tags(end - start, label)
-            inside = sum(
-                trans[left, right] + score[row, start + i + 1, right]
-                for i, (left, right) in enumerate(zip(tags, tags[1:], strict=False))
-            )
-            after = beta[row, end - 1, tags[-1]]
-            if scheme.name == "IOB2":  # the span ends here only if the next tag does not go on with it
-                inner = scheme.index("I", label)
-                if end < n_tokens[row]:
-                    onward = trans[tags[-1]] + score[row, end] + beta[row, end]
-                    after = np.logaddexp.reduce(np.delete(onward, inner))
-                else:
-                    after = end_scores[tags[-1]]
-            probabilities[n] = np.exp(alpha[row, start, tags[0]] + inside + after - log_z[row])
-        probabilities = np.clip(probabilities, 0.0, 1.0)
+        heated = ChainScores(scores.transitions * heat, scores.begin * heat, scores.end * heat)
+        probabilities = span_marginals(emissions * heat, lengths, heated, self.scheme, spans)
         if self.cfg["calibration"]:
             from ..scoring.calibration import Calibration
 
@@ -274,26 +243,24 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[list[Entity]]) -> None:
         for doc, entities in zip(docs, scores, strict=True):
-            if not self.cfg["keep_entities"]:
+            before = list(doc.ents) if self.keep_entities else []
+            blocked = [doc[i : i + 1] for i in _blocked(doc)] if self.keep_entities else []
+            if not self.keep_entities:
                 clear_confidences(doc)
             spans = [Span(doc, start, end, label=label) for start, end, label, _ in entities]
-            before = list(doc.ents) if self.cfg["keep_entities"] else []
-            doc.set_ents([*before, *spans], default="outside")
+            doc.set_ents([*before, *spans], blocked=blocked, default="outside")
             for span, entity in zip(spans, entities, strict=True):
                 if entity[3] is not None:
                     set_confidence(doc, span.start_char, span.end_char, span.label_, float(entity[3]))
 
-    def _allowed_around(self, doc: Doc, kept: list[tuple[int, int, str]]) -> Tensor:
+    def _allowed_around(self, doc: Doc, kept: list[tuple[int, int, str]]) -> NDArray[np.bool_]:
         """Which tags leave the kept entities as they are. Shape: (n_tokens, n_tags)"""
-        scheme = self.scheme
-        allowed = torch.ones((len(doc), len(scheme)), dtype=torch.bool)
+        allowed = np.ones((len(doc), len(self.scheme)), dtype=bool)
         for start, end, label in kept:
-            positions = [i for i in range(start, end) if not doc[i].is_space]
-            known = label in scheme.labels
-            tags = scheme.span_tags(len(positions), label) if known else [0] * len(positions)
-            for i, tag in zip(positions, tags, strict=True):
-                allowed[i] = False
-                allowed[i, tag] = True
+            if label in self.labels:
+                _pin(allowed, self.scheme, doc, start, end, label)
+            else:  # a label of somebody else's, or a token that is blocked: nothing of ours may be there
+                allowed[start:end, 1:] = False
         return allowed
 
     # Training
@@ -332,44 +299,45 @@ class CRFEntityRecognizer(TrainablePipe):
         loss, d_emissions, _ = self._loss(list(examples), scores)
         return loss, d_emissions
 
-    def _loss(
-        self, examples: list[Example], emissions: list[Floats2d]
-    ) -> tuple[float, list[Floats2d], dict[str, Any]]:
+    def _loss(self, examples: list[Example], emissions: list[Floats2d]) -> tuple[float, list[Floats2d], dict[str, Any]]:
         flat = _flatten(emissions).detach().requires_grad_()
         names = ("transitions", "begin", "end")
         parameters = [xp2torch(self.model.get_param(name), requires_grad=True) for name in names]
         masks = [torch.from_numpy(mask).to(flat.device) for mask in self.scheme.allowed()]
-        scores = ChainScores(*(p.masked_fill(~mask, IMPOSSIBLE) for p, mask in zip(parameters, masks, strict=True)))
         gold = [self._gold_tags(eg) for eg in examples]
-        allowed = torch.cat([torch.from_numpy(mask) for mask, _ in gold]).to(flat.device)
-        chains = [
-            find_chains(eg.predicted, self.cfg["max_chain"], uncut=spans)
-            for eg, (_, spans) in zip(examples, gold, strict=True)
-        ]
+        lost = sum(n for _, _, n in gold)
+        if lost:
+            warnings.warn(
+                f"'{self.name}': {lost} entities of a batch align with no tokens or have a label the model does not "
+                "know; they are treated as missing annotation",
+                stacklevel=3,
+            )
+        allowed = torch.cat([torch.from_numpy(mask) for mask, _, _ in gold]).to(flat.device)
         # Chains whose tags are all missing have a loss of zero and teach nothing.
         chains = [
-            [chain for chain in doc_chains if not mask[chain].all()]
-            for doc_chains, (mask, _) in zip(chains, gold, strict=True)
+            [chain for chain in find_chains(eg.predicted, self.max_chain, uncut=spans) if not mask[chain].all()]
+            for eg, (mask, spans, _) in zip(examples, gold, strict=True)
         ]
         n_chains = sum(map(len, chains))
         total = flat.new_zeros(())
         for batch in batch_chains([eg.predicted for eg in examples], chains, len(self.scheme)):
             padded, lengths = batch.gather(flat)
             open_, _ = batch.gather(allowed)
-            total = total + negative_log_likelihood(padded, open_, lengths, scores).sum()
-        if n_chains:
-            (total / n_chains).backward()
+            scores = ChainScores(*(p.masked_fill(~m, IMPOSSIBLE) for p, m in zip(parameters, masks, strict=True)))
+            loss = negative_log_likelihood(padded, open_, lengths, scores).sum() / n_chains
+            loss.backward()  # one batch at a time, so that no more than its graph is ever held
+            total += loss.detach()
         gradient = torch.zeros_like(flat) if flat.grad is None else flat.grad
-        sizes = [len(e) for e in emissions]
-        d_emissions = [torch2xp(part.contiguous()) for part in gradient.split(sizes)]
+        d_emissions = [torch2xp(part.contiguous()) for part in gradient.split([len(e) for e in emissions])]
         d_scores = {
             name: torch2xp(torch.zeros_like(p) if p.grad is None else p.grad)
             for name, p in zip(names, parameters, strict=True)
         }
-        return float(total.detach()) / max(1, n_chains), d_emissions, d_scores
+        return float(total), d_emissions, d_scores
 
-    def _gold_tags(self, eg: Example) -> tuple[NDArray[np.bool_], list[tuple[int, int]]]:
-        """Which tags the annotation leaves open, and where its entities are, on the tokens of the predicted Doc.
+    def _gold_tags(self, eg: Example) -> tuple[NDArray[np.bool_], list[tuple[int, int]], int]:
+        """Which tags the annotation leaves open, where its entities are, on the tokens of the predicted Doc, and how
+        many entities are lost: they align with no tokens, or the model does not know their label.
 
         RETURNS: Shape of the mask: (n_tokens, n_tags)
         """
@@ -377,30 +345,34 @@ class CRFEntityRecognizer(TrainablePipe):
         doc = eg.predicted
         allowed = np.ones((len(doc), len(scheme)), dtype=bool)
         if not eg.reference.has_annotation("ENT_IOB"):
-            return allowed, []
+            return allowed, [], 0
         entities, tags = eg.get_aligned_ents_and_ner()
         outside = np.array([tag == "O" for tag in tags], dtype=bool)
         annotated = eg.reference.user_data.get("entity_labels")
-        closed = [i for i, tag in enumerate(scheme.tags) if i and (annotated is None or tag[2:] in annotated)]
-        allowed[np.ix_(outside, closed)] = False
-        lost = len(eg.reference.ents) - len(entities)
-        spans = []
+        closed = [i > 0 and (annotated is None or tag[2:] in annotated) for i, tag in enumerate(scheme.tags)]
+        allowed[np.outer(outside, closed)] = False
+        known = [entity for entity in entities if entity.label_ in scheme.labels]
         for entity in entities:
-            positions = [token.i for token in entity if not token.is_space]
             if entity.label_ not in scheme.labels:
-                allowed[positions] = True
-                lost += 1
-            elif positions:
-                allowed[positions] = False
-                allowed[positions, scheme.span_tags(len(positions), entity.label_)] = True
-                spans.append((positions[0], positions[-1] + 1))
-        if lost:
-            warnings.warn(
-                f"'{self.name}': entities that align with no tokens or have a label the model does not know are "
-                "treated as missing annotation",
-                stacklevel=2,
-            )
-        return allowed, spans
+                allowed[entity.start : entity.end] = True
+        for entity in known:
+            _pin(allowed, scheme, doc, entity.start, entity.end, entity.label_)
+        return allowed, [(entity.start, entity.end) for entity in known], len(eg.reference.ents) - len(known)
+
+
+def _pin(allowed: NDArray[np.bool_], scheme: TagScheme, doc: Doc, start: int, end: int, label: str) -> None:
+    """Leave nothing open but one entity where it is. White space, which has no tags, may be inside.
+
+    allowed (NDArray[np.bool_]): Changed in place. Shape: (n_tokens, n_tags)
+    """
+    positions = [i for i in range(start, end) if not doc[i].is_space]
+    if not positions:
+        return
+    allowed[positions] = False
+    allowed[positions, scheme.span_tags(len(positions), label)] = True
+    following = next((i for i in range(end, len(doc)) if not doc[i].is_space), None)
+    if scheme.name == "IOB2" and following is not None:  # which has no tag for an entity's last token
+        allowed[following, scheme.index("I", label)] = False
 
 
 def _flatten(emissions: list[Floats2d]) -> Tensor:
@@ -410,6 +382,10 @@ def _flatten(emissions: list[Floats2d]) -> Tensor:
 
 def _kept_entities(doc: Doc) -> list[tuple[int, int, str]]:
     """The entities of a Doc and, with an empty label, the tokens that are blocked from being one."""
-    kept = [(ent.start, ent.end, ent.label_) for ent in doc.ents]
-    blocked = [(token.i, token.i + 1, "") for token in doc if token.ent_iob_ == "B" and not token.ent_type_]
-    return kept + [span for span in blocked if span not in kept]
+    return [(ent.start, ent.end, ent.label_) for ent in doc.ents] + [(i, i + 1, "") for i in _blocked(doc)]
+
+
+def _blocked(doc: Doc) -> list[int]:
+    """The tokens that are blocked from being an entity, which spaCy marks by a beginning without a label."""
+    iob, label = doc.to_array([ENT_IOB, ENT_TYPE]).reshape(-1, 2).T
+    return np.flatnonzero((iob == 3) & (label == 0)).tolist()

@@ -10,15 +10,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM, LOWER
-from spacy.attrs import SENT_START
+from spacy.attrs import SENT_START, SPACY
 from spacy.pipeline import Sentencizer
 from spacy.tokens import Doc
 
 SENTENCES_KEY = "sentences"
-# Preceding sentences that a sentence is compared with: those near it and those at the document's head. A bound keeps
-# the cost linear; beyond it repetition is rare and MMR still sees every pair of selected sentences.
-NEAR = 64
-HEAD = 32
 TERMINAL = frozenset('.!?…。！？।॥؟۔։።။')
 CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
 
@@ -31,7 +27,7 @@ class SentenceFeatures:
     """The sentences of one document, one row each; picklable.
 
     starts, ends (int64, (n,)): Character offsets, without surrounding white space.
-    n_words (int32, (n,)): Tokens that are neither punctuation nor space.
+    n_words (int32, (n,)): Words divided by white space; tokens in scripts that do not divide words.
     vectors (float16, (n, width)): Mean of the sentence's token vectors, scaled to length 1.
     flags (uint8, (n, len(FLAGS))): Properties of the surface, see `FLAGS`.
     words, word_counts (uint32, (sum,) and int32, (n,)): Hashes of the content words of all sentences, one after the
@@ -73,6 +69,20 @@ class SentenceFeatures:
             f.name: np.concatenate([getattr(part, f.name) for part in filled]) for f in fields(cls) if f.name not in moved
         }
         return cls(**moved, **rest)
+
+    def fragments(self) -> NDArray[np.bool_]:
+        """RETURNS (NDArray[bool]): Whether each sentence looks like a headline, a list item, or part of a quotation."""
+        incomplete = self.flags[:, FLAGS.index("incomplete")] > 0
+        unbalanced = self.flags[:, FLAGS.index("unbalanced")] > 0
+        return incomplete | unbalanced
+
+    def share_of(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
+        """RETURNS (NDArray[float64]): Share of the different words given that each sentence has, (n,)."""
+        wanted = np.unique(words)
+        owner = np.repeat(np.arange(len(self)), self.word_counts)
+        hits = np.isin(self.words, wanted)
+        distinct = np.unique(np.stack([owner[hits], self.words[hits].astype(np.int64)]), axis=1)
+        return np.bincount(distinct[0], minlength=len(self)) / max(len(wanted), 1)
 
 
 FLAGS = ("quote", "opens_quote", "unbalanced", "number", "starts_stop", "question", "incomplete")
@@ -168,6 +178,10 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
         return np.bincount(owner[mask & (owner >= 0)], minlength=n).astype(np.int32)
 
     word = ~punct & ~space
+    # Words as people count them, by white space; where a script has none between words, tokens.
+    after_space = np.append(True, doc.to_array([SPACY])[:-1] != 0) | np.append(True, space[:-1]) | initial
+    n_words, n_tokens = count(after_space & ~space), count(word)
+    n_words = np.where(4 * n_words < n_tokens, n_tokens, n_words)
     content = word & ~stop & (alpha | digit | num)
     name = word & ~stop & (title | upper) & ~initial & alpha
     starts = np.array([doc[int(i)].idx for i in bounds[:, 0]], dtype=np.int64)
@@ -194,7 +208,7 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     return SentenceFeatures(
         starts=starts,
         ends=ends,
-        n_words=count(word),
+        n_words=n_words.astype(np.int32),
         vectors=(vectors / np.maximum(norms, 1e-6)).astype(np.float16),
         flags=flags.reshape(n, len(FLAGS)),
         words=hashes[content & (owner >= 0)],

@@ -15,6 +15,7 @@ Floats2d = NDArray[np.float32]
 NEAR = 64
 HEAD = 32
 BLOCK = 1024  # sentences compared at a time: bounds memory
+BEFORE = -0.5  # weight of similarity to what comes before, against 1 for what comes after
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[tuple[int, int]]:
@@ -165,3 +166,32 @@ def rank(values: Floats1d) -> Floats1d:
     """Rank within the document, scaled to [0, 1]; the highest value has 1."""
     order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return (order / max(len(values) - 1, 1)).astype(np.float32)
+
+
+def centrality_scores(features: SentenceFeatures) -> tuple[Floats1d, list[dict[str, float]]]:
+    """Salience without training: how much a sentence has in common with those after it, less what it repeats of those
+    before it (position-augmented centrality, Zheng & Lapata 2019).
+
+    The sums over all pairs come from running sums of the vectors, in linear time.
+
+    features (SentenceFeatures): The document.
+    RETURNS (tuple): Salience in [0, 1], (n,), and for each sentence the two sums, scaled to the document.
+    """
+    n = len(features)
+    if n == 0:
+        return np.zeros(0, dtype=np.float32), []
+    after, before = (np.zeros(n, dtype=np.float32) for _ in range(2))
+    total = np.zeros(features.vectors.shape[1], dtype=np.float32)
+    for start, end in blocks(n):
+        total += features.vectors[start:end].astype(np.float32).sum(axis=0)
+    running = np.zeros_like(total)
+    for start, end in blocks(n):
+        vectors = features.vectors[start:end].astype(np.float32)
+        sums = running + np.cumsum(vectors, axis=0)
+        before[start:end] = ((sums - vectors) * vectors).sum(axis=1) / n
+        after[start:end] = ((total - sums) * vectors).sum(axis=1) / n
+        running = sums[-1]
+    scores = after + BEFORE * before
+    scaled = (scores - scores.min()) / max(float(np.ptp(scores)), 1e-6)
+    reasons = [{"centrality": float(a), "repetition": float(b)} for a, b in zip(after, BEFORE * before, strict=True)]
+    return scaled.astype(np.float32), reasons

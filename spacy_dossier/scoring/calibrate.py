@@ -42,7 +42,7 @@ def calibrate(
     component (str): Name of the pipe whose confidences are calibrated.
     precision (float): The precision that the threshold is chosen for.
     RETURNS (dict[str, Any]): `method`, its parameters, `entities`, `errors`, `threshold` (None when the precision is
-        out of reach) and, under `before` and `after`, ece, brier and nll, the latter by cross-validation over documents.
+        out of reach), and under `before` and `after` ece, brier and nll; `after` by cross-validation over documents.
     RAISES (DossierError): No such pipe, or nothing to learn from.
     """
     pipe = find_pipe(nlp, component)

@@ -165,7 +165,8 @@ def nll(confidences: np.ndarray, correct: np.ndarray) -> float:
 
 def brier(confidences: np.ndarray, correct: np.ndarray) -> float:
     """RETURNS (float): The mean squared difference of confidence and outcome, 0.0 without data (Brier 1950)."""
-    return float(np.mean((np.asarray(confidences) - np.asarray(correct, dtype=float)) ** 2)) if len(confidences) else 0.0
+    p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
+    return float(np.mean((p - y) ** 2)) if len(p) else 0.0
 
 
 def bin_sums(confidences: np.ndarray, correct: np.ndarray, bins: int = BINS) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Precision, recall and F1 from counts by document and label, with bootstrap intervals over documents."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,25 +103,20 @@ def table(counts: Counts) -> dict[str, Any]:
     points = averages(correct, predicted, gold)
     replicates = replicate_averages(counts) if len(counts.correct) > 1 else None
 
-    def row(point: np.ndarray, part: Callable[[dict[str, np.ndarray]], np.ndarray], index: Any) -> dict[str, Any]:
-        entry: dict[str, Any] = dict(zip(MEASURES, point.tolist(), strict=True))
-        entry["support"] = int(gold[index].sum())
-        entry["predicted"] = int(predicted[index].sum())
-        entry["correct"] = int(correct[index].sum())
+    def row(name: str, columns: Any, *which: int) -> dict[str, Any]:
+        entry: dict[str, Any] = dict(zip(MEASURES, points[name][which].tolist(), strict=True))
+        entry["support"] = int(gold[columns].sum())
+        entry["predicted"] = int(predicted[columns].sum())
+        entry["correct"] = int(correct[columns].sum())
         if replicates is not None:
-            drawn = part(replicates)
-            entry["interval"] = {name: interval(drawn[:, m]) for m, name in enumerate(MEASURES)}
+            drawn = replicates[name]
+            for i in which:
+                drawn = drawn[:, i]
+            entry["interval"] = {measure: interval(drawn[:, m]) for m, measure in enumerate(MEASURES)}
         return entry
 
-    everything = slice(None)
-    scores: dict[str, Any] = {
-        name: row(points[name], lambda drawn, name=name: drawn[name], everything)
-        for name in ("micro", "macro", "weighted")
-    }
-    scores["labels"] = {
-        label: row(points["labels"][i], lambda drawn, i=i: drawn["labels"][:, i], i)
-        for i, label in enumerate(counts.labels)
-    }
+    scores: dict[str, Any] = {name: row(name, slice(None)) for name in ("micro", "macro", "weighted")}
+    scores["labels"] = {label: row("labels", i, i) for i, label in enumerate(counts.labels)}
     return scores
 
 

@@ -1,0 +1,145 @@
+"""What a run is asked to do, and which of it decides what the records say."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..errors import DossierError
+from .discover import Rules
+from .record import SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a run; see `run.process` for what each means."""
+
+    formats: tuple[str, ...] = ("jsonl",)
+    sentences: int | None = None
+    words: int | None = None
+    min_confidence: float = 0.0
+    with_text: bool = False
+    attachments: bool = False
+    text_field: str = "text"
+    rules: Rules = field(default_factory=Rules)
+    limit: int | None = None
+    shard_size: int | None = None
+    device: str = "auto"
+    workers: int = 0
+    time_limit: float = 60.0
+    memory_limit: int = 2000  # megabytes
+
+    def check(self) -> None:
+        """RAISES (DossierError): A value out of range."""
+        for name in ("sentences", "words", "limit", "shard_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise DossierError(f"{name} must be 1 or more", value=value)
+        if not 0 <= self.min_confidence <= 1:
+            raise DossierError("min_confidence is a probability", value=self.min_confidence, remedy="Choose 0 to 1")
+        if self.workers < 0:
+            raise DossierError("workers must be 0 (automatic) or more", value=self.workers)
+        if self.time_limit <= 0 or self.memory_limit < 100:
+            raise DossierError(
+                "limits for a file must be positive, memory at least 100 MB", value=(self.time_limit, self.memory_limit)
+            )
+        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdecimal():
+            raise DossierError("unknown device", value=self.device, remedy="Choose auto, cpu, cuda or cuda:N")
+
+    def space(self, pipeline: Pipeline) -> str:
+        """RETURNS (str): Hash of all that decides what the pipeline finds in a text."""
+        return digest(pipeline.sha256, self.sentences, self.words, "docbin" in self.formats)
+
+    def shape(self) -> str:
+        """RETURNS (str): Hash of all that decides what records say beyond that."""
+        return digest(
+            SCHEMA_VERSION,
+            version("spacy-dossier"),
+            version("kreuzberg"),
+            list(self.formats),
+            self.min_confidence,
+            self.with_text,
+            self.attachments,
+            self.text_field,
+            # A file that ran into a limit gets another chance when the limit is changed.
+            self.time_limit,
+            self.memory_limit,
+        )
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A pipeline on disk.
+
+    load (str): What spacy.load is given.
+    name, version (str): From its meta.json.
+    sha256 (str): Hash of all its files and of the libraries that run it.
+    """
+
+    load: str
+    name: str
+    version: str
+    sha256: str
+
+
+def find_pipeline(pipeline: str | Path) -> Pipeline:
+    """Find a pipeline by folder or package name, without importing it.
+
+    RAISES (DossierError): There is none.
+    """
+    folder = Path(pipeline)
+    if (folder / "meta.json").is_file():
+        load, base = str(folder.absolute()), folder
+    else:
+        name = str(pipeline)
+        spec = importlib.util.find_spec(name) if name.isidentifier() else None
+        if spec is None or spec.origin is None:
+            raise DossierError(
+                "no such pipeline: neither a folder with a meta.json nor an installed package",
+                value=name,
+                remedy="Install the package or give the folder that spacy train or spacy package wrote",
+            )
+        load, base = name, Path(spec.origin).parent
+    meta_file = next(iter(sorted(base.glob("meta.json")) or sorted(base.glob("*/meta.json"))), None)
+    if meta_file is None:
+        raise DossierError("not a spaCy pipeline: it has no meta.json", file=base)
+    try:
+        meta = json.loads(meta_file.read_bytes())
+        name = f"{meta['lang']}_{meta['name']}"
+    except (ValueError, KeyError, TypeError) as error:
+        raise DossierError(f"not the meta.json of a spaCy pipeline ({error})", file=meta_file) from None
+    return Pipeline(load, name, str(meta.get("version", "")), hash_folder(base))
+
+
+def hash_folder(folder: Path) -> str:
+    """RETURNS (str): Hash of the names and contents of a folder's files, and of the libraries that run them."""
+    total = hashlib.sha256()
+    for name in ("spacy", "thinc", "torch", "transformers", "spacy-transformers", "spacy-dossier"):
+        total.update(f"{name} {version(name)}\n".encode())
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if f != "__pycache__")
+        for file in sorted(files):
+            path = Path(root, file)
+            total.update(path.relative_to(folder).as_posix().encode("utf-8", "surrogateescape") + b"\0")
+            total.update(hash_file(path).encode())
+    return total.hexdigest()
+
+
+def hash_file(path: str | bytes | Path) -> str:
+    """RETURNS (str): SHA-256 of a file, in hex. RAISES (OSError): It cannot be read."""
+    total = hashlib.sha256()
+    with Path(os.fsdecode(path)).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def digest(*parts: Any) -> str:
+    """RETURNS (str): SHA-256 of values as JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,180 @@
+"""Documents of any length through a pipeline: cut at safe boundaries, analysed piece by piece, merged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+
+SECTION_CHARS = 100_000  # about 20,000 words: encoder output of one section is a few tens of megabytes
+# Where a cut does least harm, best first; searched in the last tenth of a section.
+BOUNDARIES = (
+    re.compile(r"\n[ \t]*\n\s*"),
+    re.compile(r"\n\s*"),
+    re.compile(r"""[.!?…。！？]["'”’)\]]*\s+|[。！？]"""),
+    re.compile(r"\s+"),
+)
+
+
+@dataclass(frozen=True)
+class SummaryBudget:
+    """How long summaries are; with neither, as long as the pipeline makes them.
+
+    sentences (int | None): Sentences at most.
+    words (int | None): Words at most.
+    """
+
+    sentences: int | None = None
+    words: int | None = None
+
+    @property
+    def given(self) -> dict[str, int]:
+        pairs = (("sentences", self.sentences), ("words", self.words))
+        return {name: value for name, value in pairs if value is not None}
+
+
+def cut(text: str, limit: int = SECTION_CHARS) -> list[tuple[int, int]]:
+    """Cut a long text into sections after a blank line, else a line break, a sentence, white space.
+
+    text (str): The text.
+    limit (int): Most characters a section may have.
+    RETURNS (list[tuple[int, int]]): Start and end of each; together they cover the text.
+    """
+    sections = []
+    start = 0
+    while len(text) - start > limit:
+        window = start + limit - limit // 10
+        end = start + limit
+        for boundary in BOUNDARIES:
+            ends = [match.end() for match in boundary.finditer(text, window, end)]
+            if ends:
+                end = ends[-1]
+                break
+        sections.append((start, end))
+        start = end
+    sections.append((start, len(text)))
+    return sections
+
+
+def analyze_doc(nlp: Language, doc: Doc, budget: SummaryBudget) -> dict[str, Any]:
+    """Take from a processed Doc what a record needs.
+
+    RETURNS (dict): n_tokens, entities as [start, end, label, confidence], sentences as [start, end, score]; offsets
+        in characters.
+    """
+    summarizer = long_summarizer(nlp) if budget.given else None
+    if summarizer is not None:
+        sentences = [list(found) for found in summarizer.select(summarizer.features(doc), **budget.given)]
+    else:
+        sentences = summary_spans(doc, budget)
+    return {"n_tokens": len(doc), "entities": entities_of(doc), "sentences": plain(sentences)}
+
+
+def check_text(doc: Doc, text: str) -> None:
+    """RAISES (ValueError): A tokenizer that changes the text, so that offsets would point elsewhere."""
+    if doc.text != text:
+        raise ValueError("the pipeline's tokenizer does not keep the text as it is")
+
+
+def analyze_long(
+    nlp: Language, text: str, budget: SummaryBudget, limit: int = SECTION_CHARS, docs: list[Doc] | None = None
+) -> dict[str, Any]:
+    """Run a pipeline over a text section by section, so that its token vectors are never all in memory.
+
+    docs (list[Doc] | None): Where the sections' Docs are put, for sinks that write Docs.
+    RETURNS (dict): As `analyze_doc`, for the whole text.
+    """
+    bounds = cut(text, limit)
+    summarizer = long_summarizer(nlp)
+    n_tokens = 0
+    entities: list[list[Any]] = []
+    sentences: list[list[Any]] = []
+    features = []
+    for start, end in bounds:
+        doc = nlp(text[start:end])
+        check_text(doc, text[start:end])
+        n_tokens += len(doc)
+        entities += [[start + first, start + last, *rest] for first, last, *rest in entities_of(doc)]
+        if summarizer is not None:
+            features.append(summarizer.features(doc))
+        else:
+            sentences += [[start + first, start + last, score] for first, last, score in summary_spans(doc, budget)]
+        strip(doc)
+        if docs is not None:
+            docs.append(doc)
+    if summarizer is not None:
+        merged = type(features[0]).concat(features, [start for start, _ in bounds])
+        sentences = [list(found) for found in summarizer.select(merged, **budget.given)]
+    elif len(bounds) > 1:
+        sentences = best_sections(sentences, len(bounds), budget)
+    return {"n_tokens": n_tokens, "entities": entities, "sentences": plain(sentences)}
+
+
+def best_sections(sentences: list[list[Any]], sections: int, budget: SummaryBudget) -> list[list[Any]]:
+    """Without a summarizer that can rank the whole: the best scored of the sections' sentences, in text order.
+
+    RETURNS (list): As many as a section gave on average, or as the budget allows.
+    """
+    wanted = budget.sentences or max(1, round(len(sentences) / sections))
+    ranked = sorted(sentences, key=lambda sentence: -(sentence[2] or 0.0))
+    return sorted(ranked[:wanted])
+
+
+def long_summarizer(nlp: Language) -> Any:
+    """RETURNS (Any): The pipe "summarizer" when it can select from the features of joined sections; else None."""
+    if "summarizer" not in nlp.pipe_names:
+        return None
+    pipe = nlp.get_pipe("summarizer")
+    return pipe if hasattr(pipe, "features") and hasattr(pipe, "select") else None
+
+
+def entities_of(doc: Doc) -> list[list[Any]]:
+    has_confidence = bool(doc.ents) and doc.ents[0].has_extension("confidence")
+    return [
+        [ent.start_char, ent.end_char, ent.label_, as_float(ent._.confidence) if has_confidence else None]
+        for ent in doc.ents
+    ]
+
+
+def summary_spans(doc: Doc, budget: SummaryBudget) -> list[list[Any]]:
+    if "summary" not in doc.spans:
+        return []
+    group = doc.spans["summary"]
+    scores = group.attrs.get("scores")
+    scores = [None] * len(group) if scores is None else list(scores)
+    found = [[s.start_char, s.end_char, as_float(x)] for s, x in zip(group, scores, strict=True) if s.text.strip()]
+    if budget.sentences is not None:
+        found = sorted(sorted(found, key=lambda sentence: -(sentence[2] or 0.0))[: budget.sentences])
+    if budget.words is not None:
+        found = list(within_words(doc, found, budget.words))
+    return found
+
+
+def within_words(doc: Doc, found: list[list[Any]], words: int) -> Iterator[list[Any]]:
+    """YIELDS (list): Sentences, the first always, as long as their words fit."""
+    total = 0
+    for sentence in found:
+        total += len(doc.text[sentence[0] : sentence[1]].split())
+        if total > words and total > len(doc.text[sentence[0] : sentence[1]].split()):
+            return
+        yield sentence
+
+
+def plain(sentences: Iterable[Iterable[Any]]) -> list[list[Any]]:
+    """RETURNS (list): The same with Python's own numbers, fit for JSON."""
+    return [[int(start), int(end), as_float(score)] for start, end, score in sentences]
+
+
+def as_float(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def strip(doc: Doc) -> None:
+    """Drop what is large and of no use once a Doc is finished: the encoder's output and the tensor."""
+    if doc.has_extension("trf_data"):
+        doc._.trf_data = None
+    doc.tensor = doc.tensor[:0]

@@ -1,0 +1,188 @@
+"""`dossier convert`: column files to `.spacy` files."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+SKIPPED = 3  # exit code when sentences were left out
+
+
+def convert_cli(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT... OUTPUT_DIR",
+            help="Column files, folders, globs or - for standard input; last, the folder for the .spacy files. "
+            "With --check there is no output folder.",
+            show_default=False,
+        ),
+    ],
+    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the text: its rules restore spaces.")] = "en",
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write counts and problems of each file to this JSON file.")
+    ] = None,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", "-f", help="auto, columns, conllu, conllup, conll2012, uner or germeval; auto finds it."
+        ),
+    ] = "auto",
+    token_column: Annotated[
+        str | None,
+        typer.Option("--token-column", help="The token's column: its number from 1 (-1 is the last) or its name."),
+    ] = None,
+    tag_column: Annotated[
+        str | None,
+        typer.Option("--tag-column", help="The entity tag's column: a number, a name, or a key of the MISC column."),
+    ] = None,
+    nested: Annotated[
+        bool, typer.Option("--nested", help='Keep a second layer of entities as doc.spans["nested"].')
+    ] = False,
+    nested_column: Annotated[
+        str | None, typer.Option("--nested-column", help="The second layer's column, as in --tag-column.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
+    ] = None,
+    spacing: Annotated[
+        str,
+        typer.Option(
+            "--spacing",
+            help="restore: spaces as the language writes them; keep: one after each token. "
+            "What the file itself says about spaces comes first.",
+        ),
+    ] = "restore",
+    sentences_per_doc: Annotated[
+        int,
+        typer.Option(
+            "--sentences-per-doc", "-n", min=0, help="Sentences to a document where the file marks none; 0: all."
+        ),
+    ] = 10,
+    max_docs: Annotated[
+        int | None,
+        typer.Option("--max-docs-per-file", min=1, help="Write shards of at most this many documents."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first bad row or tag instead of leaving its sentence out.")
+    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Check the files and write none.")] = False,
+    max_sentence: Annotated[
+        int, typer.Option("--max-sentence", min=1, help="With --check: report sentences of more tokens than this.")
+    ] = 200,
+    keep_rows: Annotated[
+        bool,
+        typer.Option(
+            "--keep-rows/--no-keep-rows", help="Keep the rows beside each document, so that export can write them back."
+        ),
+    ] = True,
+) -> None:
+    """Convert column files (CoNLL, IOB, BIOES, CoNLL-U …) to .spacy files; every layout is found by itself.
+
+    Exits with 3 if sentences had to be left out; they are listed in the report.
+    """
+    from ..convert.columns import Options
+    from ..errors import DossierError
+
+    options = Options(
+        lang=lang,
+        encoding=encoding,
+        format=format,
+        token_column=token_column,
+        tag_column=tag_column,
+        nested_column=nested_column,
+        nested=nested or nested_column is not None,
+        spacing=spacing,
+        sentences_per_doc=sentences_per_doc,
+        strict=strict,
+        template=keep_rows,
+    )
+    if check:
+        _check(paths, options, max_sentence, report)
+        return
+    if len(paths) < 2:
+        raise DossierError("no output folder", remedy="Say dossier convert INPUT... OUTPUT_DIR.")
+    _convert(paths[:-1], Path(paths[-1]), options, max_docs, report)
+
+
+def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | None, report: Path | None) -> None:
+    from ..convert.columns import convert
+    from .console import progress
+
+    with progress("Converting") as advance:
+        name = ""
+
+        def on_file(current: str) -> None:
+            nonlocal name
+            name = current
+
+        reports = convert(
+            inputs, output_dir, options, max_docs=max_docs, on_file=on_file, on_doc=lambda: advance(note=name)
+        )
+    if report is not None:
+        write_json(report, {name: found.as_dict() for name, found in reports.items()})
+    for name, found in reports.items():
+        documents = f"{found.docs:,} documents" if found.docs else f"no document marks, {found.written:,} groups"
+        typer.echo(
+            f"{name}: {found.format}, {found.scheme}, {found.encoding}: {documents}, {found.sents:,} sentences, "
+            f"{found.tokens:,} tokens, {found.ents:,} entities -> {', '.join(found.outputs)}"
+        )
+        if found.orphans:
+            typer.echo(f"{name}: {found.orphans:,} inner tags without a beginning opened an entity", err=True)
+        if found.unclosed:
+            typer.echo(f"{name}: {found.unclosed:,} entities lack the tag that ends them", err=True)
+        for problem in found.problems[:10]:
+            typer.echo(f"{name}:{problem['line']}: expected {problem['expected']}, found {problem['row']!r}", err=True)
+        if found.skipped:
+            typer.echo(f"{name}: {found.skipped:,} sentences left out", err=True)
+    if any(found.skipped for found in reports.values()):
+        raise typer.Exit(SKIPPED)
+
+
+def _check(paths: list[str], options: Any, max_sentence: int, report: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..convert.lint import LEVELS, lint
+    from ..convert.source import is_output_dir
+
+    if len(paths) > 1 and is_output_dir(paths[-1]):
+        paths = paths[:-1]  # the same command line without --check has one
+    result = lint(paths, options, max_sentence=max_sentence)
+    if report is not None:
+        write_json(report, result.as_dict())
+    if str(report) != "-":
+        console = Console(highlight=False, soft_wrap=False)
+        files = Table("file", "layout", "scheme", "docs", "sents", "tokens", "entities", "found again")
+        for name, found in result.reports.items():
+            share = result.retokenized[name]
+            counts = (f"{n:,}" for n in (found.docs, found.sents, found.tokens, found.ents))
+            files.add_row(name, found.format, found.scheme, *counts, "" if share is None else f"{share:.1%}")
+        console.print(files)
+        findings = Table("level", "check", "count", "where", "found", "")
+        for check, level in LEVELS.items():
+            shown = [finding for finding in result.findings if finding.check == check][:5]
+            for i, finding in enumerate(shown):
+                where = f"{finding.file}:{finding.line}" if finding.line else finding.file
+                head = (level, check, f"{result.counts[check]:,}") if i == 0 else ("", "", "")
+                findings.add_row(*head, where, finding.value[:60], finding.message)
+        if result.findings:
+            console.print(findings)
+        else:
+            console.print("Nothing suspicious found.")
+    if result.errors or (options.strict and result.findings):
+        raise typer.Exit(SKIPPED)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON under a temporary name first; `-` is standard output."""
+    import json
+
+    text = json.dumps(data, ensure_ascii=False, indent=1)
+    if str(path) == "-":
+        typer.echo(text)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,109 @@
+"""`dossier evaluate`: how good a pipeline is, as numbers, as a page and as a table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def evaluate_cli(
+    pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or the name of its package.")],
+    corpus: Annotated[Path, typer.Argument(help="Annotated documents (.spacy), or a folder of such files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for scores.json and index.html.")],
+    train: Annotated[
+        Path | None, typer.Option("--train", help="The training corpus: tells seen from new surface forms.")
+    ] = None,
+    summaries: Annotated[
+        Path | None, typer.Option("--summaries", help="Documents with reference summaries, made by `dossier pairs`.")
+    ] = None,
+    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, or -1 for the CPU.")] = -1,
+) -> None:
+    """Score a pipeline on annotated documents.
+
+    Entities from gold tokens, from raw text and sentence by sentence; tokens, confidences, sentences, speed, and the
+    worst errors in their context; with --summaries, summaries beside their baselines.
+    """
+    from rich.console import Console
+
+    from ..scoring.corpus import load_pipeline, read_docs, use_device
+    from ..scoring.evaluate import evaluate
+    from ..scoring.evaluate_page import write_results
+    from .console import progress
+
+    use_device(gpu_id)
+    docs = read_docs(corpus)
+    training = None if train is None else read_docs(train)
+    pairs = None if summaries is None else read_docs(summaries)
+    nlp = load_pipeline(pipeline)
+    scores = evaluate(nlp, docs, train=training, progress=progress)
+    scores["corpus"] = {"path": str(corpus), **scores["corpus"]}
+    if pairs is not None:
+        from ..scoring.summaries import evaluate_summaries
+
+        scores["summaries"] = evaluate_summaries(nlp, pairs)
+    write_results(scores, output)
+    print_scores(Console(highlight=False), scores)
+    typer.echo(f"Wrote {output / 'scores.json'} and {output / 'index.html'}")
+
+
+def print_scores(console: "Console", scores: dict[str, Any]) -> None:
+    """Print the main numbers as tables, and what must be known to read them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    def make(title: str, *columns: str) -> Table:
+        table = Table(title=title, title_justify="left")
+        for i, column in enumerate(columns):
+            table.add_column(column, justify="right" if i else "left")
+        return table
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        ends = row.get("interval", {}).get("f1")
+        span = f"{ends['low']:.3f}–{ends['high']:.3f}" if ends else ""
+        return [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")] + [span, f"{row['support']:,}"]
+
+    from ..scoring.evaluate_page import RUNS
+
+    entities, tokens = scores["entities"], scores["tokens"]
+    columns = ("Precision", "Recall", "F1", "95 %", "Support")
+    table = make("Entities", "", *columns)
+    for name, title in RUNS.items():
+        if name in entities:
+            table.add_row(f"{title}, micro", *cells(entities[name]["micro"]))
+    for average in ("macro", "weighted"):
+        table.add_row(f"Gold tokens, {average}", *cells(entities["gold_tokens"][average]))
+    for name in ("exact", "partial", "type"):
+        table.add_row(f"Gold tokens, {name}", *cells(entities["gold_tokens"][name]))
+    for name in ("seen", "unseen"):
+        if "surface_forms" in entities:
+            table.add_row(f"Gold tokens, {name} forms", *cells(entities["surface_forms"][name]["micro"]))
+    table.add_section()
+    for label, row in entities["gold_tokens"]["labels"].items():
+        table.add_row(escape(label), *cells(row))
+    console.print(table)
+    table = make("Tokens", "", *columns)
+    for label, row in tokens["labels"].items():
+        table.add_row(escape(label), *cells(row))
+    table.add_section()
+    for average in ("micro", "macro", "weighted"):
+        table.add_row(average, *cells(tokens[average]))
+    console.print(table)
+    lines = []
+    if "calibration" in scores:
+        part = scores["calibration"]
+        lines.append(f"Confidence: ECE {part['ece']:.4f}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}")
+        if "chosen_threshold" in part:
+            chosen = part["chosen_threshold"]
+            lines.append(
+                f"From {chosen['threshold']:.4f}, chosen for a precision of {chosen['target']:.2%}: precision "
+                f"{chosen['precision']:.2%}, recall {chosen['recall']:.2%}"
+            )
+    for name, row in scores.get("sents", {}).items():
+        lines.append(f"Sentences, {RUNS[name].lower()}: F1 {row['f1']:.4f} of {row['support']:,}")
+    for name, row in scores["speed"].items():
+        lines.append(f"Speed, {RUNS[name].lower()}: {row['words_per_second']:,.0f} words/s")
+    for line in [*lines, *(f"Note: {note}" for note in scores["notes"])]:
+        console.print(line, markup=False, soft_wrap=True)

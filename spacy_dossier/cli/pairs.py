@@ -1,0 +1,73 @@
+"""`dossier pairs`: article/summary pairs to `.spacy` files."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .convert import SKIPPED, write_json
+
+
+def pairs_cli(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...",
+            help="JSONL, JSON, CSV, TSV or Parquet files, text files or folders with a twin, globs, "
+            "or - for JSONL on standard input.",
+            show_default=False,
+        ),
+    ],
+    output_dir: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="Folder for the .spacy files.")],
+    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the text.")] = "en",
+    id_field: Annotated[str | None, typer.Option("--id-field", help="Field of the id.", show_default="id")] = None,
+    text_field: Annotated[
+        str | None, typer.Option("--text-field", help="Field of the article.", show_default="text")
+    ] = None,
+    summary_field: Annotated[
+        str | None, typer.Option("--summary-field", help="Field of the summary.", show_default="summary")
+    ] = None,
+    summaries: Annotated[
+        Path | None,
+        typer.Option(
+            "--summaries",
+            help="File or folder of the summaries, where articles and summaries are apart. "
+            "Files of as many lines are read line by line.",
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", help="Write counts and problems of each input to this JSON file.")
+    ] = None,
+    max_docs: Annotated[
+        int | None, typer.Option("--max-docs-per-file", min=1, help="Write shards of at most this many documents.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be read.")] = False,
+) -> None:
+    """Convert article/summary pairs to .spacy files for the summarizer.
+
+    Pairs with an empty side are left out and reported. Exits with 3 if rows could not be read.
+    """
+    from ..convert.pairs import PairOptions, pairs
+    from .console import progress
+
+    options = PairOptions(lang, encoding, id_field, text_field, summary_field, summaries, strict)
+    with progress("Reading pairs", unit="pairs") as advance:
+        reports = pairs(inputs, output_dir, options, max_docs=max_docs, on_doc=lambda name: advance(note=name))
+    if report is not None:
+        write_json(report, {name: found.as_dict() for name, found in reports.items()})
+    for name, found in reports.items():
+        typer.echo(
+            f"{name}: {found.written:,} of {found.pairs:,} pairs, {found.sents:,} sentences, {found.tokens:,} tokens "
+            f"-> {', '.join(found.outputs)}"
+        )
+        for problem in found.problems[:10]:
+            typer.echo(f"{name}:{problem['row']}: {problem['problem']}", err=True)
+        left = {"empty text": found.empty_text, "empty summary": found.empty_summary, "unreadable": found.skipped}
+        if any(left.values()):
+            counts = ", ".join(f"{n:,} {what}" for what, n in left.items() if n)
+            typer.echo(f"{name}: left out: {counts}", err=True)
+    if any(found.skipped for found in reports.values()):
+        raise typer.Exit(SKIPPED)

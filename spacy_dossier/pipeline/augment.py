@@ -1,0 +1,83 @@
+"""`spacy-dossier.entity_replacement.v1`: mention replacement, an augmenter for training corpora."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..errors import DossierError
+
+# Words, and whether a space follows each, of an entity that was seen.
+Mention = tuple[list[str], list[bool]]
+
+
+def create_entity_replacement(
+    level: float = 0.3, seed: int = 0
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """Replace entities by others of the same label (Dai & Adel 2020, "An analysis of simple data augmentation for
+    named entity recognition", section 3.2), so that a model leans on context and not on names learned by heart.
+
+    The mentions are those of the documents read so far. Sentence boundaries and missing annotation stay as they are.
+
+    level (float): Share of entities that are replaced, in [0, 1].
+    seed (int): For the choice.
+    """
+    if not 0 <= level <= 1:
+        raise DossierError("level of entity replacement must be in [0, 1]", value=level)
+    rng = random.Random(seed)
+    mentions: dict[str, list[Mention]] = defaultdict(list)
+    known: set[tuple[str, str]] = set()
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        for ent in example.reference.ents:
+            if (ent.label_, ent.text) not in known:
+                known.add((ent.label_, ent.text))
+                mentions[ent.label_].append(([t.text for t in ent], [bool(t.whitespace_) for t in ent]))
+        chosen = [ent for ent in example.reference.ents if rng.random() < level]
+        if not chosen:
+            yield example
+            return
+        same_tokens = len(example.x) == len(example.y) and all(
+            x.text == y.text for x, y in zip(example.x, example.y, strict=True)
+        )
+        reference = replace_entities(example.reference, [(ent, rng.choice(mentions[ent.label_])) for ent in chosen])
+        predicted = (
+            Doc(nlp.vocab, words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference])
+            if same_tokens
+            else nlp.make_doc(reference.text)
+        )
+        yield Example(predicted, reference)
+
+    return augment
+
+
+def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
+    """A copy of a document with the words of some entities replaced; annotation other than entities and sentence
+    starts is not kept."""
+    by_start = {ent.start: (ent, mention) for ent, mention in replacements}
+    words: list[str] = []
+    spaces: list[bool] = []
+    tags: list[str | None] = []
+    starts: list[bool | None] = []
+    i = 0
+    while i < len(doc):
+        token = doc[i]
+        if i in by_start:
+            ent, (new_words, new_spaces) = by_start[i]
+            words += new_words
+            spaces += [*new_spaces[:-1], bool(doc[ent.end - 1].whitespace_)]
+            tags += [f"B-{ent.label_}", *[f"I-{ent.label_}"] * (len(new_words) - 1)]
+            starts += [token.is_sent_start, *[False if token.is_sent_start is not None else None] * (len(new_words) - 1)]
+            i = ent.end
+            continue
+        words.append(token.text)
+        spaces.append(bool(token.whitespace_))
+        tags.append({"": None, "O": "O"}.get(token.ent_iob_, f"{token.ent_iob_}-{token.ent_type_}"))
+        starts.append(token.is_sent_start)
+        i += 1
+    copy = Doc(doc.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
+    copy.user_data.update({key: value for key, value in doc.user_data.items() if isinstance(key, str)})
+    return copy

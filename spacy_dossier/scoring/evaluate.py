@@ -1,0 +1,260 @@
+"""Everything that is known about how well a pipeline does on an annotated corpus, as one dictionary."""
+
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+from thinc.api import get_current_ops
+
+from ..errors import DossierError
+from .calibrate import confidences_of
+from .calibration import at_threshold, calibration_table
+from .corpus import (
+    Advance,
+    Prediction,
+    Run,
+    annotated_tokens,
+    has_entities,
+    has_sentences,
+    predict_by_sentence,
+    predict_gold_tokens,
+    predict_raw_text,
+    sentences_of,
+)
+from .entities import (
+    Pair,
+    by_surface,
+    confusion,
+    error_kinds,
+    labels_of,
+    lenient,
+    matches,
+    pair,
+    strict_counts,
+    surface_forms,
+)
+from .examples import worst_errors
+from .metrics import LEVEL, RESAMPLES, SEED, Counts, difference, table
+from .tokens import token_table
+
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+
+WARM_UP = "A short text before the clock starts."
+FEW_DOCUMENTS = 20  # below this a bootstrap over documents says little
+
+
+def no_progress(description: str, total: int) -> AbstractContextManager[Advance]:
+    """Show nothing."""
+    return nullcontext(lambda steps: None)
+
+
+def evaluate(
+    nlp: Language,
+    docs: Sequence[Doc],
+    *,
+    train: Iterable[Doc] | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Score a pipeline's entities, their confidences and its sentences on annotated documents.
+
+    Keys and their meaning stand in docs/evaluation.md.
+
+    nlp (Language): Any pipeline that sets `doc.ents`.
+    docs (Sequence[Doc]): The annotated documents. Tokens without entity annotation are not scored.
+    train (Iterable[Doc] | None): The training corpus, which tells seen from unseen surface forms.
+    progress (Progress): Called with a description and a number of documents, gives what to call at each step.
+    RETURNS (dict[str, Any]): The scores, as JSON can hold them; under `worst` errors with their text, for the page.
+    RAISES (DossierError): No document has entity annotation.
+    """
+    if not any(map(has_entities, docs)):
+        raise DossierError(
+            "no document of the corpus has entity annotation",
+            remedy="Evaluate on documents made with `dossier convert`.",
+        )
+    docs = [doc for doc in docs if len(doc)]
+    list(nlp.pipe([WARM_UP]))
+    with progress("Gold tokens", len(docs)) as advance:
+        gold_run = predict_gold_tokens(nlp, docs, advance)
+    with progress("Raw text", len(docs)) as advance:
+        raw_run = predict_raw_text(nlp, docs, advance)
+    runs = {"gold_tokens": gold_run, "raw_text": raw_run}
+    if has_sentences(docs):
+        with progress("Sentence by sentence", len(docs)) as advance:
+            runs["by_sentence"] = predict_by_sentence(nlp, docs, advance)
+    pairs = {name: [pair(doc, p) for doc, p in zip(docs, run.predictions, strict=True)] for name, run in runs.items()}
+
+    entities = score_entities(pairs)
+    found = [match for pair in pairs["gold_tokens"] for match in matches(pair)]
+    entities["errors"] = error_kinds(found)
+    entities["confusion"] = confusion(found)
+    if train is not None:
+        forms = surface_forms(train)
+        entities["surface_forms"] = {"in_training": len(forms)}
+        for name, side in by_surface(pairs["gold_tokens"], forms).items():
+            entities["surface_forms"][name] = table(strict_counts(side))
+    scores: dict[str, Any] = {
+        "pipeline": describe_pipeline(nlp),
+        "corpus": describe_corpus(docs, pairs["gold_tokens"]),
+        "method": {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED},
+        "entities": entities,
+        "tokens": token_table(pairs["gold_tokens"]),
+    }
+    for name in runs:
+        if name != "gold_tokens":
+            scores["tokens"][name] = token_table(pairs[name])
+    calibration = score_calibration(nlp, pairs)
+    if calibration is not None:
+        scores["calibration"] = calibration
+    sentences = score_sentences(docs, runs)
+    if sentences:
+        scores["sents"] = sentences
+    scores["speed"] = {name: speed(run, docs) for name, run in runs.items()}
+    scores["worst"] = worst_errors(pairs["gold_tokens"])
+    scores["notes"] = notes(nlp, docs, pairs, scores)
+    return scores
+
+
+def score_entities(pairs: dict[str, list[Pair]]) -> dict[str, Any]:
+    """Strict and lenient scores of each run, and how the runs differ."""
+    labels = sorted({label for side in pairs.values() for label in labels_of(side)})
+    counts = {name: strict_counts(side, labels) for name, side in pairs.items()}
+    entities: dict[str, Any] = {}
+    for name, side in pairs.items():
+        entities[name] = {**table(counts[name].select(labels_of(side))), **lenient(side)}
+        entities[name]["ignored"] = sum(pair.ignored for pair in side)
+    entities["differences"] = {
+        f"{name}_minus_gold_tokens": difference(counts[name], counts["gold_tokens"])
+        for name in pairs
+        if name != "gold_tokens"
+    }
+    return entities
+
+
+def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, Any] | None:
+    """Calibration from gold tokens, and the same from raw text; None when no entity has a confidence."""
+    tables = {}
+    for name in ("gold_tokens", "raw_text"):
+        side = pairs[name]
+        confidences, correct, documents = confidences_of(side)
+        if not len(confidences):
+            return None
+        support = sum(len(pair.gold) for pair in side)
+        tables[name] = calibration_table(confidences, correct, documents, len(side), support)
+        tables[name]["without_confidence"] = sum(len(pair.predicted) for pair in side) - len(confidences)
+        chosen = stored_threshold(nlp)
+        if chosen is not None:
+            kept = at_threshold(confidences, correct, chosen["threshold"], support)
+            tables[name]["chosen_threshold"] = {"target": chosen["precision"], **kept}
+    return {**tables["gold_tokens"], "raw_text": tables["raw_text"]}
+
+
+def stored_threshold(nlp: Language) -> dict[str, float] | None:
+    """RETURNS (dict[str, float] | None): `precision` and `threshold` that `dossier calibrate` left in a pipe."""
+    for _, pipe in nlp.pipeline:
+        cfg = getattr(pipe, "cfg", None)
+        chosen = cfg.get("threshold_for_precision") if isinstance(cfg, dict) else None
+        if isinstance(chosen, dict) and chosen.get("threshold") is not None:
+            return chosen
+    return None
+
+
+def score_sentences(docs: Sequence[Doc], runs: dict[str, Run]) -> dict[str, Any]:
+    """Precision, recall and F1 of sentences with the same first and last character, for runs that have sentences."""
+    if not has_sentences(docs):
+        return {}
+    gold = [sentences_of(doc) for doc in docs]
+    scores = {}
+    for name in ("gold_tokens", "raw_text"):
+        predictions = runs[name].predictions
+        if any(prediction.sentences is not None for prediction in predictions):
+            counts = _sentence_counts(gold, predictions)
+            scores[name] = table(counts)["micro"]
+    return scores
+
+
+def _sentence_counts(gold: Sequence[list[tuple[int, int]]], predictions: Sequence[Prediction]) -> Counts:
+    found = [prediction.sentences or [] for prediction in predictions]
+    correct = [len(set(truth) & set(guess)) for truth, guess in zip(gold, found, strict=True)]
+    columns = (correct, [len(guess) for guess in found], [len(truth) for truth in gold])
+    return Counts(["sentence"], *(np.array(column, dtype=np.int64)[:, None] for column in columns))
+
+
+def speed(run: Run, docs: Sequence[Doc]) -> dict[str, float]:
+    """RETURNS (dict[str, float]): Seconds, and words (tokens of the corpus) a second, of the whole pipeline."""
+    words = sum(map(len, docs))
+    return {"seconds": run.seconds, "words_per_second": words / run.seconds if run.seconds else 0.0}
+
+
+def describe_pipeline(nlp: Language) -> dict[str, Any]:
+    """What was evaluated, and on what machine."""
+    return {
+        "name": f"{nlp.meta['lang']}_{nlp.meta['name']}",
+        "version": nlp.meta["version"],
+        "path": None if nlp.path is None else str(nlp.path),
+        "components": list(nlp.pipe_names),
+        "spacy": spacy.__version__,
+        "python": platform.python_version(),
+        "device": get_current_ops().device_type,
+    }
+
+
+def describe_corpus(docs: Sequence[Doc], pairs: Sequence[Pair]) -> dict[str, Any]:
+    """How much there is to score."""
+    entities = Counter(entity.label for pair in pairs for entity in pair.gold)
+    return {
+        "documents": len(docs),
+        "documents_without_entity_annotation": sum(not has_entities(doc) for doc in docs),
+        "sentences": sum(len(sentences_of(doc)) for doc in docs) if has_sentences(docs) else None,
+        "tokens": sum(map(len, docs)),
+        "tokens_without_entity_annotation": sum(int((~annotated_tokens(doc)).sum()) for doc in docs),
+        "entities": sum(entities.values()),
+        "entities_by_label": dict(sorted(entities.items())),
+    }
+
+
+def notes(nlp: Language, docs: Sequence[Doc], pairs: dict[str, list[Pair]], scores: dict[str, Any]) -> list[str]:
+    """Sentences on what a reader must know to read the numbers right."""
+    found = []
+    corpus = scores["corpus"]
+    gold, entities = pairs["gold_tokens"], scores["entities"]["gold_tokens"]
+    if corpus["documents"] == 1:
+        found.append("The corpus is one document, so there are no bootstrap intervals.")
+    elif corpus["documents"] < FEW_DOCUMENTS:
+        found.append(f"Intervals come from {corpus['documents']} documents only: they are rough and too narrow.")
+    if corpus["tokens_without_entity_annotation"]:
+        found.append(
+            f"{corpus['tokens_without_entity_annotation']:,} of {corpus['tokens']:,} tokens have no entity annotation "
+            f"and are not scored; {entities['ignored']:,} predictions that touch them are left out."
+        )
+    if not any(pair.predicted for pair in gold):
+        found.append("The pipeline predicts no entity at all.")
+    known = {label for _, pipe in nlp.pipeline for label in getattr(pipe, "labels", ())}
+    for label, row in entities["labels"].items():
+        if row["support"] and not row["predicted"] and label not in known:
+            found.append(f"No component knows the label {label} ({row['support']:,} entities, all missed).")
+        elif row["predicted"] and not row["support"]:
+            found.append(f"The label {label} is predicted {row['predicted']:,} times, but is not in the corpus.")
+    if "by_sentence" not in scores["entities"]:
+        found.append("Not all documents have sentence boundaries: there are no scores sentence by sentence.")
+    crossing = crossing_sentences(docs)
+    if crossing:
+        found.append(f"{crossing:,} annotated entities cross a sentence boundary: by sentence they can only be missed.")
+    calibration = scores.get("calibration")
+    if calibration is None:
+        found.append("The pipeline gives no confidences: there is no calibration.")
+    elif calibration["without_confidence"]:
+        found.append(f"{calibration['without_confidence']:,} predictions have no confidence and are left out of it.")
+    return found
+
+
+def crossing_sentences(docs: Sequence[Doc]) -> int:
+    """RETURNS (int): How many annotated entities begin in one annotated sentence and end in another."""
+    if not has_sentences(docs):
+        return 0
+    return sum(any(token.is_sent_start for token in ent[1:]) for doc in docs for ent in doc.ents)

@@ -1,0 +1,1 @@
+"""Tests of scores; a package, so that its modules share small pipelines."""
