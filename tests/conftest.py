@@ -47,7 +47,9 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("encoder") / "bert"
     tokenizer = BertWordPieceTokenizer(lowercase=True)
     tokenizer.train_from_iterator(SENTENCES, vocab_size=160, min_frequency=1, show_progress=False)
-    BertTokenizerFast(tokenizer_object=tokenizer._tokenizer, do_lower_case=True).save_pretrained(folder)
+    folder.mkdir()
+    tokenizer.save_model(str(folder))
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     torch.manual_seed(0)
     size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     config = BertConfig(

@@ -97,7 +97,7 @@ def _western(sample: bytes) -> str | None:
     """
     text = sample.decode("cp1252", "replace")
     high = [match.start() for match in re.finditer(r"[^\x00-\x7f]", text)]
-    if not high or len(high) > len(text) / 8:
+    if not high or len(high) > len(text) / 5:
         return None
     letters = [i for i in high if text[i].isalpha()]
     inside = [i for i in high if 0 < i < len(text) - 1 and text[i - 1].isalpha() and text[i + 1].isalpha()]

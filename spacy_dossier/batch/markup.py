@@ -149,6 +149,9 @@ def html_to_text(html: str) -> str:
     SOURCE: the decision tree NumWordsRules of Kohlschütter, Fankhauser and Nejdl, Boilerplate Detection using Shallow
         Text Features, WSDM 2010, algorithm 2.
     """
+    comment = html.rfind("<!--")
+    if comment >= 0 and "-->" not in html[comment:]:  # one that is never closed hides the rest, as in a browser
+        html = html[:comment]
     parser = PageParser()
     parser.feed(html)
     parser.close()
@@ -229,6 +232,7 @@ class XmlParser(HTMLParser):
 
 def xml_to_text(xml: str) -> str:
     """RETURNS (str): The character data of an XML document, a blank line between elements."""
+    xml = re.sub(r"<!DOCTYPE[^>\[]*\[.*?\]\s*>", "", xml, count=1, flags=re.S)
     parser = XmlParser()
     parser.CDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc]  # <script> and <style> mean nothing here
     parser.feed(xml)

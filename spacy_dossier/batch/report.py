@@ -14,7 +14,7 @@ from ..errors import DossierError
 from .lock import Lock
 from .report_figures import facts, histogram, histogram_text, tiles
 from .report_index import Index, Totals, group
-from .report_pages import SHARD, Pages, Shards, document_row, media_name, plural
+from .report_pages import Pages, Shards, document_row, media_name, plural
 from .report_read import Texts, read_failures, read_records, read_run, record_files
 
 GENERATOR = "spacy-dossier report"
@@ -176,7 +176,6 @@ def _write_lists(
         "documents",
         title="Documents",
         rows=totals.documents,
-        size=SHARD,
         types=types,
         type_names=[media_name(media_type) for media_type, _ in types],
     )
@@ -184,13 +183,9 @@ def _write_lists(
         "entities",
         title="Entities",
         rows=different,
-        size=SHARD,
-        place_size=SHARD,
         label_names=[label for label, _ in pages.labels],
     )
-    pages.write(
-        "failures", title="Failures", rows=failures, size=SHARD, failures=kinds, kind_names=[kind for kind, _ in kinds]
-    )
+    pages.write("failures", title="Failures", rows=failures, failures=kinds, kind_names=[kind for kind, _ in kinds])
 
 
 def _write_overview(

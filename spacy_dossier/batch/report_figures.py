@@ -26,8 +26,10 @@ def tiles(totals: Totals, different: int, failures: int, run: dict[str, Any]) ->
 
 def facts(run: dict[str, Any]) -> list[tuple[str, str]]:
     """RETURNS (list): What run.json says, but for the names of its files: "options · sentences", "3"."""
-    rows = flatten({key: value for key, value in run.items() if key != "outputs"})
-    return [(name.replace("_", " "), f"{value:,}" if isinstance(value, int | float) else str(value)) for name, value in rows]
+    rows = []
+    for name, value in flatten({key: value for key, value in run.items() if key != "outputs"}):
+        rows.append((name.replace("_", " "), f"{value:,}" if isinstance(value, int | float) else str(value)))
+    return rows
 
 
 def flatten(value: object, name: str = "") -> Iterator[tuple[str, object]]:

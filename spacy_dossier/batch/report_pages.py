@@ -62,6 +62,10 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{whole(value)}%"
 
 
+def thousands(number: int) -> str:
+    return f"{number:,}"
+
+
 def plural(number: int, word: str) -> str:
     return f"{number:,} {word}{'' if number == 1 else 's'}"
 
@@ -74,6 +78,7 @@ def band(confidence: float | None) -> str:
 
 
 def whole(value: float) -> int:
+    """RETURNS (int): Per cent, rounded down, but not for a float's last digit."""
     return int(100 * value + 1e-9)
 
 
@@ -110,8 +115,10 @@ class Pages:
         self._env = Environment(
             loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
-        self._env.filters.update(percent=percent, media=media_name, plural=plural, number=lambda n: f"{n:,}")
-        self._env.globals.update(generator=generator, pipeline=pipeline, kinds=self.kinds, labels=labels)
+        self._env.filters.update(
+            whole=whole, percent=percent, media=media_name, plural=plural, number=lambda n: f"{n:,}"
+        )
+        self._env.globals.update(size=SHARD, generator=generator, pipeline=pipeline, kinds=self.kinds, labels=labels)
         (folder / "assets").mkdir(parents=True)
         for name in ASSETS:
             shutil.copyfile(STATIC / name, folder / "assets" / name)

@@ -68,19 +68,22 @@ def sniff_binary(data: bytes, name: str) -> str | None:
 
     if b"%PDF-" in data[:1024]:
         return "application/pdf"
-    for signature, media_type in SIGNATURES:
+    for signature, signed in SIGNATURES:
         if data.startswith(signature):
-            return media_type
+            return signed
     if data.startswith(COMPOUND):
-        for stream, media_type in STREAMS.items():
+        for stream, written in STREAMS.items():
             if stream.encode("utf-16-le") in data:
-                return media_type
+                return written
         return UNKNOWN
     if data[257:262] == b"ustar":
         return TAR
+    media_type: str | None
     try:
         media_type = kreuzberg.detect_mime_type_from_bytes(data)
     except RuntimeError:  # how Kreuzberg says that it knows no such format
+        media_type = ZIP if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
+    if media_type is None:
         return None
     if media_type == ZIP:
         return _zip_type(data, name)

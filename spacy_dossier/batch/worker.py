@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DossierError
 from .extract import Extracted, one_line
 from .ledger import Ledger, Shard, pack
 from .record import Failure, PipelineInfo, Record, make_record
@@ -176,8 +177,7 @@ class Worker:
                 self.loaded = load(self.job.pipeline["load"], self.job.device)
             except Exception as error:  # broken packages raise anything
                 reason = one_line(f"{type(error).__name__}: {error}")
-                self.say(type="fatal", message=f"the pipeline does not load ({reason})")
-                os._exit(1)
+                raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline["load"]) from None
         return self.loaded
 
     def do(self, order: Order, pieces: list[Piece]) -> None:
@@ -397,8 +397,11 @@ def main() -> None:
         order, pieces = ready.get()
         try:
             worker.do(order, pieces)
+        except DossierError as error:
+            say(type="fatal", message=str(error))
+            os._exit(1)
         except OSError as error:
-            say(type="fatal", message=one_line(f"cannot write the output: {error.strerror or error}"))
+            say(type="fatal", message=one_line(f"the output cannot be written: {error.strerror or error}"))
             os._exit(1)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy
-import srsly
 from spacy.attrs import intify_attr
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
+from srsly.msgpack import Packer
 
 from ..errors import DossierError
 
@@ -42,6 +42,8 @@ class DocBinWriter:
         self.version, self.attrs = empty.version, empty.attrs
         self.string_columns = [self.attrs.index(intify_attr(name)) for name in STRING_ATTRS]
         self.paths: list[Path] = []
+        # One packer: each new one, as `srsly.msgpack_dumps` makes, looks through all installed packages for plug-ins.
+        self._packer = Packer(use_bin_type=True)
         self._done: list[Path] = []  # finished shards under temporary names
         self._open_shard()
 
@@ -87,8 +89,9 @@ class DocBinWriter:
         self._spools["tokens"].write(array.tobytes("C"))
         spaces = numpy.asarray(doc.to_array("SPACY"), dtype=bool)
         self._spools["spaces"].write(spaces.tobytes("C"))
-        self._spools["span_groups"].write(srsly.msgpack_dumps(doc.spans.to_bytes()))
-        self._spools["user_data"].write(srsly.msgpack_dumps(srsly.msgpack_dumps(doc.user_data)))
+        pack = self._packer.pack
+        self._spools["span_groups"].write(pack(doc.spans.to_bytes()))
+        self._spools["user_data"].write(pack(pack(doc.user_data)))
         for column in self.string_columns:
             self._hashes.update(array[:, column].tolist())
         for group in doc.spans.values():
@@ -114,12 +117,12 @@ class DocBinWriter:
                     put(block)
 
             def put_key(name: str) -> None:
-                put(srsly.msgpack_dumps(name))
+                put(self._packer.pack(name))
 
             put(bytes([0x80 | 10]))  # a msgpack map of ten entries
             for key, value in (("version", self.version), ("attrs", self.attrs)):
                 put_key(key)
-                put(srsly.msgpack_dumps(value))
+                put(self._packer.pack(value))
             for key in ("tokens", "spaces"):
                 put_key(key)
                 put(b"\xc6" + self._spools[key].tell().to_bytes(4, "big"))  # msgpack bin 32
@@ -132,7 +135,7 @@ class DocBinWriter:
                 ("flags", flags),
             ):
                 put_key(key)
-                put(srsly.msgpack_dumps(value))
+                put(self._packer.pack(value))
             for key in ("span_groups", "user_data"):
                 put_key(key)
                 put(b"\xdd" + n.to_bytes(4, "big"))  # msgpack array 32

@@ -193,7 +193,13 @@ def template_of(file: TextFile, layout: Layout, scheme: str) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): What is needed to read the lines of a document again, as plain data."""
     default = asdict(Layout())
     fields = {name: value for name, value in asdict(layout).items() if value != default[name] or name == "format"}
-    return {"fields": fields, "scheme": scheme, "encoding": file.encoding, "mark": file.mark.hex(), "newline": file.newline}
+    return {
+        "fields": fields,
+        "scheme": scheme,
+        "encoding": file.encoding,
+        "mark": file.mark.hex(),
+        "newline": file.newline,
+    }
 
 
 def layout_of(template: dict[str, Any]) -> Layout:

@@ -272,9 +272,7 @@ LAYOUTS: dict[str, Callable[[Doc, str, ExportReport], Iterator[str]]] = {
     "conll": _plain(lambda token, tag: [token.text, tag], " ", "-DOCSTART- O\n\n"),
     "conll2002": _plain(lambda t, tag: [t.text, _or_missing(t.tag_), tag], " ", "-DOCSTART- -DOCSTART- O\n\n"),
     "conll2003": _plain(lambda t, tag: [t.text, _or_missing(t.tag_), "_", tag], " ", "-DOCSTART- -X- -X- O\n\n"),
-    "offsets": _plain(
-        lambda t, tag: [t.text, str(t.idx), str(t.idx + len(t)), tag], "\t", "-DOCSTART-\t0\t0\tO\n\n"
-    ),
+    "offsets": _plain(lambda t, tag: [t.text, str(t.idx), str(t.idx + len(t)), tag], "\t", "-DOCSTART-\t0\t0\tO\n\n"),
     "conllu": _conllu,
     "conllup": _conllup,
     "uner": _uner,

@@ -134,9 +134,7 @@ class _Linter:
             self._sentence(sentence, name, columns, seen_here)
             if before is not None and sentence.mark is None and _crosses(before, sentence, columns.survey.scheme):
                 tag = sentence.tags[0]
-                self.result.add(
-                    "span crosses sentence end", name, sentence.line, tag, "continues the sentence before"
-                )
+                self.result.add("span crosses sentence end", name, sentence.line, tag, "continues the sentence before")
             before = sentence
             if nlp is not None:
                 found += found_again(sentence.tokens, make.spaces(sentence), nlp)

@@ -258,7 +258,7 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
             builder.places.append(len(builder.source))
             builder.rows.append(columns)
         builder.source.append(line)
-        if layout.ends and layout.misc is not None and "EndOfSentence" in columns[-1] and builder.rows:
+        if layout.ends and layout.misc is not None and "EndOfSentence" in line and builder.rows:
             if (done := builder.finish()) is not None:
                 yield done
     if (done := builder.finish()) is not None:

@@ -7,9 +7,11 @@ so that the same text always gets the same sentences.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 from spacy.pipeline import Sentencizer
-from spacy.tokens import Doc, Token
+from spacy.tokens import Doc
 
 from .source import word_set
 
@@ -56,6 +58,18 @@ ORDINALS = word_set("cs da de et fi fo hr hu is lb lv nb nn no pl sk sl sr tr")
 WRAPPED_SHARE = 0.25  # of line breaks inside a sentence, above which lines are taken to be wrapped
 
 
+class Word(NamedTuple):
+    """A token that is not white space: its text, its place in the document, and that of its first character."""
+
+    text: str
+    i: int
+    idx: int
+
+    @property
+    def end(self) -> int:
+        return self.idx + len(self.text)
+
+
 def rule_sentences(doc: Doc) -> list[tuple[int, int]]:
     """Find the sentences of a tokenized text by rule.
 
@@ -65,8 +79,9 @@ def rule_sentences(doc: Doc) -> list[tuple[int, int]]:
     doc (Doc): The text, tokenized by a spaCy tokenizer.
     RETURNS (list[tuple[int, int]]): First token of each sentence and the token after its last.
     """
-    words = [token for token in doc if not token.is_space]
-    breaks = _line_breaks(doc)
+    text = doc.text
+    words = [Word(token.text, token.i, token.idx) for token in doc if not token.is_space]
+    breaks = _line_breaks(words, text)
     ordinals = doc.lang_ in ORDINALS
     sentences: list[tuple[int, int]] = []
     start = 0
@@ -93,51 +108,36 @@ def rule_sentences(doc: Doc) -> list[tuple[int, int]]:
     return sentences
 
 
-def _line_breaks(doc: Doc) -> set[int]:
+def _line_breaks(words: Sequence[Word], text: str) -> set[int]:
     """RETURNS (set[int]): Tokens after which a line break ends the sentence."""
     blank: set[int] = set()
-    single: list[tuple[Token, Token]] = []
-    last: Token | None = None
-    newlines = ""
-    for token in doc:
-        if token.is_space:
-            newlines += token.text
+    single: list[tuple[Word, Word]] = []
+    for before, after in pairwise(words):
+        if after.idx == before.end or (after.idx == before.end + 1 and text[before.end] == " "):
             continue
-        count = newlines.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 2 * (
-            newlines.count("\u2029") + newlines.count("\x0c")
-        )
-        if last is not None and count > 1:
-            blank.add(last.i)
-        elif last is not None and count:
-            single.append((last, token))
-        last, newlines = token, ""
+        gap = text[before.end : after.idx].replace("\r\n", "\n").replace("\r", "\n")
+        if gap.count("\n") > 1 or "\u2029" in gap or "\x0c" in gap:
+            blank.add(before.i)
+        elif "\n" in gap:
+            single.append((before, after))
     inside = sum(_first_letter(after).islower() and before.text[-1] not in TERMINATORS for before, after in single)
     if len(single) < 3 or inside < WRAPPED_SHARE * len(single):
         return blank | {before.i for before, _ in single}
     # In wrapped text a line much shorter than its neighbours ends a paragraph, a title or an item of a list.
-    lengths = sorted(_line_length(doc, before) for before, _ in single)
-    typical = lengths[len(lengths) // 2]
+    lengths = [before.end - text.rfind("\n", 0, before.idx) - 1 for before, _ in single]
+    typical = sorted(lengths)[len(lengths) // 2]
     return blank | {
         before.i
-        for before, after in single
-        if 2 * _line_length(doc, before) < typical and not _first_letter(after).islower()
+        for (before, after), length in zip(single, lengths, strict=True)
+        if 2 * length < typical and not _first_letter(after).islower()
     }
 
 
-def _line_length(doc: Doc, last: Token) -> int:
-    """RETURNS (int): Characters of the line that ends with a token, as far as 200."""
-    i = last.i
-    floor = max(0, i - 100)
-    while i > floor and "\n" not in doc[i - 1].text_with_ws:
-        i -= 1
-    return last.idx + len(last) - doc[i].idx
-
-
-def _first_letter(token: Token) -> str:
+def _first_letter(token: Word) -> str:
     return next((char for char in token.text if char.isalnum()), "")
 
 
-def _after_terminator(words: Sequence[Token], i: int) -> int:
+def _after_terminator(words: Sequence[Word], i: int) -> int:
     """RETURNS (int): The word after a sentence's last mark and what closes with it, if one stands at `i`; else 0."""
     text = words[i].text
     if text[-1] not in TERMINATORS and not (len(text) > 1 and text[-1] in CLOSERS and text[-2] in TERMINATORS):
@@ -145,7 +145,7 @@ def _after_terminator(words: Sequence[Token], i: int) -> int:
     end = i + 1
     while end < len(words):
         word = words[end]
-        attached = words[end - 1].idx + len(words[end - 1]) == word.idx
+        attached = words[end - 1].end == word.idx
         more = all(char in TERMINATORS for char in word.text)
         closes = all(char in CLOSERS for char in word.text) and _closes(words, end)
         if not ((attached and (more or closes)) or more):
@@ -154,21 +154,21 @@ def _after_terminator(words: Sequence[Token], i: int) -> int:
     return end
 
 
-def _closes(words: Sequence[Token], i: int) -> bool:
+def _closes(words: Sequence[Word], i: int) -> bool:
     """Whether a mark attached to the word before it closes, as in `left." He`, and not opens, as in `left."He`."""
     if words[i].text not in ('"', "'") or i + 1 == len(words):
         return True
-    glued = words[i].idx + len(words[i]) == words[i + 1].idx
+    glued = words[i].end == words[i + 1].idx
     if not glued or not words[i + 1].text[0].isalnum():
         return True
     # No space on either side: it closes if a quotation is open.
     return sum(word.text == words[i].text for word in words[max(0, i - 200) : i]) % 2 == 1
 
 
-def _is_boundary(words: Sequence[Token], start: int, i: int, end: int, ordinals: bool) -> bool:
+def _is_boundary(words: Sequence[Word], start: int, i: int, end: int, ordinals: bool) -> bool:
     """Decide about a mark that might end a sentence.
 
-    words (Sequence[Token]): The words of the text.
+    words (Sequence[Word]): The words of the text.
     start (int): First word of the sentence.
     i (int): The word that is or holds the mark.
     end (int): The word after the mark and what closes with it.
@@ -177,7 +177,7 @@ def _is_boundary(words: Sequence[Token], start: int, i: int, end: int, ordinals:
     """
     mark, following = words[i], words[end]
     text = mark.text
-    spaced = words[end - 1].idx + len(words[end - 1]) < following.idx
+    spaced = words[end - 1].end < following.idx
     first = next((word for word in words[end : end + 4] if word.text not in OPENERS), following)
     letter = _first_letter(first)
     if text[-1] not in ".…" or not text.strip("."):
@@ -231,12 +231,12 @@ def _is_boundary(words: Sequence[Token], start: int, i: int, end: int, ordinals:
 _MONTHS = word_set("jan feb mar apr jun jul aug sep oct nov dec")
 
 
-def _before_stop(words: Sequence[Token], i: int) -> tuple[str, int]:
+def _before_stop(words: Sequence[Word], i: int) -> tuple[str, int]:
     """RETURNS (tuple[str, int]): What the full stop at word `i` stands after, without the stop, and the word of it."""
     text = words[i].text
     if text != ".":
         return text.rstrip("."), i
-    if i and words[i - 1].idx + len(words[i - 1]) == words[i].idx:
+    if i and words[i - 1].end == words[i].idx:
         return words[i - 1].text.rstrip("."), i - 1
     return "", i - 1 if i else i
 
@@ -250,11 +250,11 @@ def _is_numbering(body: str) -> bool:
     )
 
 
-def _is_camel(token: Token) -> bool:
+def _is_camel(token: Word) -> bool:
     """Whether a word in lower case can begin a sentence, as iPhone and eBay can."""
-    return len(token) > 1 and token.text[0].islower() and token.text[1].isupper()
+    return len(token.text) > 1 and token.text[0].islower() and token.text[1].isupper()
 
 
-def _is_initial(words: Sequence[Token], i: int) -> bool:
+def _is_initial(words: Sequence[Word], i: int) -> bool:
     text = words[i].text
     return len(text) == 2 and text[1] == "." and text[0].isupper()

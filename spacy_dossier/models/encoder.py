@@ -244,7 +244,7 @@ class EncoderShim(PyTorchShim):
             return srsly.msgpack_dumps({})
         return srsly.msgpack_dumps(
             {
-                "config": json.dumps(self.module.encoder.config.to_dict(), default=str),
+                "config": json.dumps(self.module.encoder.config.to_dict(), default=str, sort_keys=True),
                 "tokenizer": cast(SubWordTokenizer, self.tokenizer).to_dict(),
                 "weights": safetensors.torch.save(_state(self.module)),
             }

@@ -15,7 +15,7 @@ TOKENS = ("gold", "text", "both")
 
 
 def build_corpus(
-    paths: list[str | Path | None],
+    paths: dict[str, str | Path | None],
     tokens: str = "gold",
     shuffle: bool = False,
     seed: int = 0,
@@ -26,8 +26,8 @@ def build_corpus(
     What a document has no annotation of stays missing, and the components that would learn it skip it. Documents come
     whole, so that windows see their context.
 
-    paths (List[Path]): .spacy files or folders of them. An empty path is left out, so that a corpus can be switched
-        off in a config.
+    paths (Dict[str, Path]): .spacy files or folders of them, under any names. An empty path is left out, so that a
+        corpus can be switched off in a config.
     tokens (str): "gold": the annotated tokens; "text": those of the pipeline's tokenizer, as in use; "both": one or
         the other by chance, anew in each epoch, so that a model does not depend on whose tokens it reads.
     shuffle (bool): Mix the documents of all files, anew in each epoch.
@@ -36,7 +36,7 @@ def build_corpus(
     """
     if tokens not in TOKENS:
         raise DossierError("unknown kind of tokens", value=tokens, remedy=f"Choose one of {', '.join(TOKENS)}")
-    files = [file for path in paths if path for file in _files(Path(path))]
+    files = [file for path in paths.values() if path for file in _files(Path(path))]
     if not files:
         raise DossierError("no training corpus", value=str(paths), remedy="Run the convert command of the project")
     rng = random.Random(seed)

@@ -30,7 +30,7 @@ FAMILIES: dict[str, np.ndarray] = {
 }
 # Standard deviation of the Gaussian prior around the identity map, for log a, log b and c. It decides where a
 # development set has a few dozen entities or no error at all, and is without effect from some hundred errors on.
-PRIOR = 1.0
+PRIOR = 0.5
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def fit(
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     if not len(p):
         return Calibration()
-    folds = make_folds(len(p), groups)
+    folds = make_folds(len(p), groups, folds=5)
     losses = {method: nll(_held_out(p, y, folds, method), y) for method in FAMILIES}
     return fit_family(p, y, min(losses, key=lambda method: losses[method]))
 

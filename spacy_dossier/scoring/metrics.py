@@ -84,8 +84,13 @@ def resample(values: np.ndarray, *, resamples: int = RESAMPLES, seed: int = SEED
 
 def interval(replicates: np.ndarray) -> dict[str, float]:
     """The percentile interval of bootstrap replicates. RETURNS (dict[str, float]): `low` and `high`."""
-    low, high = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return {"low": float(low), "high": float(high)}
+    return intervals(replicates[:, None])[0]
+
+
+def intervals(replicates: np.ndarray) -> list[dict[str, float]]:
+    """The percentile interval of each column of replicates, of shape (resamples, k)."""
+    ends = np.quantile(replicates, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return [{"low": float(low), "high": float(high)} for low, high in ends.T]
 
 
 def replicate_averages(counts: Counts) -> dict[str, np.ndarray]:
@@ -112,7 +117,7 @@ def table(counts: Counts) -> dict[str, Any]:
             drawn = replicates[name]
             for i in which:
                 drawn = drawn[:, i]
-            entry["interval"] = {measure: interval(drawn[:, m]) for m, measure in enumerate(MEASURES)}
+            entry["interval"] = dict(zip(MEASURES, intervals(drawn), strict=True))
         return entry
 
     scores: dict[str, Any] = {name: row(name, slice(None)) for name in ("micro", "macro", "weighted")}
@@ -126,9 +131,8 @@ def difference(ours: Counts, other: Counts) -> dict[str, dict[str, float]]:
     for counts in (ours, other):
         point.append(averages(counts.correct.sum(0), counts.predicted.sum(0), counts.gold.sum(0))["micro"])
         drawn.append(replicate_averages(counts)["micro"] if len(counts.correct) > 1 else None)
-    entry: dict[str, dict[str, float]] = {}
-    for m, name in enumerate(MEASURES):
-        entry[name] = {"difference": float(point[0][m] - point[1][m])}
-        if drawn[0] is not None and drawn[1] is not None:
-            entry[name] |= interval(drawn[0][:, m] - drawn[1][:, m])
+    entry = {name: {"difference": float(point[0][m] - point[1][m])} for m, name in enumerate(MEASURES)}
+    if drawn[0] is not None and drawn[1] is not None:
+        for name, ends in zip(MEASURES, intervals(drawn[0] - drawn[1]), strict=True):
+            entry[name] |= ends
     return entry

@@ -13,7 +13,7 @@ import pytest
 from spacy_dossier.batch.worker import Extraction, Job, Order, Worker
 
 PACKAGE = '''
-import os, signal
+import os, signal, time
 from pathlib import Path
 import spacy
 from spacy.language import Language
@@ -30,6 +30,7 @@ def toy_dossier(doc):
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a", encoding="utf-8") as file:
             file.write(doc.text[:60].replace("\\n", " ") + "\\n")
+    time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
     if "PLEASE RAISE" in doc.text:
         raise KeyError("the component fell over")
     if "PLEASE CRASH" in doc.text:
@@ -60,6 +61,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = base / "toy_pipeline"
     folder.mkdir()
     (folder / "__init__.py").write_text(PACKAGE, encoding="utf-8")
+    installed = base / "toy_pipeline-1.2.3.dist-info"  # spaCy loads by name what is an installed distribution
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: toy_pipeline\nVersion: 1.2.3\n")
     sys.path.insert(0, str(base))
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(base), before]))

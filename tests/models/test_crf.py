@@ -206,7 +206,7 @@ def test_float32_is_exact_enough_on_long_chains_with_large_scores() -> None:
     spans = [(0, *span) for span in scheme.spans(tags[0].tolist())]
     found = span_marginals(emissions, lengths, single, scheme, spans)
     expected = span_marginals(emissions.double(), lengths, double, scheme, spans)
-    np.testing.assert_allclose(found, expected, atol=1e-4)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 def tagger(width: int = 5, n_tags: int = 9) -> tuple[Model, list[Doc]]:

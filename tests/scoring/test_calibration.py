@@ -1,4 +1,4 @@
-"""Measures of calibration agree with scikit-learn and with plain loops; fitted maps repair what is broken, only that."""
+"""Measures of calibration agree with scikit-learn and plain loops; fitted maps repair what is broken, only that."""
 
 import json
 
@@ -27,7 +27,9 @@ from spacy_dossier.scoring.calibration import (
 )
 
 
-def overconfident(rng: np.random.Generator, n: int, sharpness: float = 2.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def overconfident(
+    rng: np.random.Generator, n: int, sharpness: float = 2.5
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Confidences whose log-odds are too large by a factor. RETURNS: confidence, outcome, true probability."""
     true = rng.beta(6, 1.2, n)
     odds = sharpness * np.log(true / (1 - true))
@@ -84,7 +86,7 @@ def test_known_temperature_is_found() -> None:
     p, y, true = overconfident(np.random.default_rng(3), 20_000)
     found = fit(p, y)
     assert fit_family(p, y, "temperature").a == pytest.approx(1 / 2.5, rel=0.05)
-    assert np.abs(found.apply(p) - true).max() < 0.05
+    assert np.abs(found.apply(p) - true).mean() < 0.01
     assert ece(p, y) > 0.05
     assert ece(found.apply(p), y) < 0.012
 
@@ -92,7 +94,7 @@ def test_known_temperature_is_found() -> None:
 def test_asymmetric_distortion_needs_beta() -> None:
     """A distortion that differs near 0 and near 1 is mended by the beta map, and cross-validation chooses it."""
     rng = np.random.default_rng(4)
-    p = rng.beta(3, 1, 20_000)
+    p = rng.uniform(0, 1, 20_000)
     z = 0.4 * np.log(p) - 1.6 * np.log1p(-p) - 0.7
     y = rng.random(len(p)) < 1 / (1 + np.exp(-z))
     found = fit(p, y)
@@ -131,7 +133,7 @@ def test_maps_keep_the_order(data: list[tuple[float, bool]], method: str) -> Non
     found = fit_family(np.array(confidences), np.array(correct), method)
     mapped = found.apply(np.linspace(0, 1, 501))
     assert (np.diff(mapped) >= 0).all()
-    assert 0 <= mapped[0] and mapped[-1] <= 1
+    assert mapped[0] >= 0 and mapped[-1] <= 1
 
 
 def test_maps_survive_json() -> None:

@@ -4,8 +4,8 @@ import pytest
 from nervaluate import Evaluator
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
-from spacy.tokens import Doc, Span
 from spacy.scorer import get_ner_prf
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_dossier.scoring.corpus import Entity, Prediction
@@ -25,6 +25,7 @@ from spacy_dossier.scoring.metrics import table
 
 from .conftest import Sample
 from .pipelines import make_doc
+
 
 def predicted(doc: Doc, *entities: tuple[str, str]) -> Pair:
     """Pair a document with predictions given by their text and label."""
@@ -166,6 +167,8 @@ def test_seen_and_unseen_forms_add_up() -> None:
     train = [make_doc("Rio de Janeiro and Ada", [("Rio de Janeiro", "LOC"), ("Ada", "PER")])]
     doc = make_doc("Ada left Rio de Janeiro for Natal", [("Ada", "PER"), ("Rio de Janeiro", "LOC"), ("Natal", "LOC")])
     one = predicted(doc, ("Ada", "ORG"), ("Rio de Janeiro", "LOC"), ("Natal", "LOC"))
-    split = {name: table(strict_counts(part))["micro"] for name, part in by_surface([one], surface_forms(train)).items()}
+    split = {
+        name: table(strict_counts(part))["micro"] for name, part in by_surface([one], surface_forms(train)).items()
+    }
     assert (split["seen"]["correct"], split["seen"]["support"], split["seen"]["predicted"]) == (1, 2, 2)
     assert (split["unseen"]["correct"], split["unseen"]["support"], split["unseen"]["predicted"]) == (1, 1, 1)

@@ -1,0 +1,161 @@
+"""The README of a packaged pipeline: what it is, how to use it, how good it is, what it was made from."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+RUNS = {"gold_tokens": "annotated tokens", "raw_text": "raw text", "by_sentence": "sentence by sentence"}
+PRF = ("precision", "recall", "f1")
+MAX_ENTITIES = 12
+
+INTRO = """\
+# {package} {version}
+
+{description} It was trained with [spacy-dossier](https://pypi.org/project/spacy-dossier/), which must be installed
+beside it. The weights of its encoder are in the package: nothing is downloaded, at no time.
+
+## Use
+
+    pip install {wheel} {plugin}
+"""
+
+USAGE = """\
+```python
+import spacy
+
+nlp = spacy.load("{package}")
+doc = nlp(text)
+for ent in doc.ents:
+    print(f"{{ent._.confidence:.3f}}  {{ent.label_:<5}} {{ent.text}}")
+print(doc._.summary)
+```
+"""
+
+ATTRIBUTES = """\
+| where | what |
+|---|---|
+| `doc.ents`, `ent.label_` | the entities |
+| `ent._.confidence` | the probability that an entity is right, calibrated on the development part |
+| `doc.sents`, `sent._.salience` | the sentences, and how much each says of its document, from 0 to 1 |
+| `doc._.summary`, `doc.spans["summary"]` | the summary: as text, and as the sentences of the document it is made of |
+| `doc._.summarize(sentences=…)` | another length, without running the model again |
+
+`dossier process FOLDER --pipeline {package}` does the same for a folder of documents of any format.
+"""
+
+
+def model_card(
+    meta: dict[str, Any], scores: dict[str, Any], entities: Sequence[tuple[str, str, float | None]], summary: str
+) -> str:
+    """Write the card.
+
+    meta (dict[str, Any]): The package's meta.json.
+    scores (dict[str, Any]): What `dossier evaluate` wrote.
+    entities (Sequence[tuple[str, str, float | None]]): Text, label and confidence that the pipeline gives for an example.
+    summary (str): Its summary of the example.
+    RETURNS (str): Markdown.
+    """
+    package = f"{meta['lang']}_{meta['name']}"
+    plugin = meta["spacy_dossier"]
+    names = {
+        "package": package,
+        "version": meta["version"],
+        "description": meta["description"],
+        "wheel": f"{package}-{meta['version']}-py3-none-any.whl",
+        "plugin": f"spacy_dossier-{plugin}-py3-none-any.whl",
+    }
+    shown = [
+        f"{'' if confidence is None else f'{confidence:.3f}'}  {label:<5} {one_line(text)}"
+        for text, label, confidence in entities[:MAX_ENTITIES]
+    ]
+    if len(entities) > MAX_ENTITIES:
+        shown.append("…")
+    parts = [
+        INTRO.format(**names),
+        USAGE.format(**names),
+        f"For `{meta['example']}` of the project this prints:\n",
+        indented([*shown, *summary.splitlines()]),
+        ATTRIBUTES.format(**names),
+        scores_part(scores),
+        labels_part(meta),
+        origin_part(meta),
+    ]
+    return "\n".join(parts)
+
+
+def scores_part(scores: dict[str, Any]) -> str:
+    """RETURNS (str): The main numbers, with what must be known to read them."""
+    corpus = scores["corpus"]
+    found = scores["entities"]
+    lines = [
+        "## Scores",
+        "",
+        f"On {corpus['path']}: {corpus['documents']:,} documents, {corpus['tokens']:,} tokens and "
+        f"{corpus['entities']:,} entities that took no part in training. An entity counts when both its ends and its "
+        "label are right.",
+        "",
+    ]
+    rows = [[f"all, from {title}", *prf(found[run]["micro"])] for run, title in RUNS.items() if run in found]
+    rows += [[f"`{label}`", *prf(row)] for label, row in found["gold_tokens"]["labels"].items()]
+    rows.append(["tokens, micro", *prf(scores["tokens"]["micro"])])
+    rows += [[f"sentences, from {RUNS[run]}", *prf(row)] for run, row in scores.get("sents", {}).items()]
+    lines += table(["", "Precision", "Recall", "F1", "Support"], rows)
+    if "calibration" in scores:
+        part = scores["calibration"]
+        lines += ["", f"Confidence: ECE {part['ece']:.3f}, Brier score {part['brier']:.3f}."]
+        chosen = part.get("chosen_threshold")
+        if chosen:
+            lines[-1] += (
+                f" Entities from {chosen['threshold']:.3f} on, chosen for a precision of {chosen['target']:.0%}: "
+                f"precision {percent(chosen['precision'])}, recall {percent(chosen['recall'])}."
+            )
+    lines += [f"\n{note}" for note in scores["notes"]]
+    return "\n".join([*lines, ""])
+
+
+def labels_part(meta: dict[str, Any]) -> str:
+    labels = {name: values for name, values in meta.get("labels", {}).items() if values}
+    rows = [[f"`{name}`", ", ".join(f"`{value}`" for value in values)] for name, values in labels.items()]
+    return "\n".join(["## Labels", "", *table(["Component", "Labels"], rows), ""])
+
+
+def origin_part(meta: dict[str, Any]) -> str:
+    """RETURNS (str): Encoder, data and licences."""
+    encoder = meta["encoder"]
+    data = [[f"`{entry['path']}`", f"{entry['files']:,}", f"`{entry['sha256']}`"] for entry in meta["data"]]
+    return "\n".join(
+        [
+            "## Made from",
+            "",
+            f"Encoder: {encoder['name']} ({encoder['license']}), fine-tuned. SHA-256 of the weights it started from: "
+            f"`{encoder['sha256']}`.",
+            "",
+            *table(["Data", "Files", "SHA-256"], data),
+            "",
+            f"Licence of this package: {meta['license']}. That of the encoder, whose weights it carries, is "
+            f"{encoder['license']}; the text is in LICENSES_SOURCES.",
+            "",
+        ]
+    )
+
+
+def prf(row: dict[str, Any]) -> list[str]:
+    return [*(f"{100 * row[name]:.1f}" for name in PRF), f"{row['support']:,}"]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """RETURNS (list[str]): The lines of a Markdown table; columns of numbers stand on the right."""
+    rule = ["---" if not i or title in ("Labels", "SHA-256") else "--:" for i, title in enumerate(head)]
+    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
+
+
+def indented(lines: Iterable[str]) -> str:
+    """RETURNS (str): A code block that no text can end."""
+    return "\n".join([*(f"    {line}".rstrip() for line in lines), ""])
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,176 @@
+"""Build the wheels: of the pipeline, with what is known about it in meta.json and README.md, and of spacy-dossier."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from model_card import model_card
+
+from spacy_dossier.errors import DossierError
+
+ROOT = Path(__file__).resolve().parents[1]
+DESCRIPTION = "Entities with calibrated confidence, and summaries made of a document's own sentences."
+
+
+def sha256(path: Path) -> tuple[str, int]:
+    """Hash a file, or the names and hashes of the files in a folder.
+
+    RETURNS (tuple[str, int]): SHA-256 in hexadecimal, and how many files it covers.
+    """
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest(), 1
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path).as_posix()}\0{sha256(file)[0]}\n".encode())
+    return digest.hexdigest(), len(files)
+
+
+def performance(scores: dict[str, Any]) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): The scores under the keys that spaCy's own pipelines use."""
+    micro = scores["entities"]["gold_tokens"]["micro"]
+    found: dict[str, Any] = {
+        "ents_p": micro["precision"],
+        "ents_r": micro["recall"],
+        "ents_f": micro["f1"],
+        "ents_per_type": {
+            label: {"p": row["precision"], "r": row["recall"], "f": row["f1"]}
+            for label, row in scores["entities"]["gold_tokens"]["labels"].items()
+        },
+    }
+    if "sents" in scores:
+        row = scores["sents"]["gold_tokens"]
+        found |= {"sents_p": row["precision"], "sents_r": row["recall"], "sents_f": row["f1"]}
+    if "calibration" in scores:
+        found |= {"ents_ece": scores["calibration"]["ece"], "ents_brier": scores["calibration"]["brier"]}
+    found["speed"] = scores["speed"]["raw_text"]["words_per_second"]
+    return found
+
+
+def describe(pipeline: Path, example: Path) -> tuple[list[tuple[str, str, float | None]], str]:
+    """Run the pipeline on a text.
+
+    RETURNS (tuple): Text, label and confidence of each entity; the summary.
+    """
+    import spacy
+
+    doc = spacy.load(pipeline)(example.read_text(encoding="utf8"))
+    return [(ent.text, ent.label_, ent._.confidence) for ent in doc.ents], doc._.summary
+
+
+def build(source: Path, *arguments: str) -> None:
+    """Build distributions without the isolated environment, for which `build` would download setuptools.
+
+    RAISES (DossierError): The build fails.
+    """
+    command = [sys.executable, "-m", "build", "--no-isolation", *arguments, str(source)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode:
+        lines = [line for line in done.stdout.splitlines() if line.strip()]
+        raise DossierError(f"the build failed: {' / '.join(lines[-3:])}", file=source)
+
+
+def package(
+    pipeline: Path,
+    output: Path,
+    scores: dict[str, Any],
+    facts: dict[str, Any],
+    *,
+    encoder: Path,
+    data: list[Path],
+    example: Path,
+) -> list[Path]:
+    """Build both wheels.
+
+    pipeline (Path): The trained pipeline's folder; it is not changed.
+    output (Path): Where the pipeline's package folder and the two wheels go. Each is made under a temporary name.
+    scores (dict[str, Any]): What `dossier evaluate` wrote.
+    facts (dict[str, Any]): For meta.json: name, version, license, encoder (name and license).
+    encoder (Path): The encoder's folder.
+    data (list[Path]): What the pipeline was trained and scored on, for its hashes.
+    example (Path): A text to show the pipeline on.
+    RETURNS (list[Path]): The wheels.
+    RAISES (DossierError): A build fails.
+    """
+    from spacy.cli.package import package as spacy_package
+
+    meta = json.loads((pipeline / "meta.json").read_text(encoding="utf8"))
+    meta |= {"description": DESCRIPTION, **facts, "performance": performance(scores)}
+    meta["encoder"] |= {"sha256": sha256(encoder / "model.safetensors")[0]}
+    meta["data"] = [dict(zip(("path", "sha256", "files"), (str(path), *sha256(path)), strict=True)) for path in data]
+    meta["sources"] = [{"name": meta["encoder"]["name"], "url": f"https://huggingface.co/{meta['encoder']['name']}"}]
+    meta["example"] = str(example)
+    meta["spacy_dossier"] = installed_version("spacy-dossier")
+    name = f"{meta['lang']}_{meta['name']}"
+
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output, prefix=".build-") as temporary:
+        staged, made, wheels = (Path(temporary) / part for part in ("staged", "made", "wheels"))
+        made.mkdir()
+        shutil.copytree(pipeline, staged)
+        entities, summary = describe(staged, example)
+        (staged / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8")
+        (staged / "README.md").write_text(model_card(meta, scores, entities, summary), encoding="utf8")
+        shutil.copyfile(ROOT / "LICENSE", staged / "LICENSE")
+        if (encoder / "LICENSE").is_file():
+            shutil.copyfile(encoder / "LICENSE", staged / "LICENSES_SOURCES")
+        spacy_package(staged, made, create_sdist=False, require_parent=True)
+        folder = made / f"{name}-{meta['version']}"
+        build(folder, "--wheel")
+        shutil.rmtree(folder / "build")
+        # From an sdist, so that no stale file of an earlier build gets into the wheel.
+        build(ROOT, "--outdir", str(wheels))
+        built = [*(folder / "dist").glob("*.whl"), *wheels.glob("*.whl")]
+        for wheel in built:
+            # pip looks for wheels in a folder, not below it.
+            staged_wheel = Path(temporary) / wheel.name
+            if wheel.parent.name == "dist":
+                os.link(wheel, staged_wheel)
+            else:
+                wheel.rename(staged_wheel)
+            staged_wheel.replace(output / wheel.name)
+        shutil.rmtree(output / folder.name, ignore_errors=True)
+        folder.rename(output / folder.name)
+    return [output / wheel.name for wheel in built]
+
+
+def main(
+    pipeline: Annotated[Path, typer.Argument(help="Folder of the trained pipeline.")],
+    output: Annotated[Path, typer.Argument(help="Folder for the wheels.")],
+    scores: Annotated[Path, typer.Option(help="scores.json of `dossier evaluate`.")],
+    name: Annotated[str, typer.Option(help="Name of the package, without the language.")],
+    version: Annotated[str, typer.Option(help="Version of the package.")],
+    encoder: Annotated[Path, typer.Option(help="Folder of the encoder.")],
+    encoder_name: Annotated[str, typer.Option(help="What the encoder is called on the hub.")],
+    encoder_license: Annotated[str, typer.Option(help="Its licence.")],
+    data: Annotated[list[Path], typer.Option(help="What the pipeline was trained and scored on; repeatable.")],
+    example: Annotated[Path, typer.Option(help="A text to show the pipeline on in its README.")],
+    license: Annotated[str, typer.Option(help="Licence of the package.")] = "MIT",
+) -> None:
+    """Build the wheels of a trained pipeline and of spacy-dossier itself."""
+    facts = {
+        "name": name,
+        "version": version,
+        "license": license,
+        "encoder": {"name": encoder_name, "license": encoder_license},
+    }
+    try:
+        numbers = json.loads(scores.read_text(encoding="utf8"))
+        wheels = package(pipeline, output, numbers, facts, encoder=encoder, data=data, example=example)
+    except DossierError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+    for wheel in wheels:
+        typer.echo(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,185 @@
+"""What cannot be read is named by file, line and row; nothing else is lost."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+from typer.testing import CliRunner
+
+from spacy_dossier.cli.app import app
+from spacy_dossier.convert.columns import ColumnFile, Options, convert
+from spacy_dossier.errors import DossierError
+
+GOOD = "Oslo\tB-LOC\n.\tO\n\n"
+
+
+def read_bin(path: Path) -> list:
+    return list(DocBin().from_disk(path).get_docs(Vocab()))
+
+
+def run(*arguments: object) -> "tuple[int, str, str]":
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_a_bad_sentence_is_left_out_counted_and_listed(tmp_path: Path) -> None:
+    """The exit code is 3, the report names line, row and what was expected."""
+    path = tmp_path / "a.tsv"
+    path.write_text(GOOD + "Paris\tB-LOC\nis\n\n" + GOOD)
+    code, out, err = run("convert", path, tmp_path / "out", "--report", tmp_path / "report.json")
+    assert code == 3
+    assert f"{path}:5: expected 2 columns, not 1, found 'is'" in err
+    (report,) = json.loads((tmp_path / "report.json").read_text()).values()
+    assert report["problems"] == [{"line": 5, "row": "is", "expected": "2 columns, not 1"}]
+    assert (report["skipped"], report["sents"], report["tokens"]) == (1, 2, 4)
+    (doc,) = read_bin(tmp_path / "out" / "a.spacy")
+    assert [token.text for token in doc] == ["Oslo", ".", "Oslo", "."]
+
+
+def test_strict_stops_at_the_first_bad_row(tmp_path: Path) -> None:
+    """One line on stderr, exit code 1, nothing written."""
+    path = tmp_path / "a.tsv"
+    path.write_text(GOOD + "Paris\tB-LOC\tx\n\n" + "is\n\n")
+    code, out, err = run("convert", "--strict", path, tmp_path / "out")
+    assert code == 1
+    assert err.count("\n") == err.count("Converting") + 1
+    assert f"dossier: {path}:4: expected 2 columns, not 3, found 'Paris\\tB-LOC\\tx'" in err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_empty_token_is_a_bad_row(tmp_path: Path) -> None:
+    """A tag alone in its row belongs to no token."""
+    path = tmp_path / "a.tsv"
+    path.write_text(GOOD + "\tO\nParis\tB-LOC\n\n")
+    columns = ColumnFile(path, Options())
+    assert [len(doc) for doc in columns.docs()] == [2]
+    assert columns.report.problems == [{"line": 4, "row": "\tO", "expected": "a token"}]
+
+
+def test_a_mark_outlives_the_sentence_that_is_left_out(tmp_path: Path) -> None:
+    """A document whose first sentence is bad is still a document of its own."""
+    path = tmp_path / "a.conll"
+    path.write_text("-DOCSTART- O\n\nOslo B-LOC\n\n-DOCSTART- O\n\nbad\n\nBonn B-LOC\n\n")
+    columns = ColumnFile(path, Options())
+    assert [doc.text for doc in columns.docs()] == ["Oslo", "Bonn"]
+    assert (columns.report.docs, columns.report.skipped) == (2, 1)
+
+
+def test_ragged_rows_in_a_bracket_file(tmp_path: Path) -> None:
+    """Sentences of CoNLL-2012 may differ in width, rows of one may not; brackets must match."""
+    row = "d 0 {} w NN * - - - - {} {}-\n"
+    text = "#begin document (d); part 000\n" + row.format(0, "(A)", "") + "\n"
+    text += row.format(0, "*", "") + row.format(1, "*", "* ") + "\n" + row.format(0, "(A*", "") + "\n#end document\n"
+    path = tmp_path / "a.conll"
+    path.write_text(text)
+    columns = ColumnFile(path, Options())
+    assert [len(doc) for doc in columns.docs()] == [1]
+    assert [(p["line"], p["expected"]) for p in columns.report.problems] == [
+        (5, "12 columns as in the row before, not 13"),
+        (7, "matching brackets in the tag column"),
+    ]
+
+
+def test_an_index_that_is_no_number(tmp_path: Path) -> None:
+    """In a numbered file every row has its number."""
+    path = tmp_path / "a.iob2"
+    path.write_text("# sent_id = 1\n1\tOslo\tB-LOC\t-\t-\n\n# sent_id = 2\n1\tx\tO\t-\t-\n\n" * 6 + "x\ty\tO\t-\t-\n")
+    columns = ColumnFile(path, Options())
+    list(columns.docs())
+    assert columns.report.problems == [
+        {"line": 37, "row": "x\ty\tO\t-\t-", "expected": "the number of the token in column 1"}
+    ]
+
+
+def test_inputs_that_are_not_there(tmp_path: Path) -> None:
+    """Files, folders and globs without a match are errors, and so is text that is none."""
+    with pytest.raises(DossierError, match=r"nothing\*: no such file"):
+        convert([str(tmp_path / "nothing*")], tmp_path, Options())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DossierError, match="holds no file"):
+        convert([str(tmp_path / "empty")], tmp_path, Options())
+    (tmp_path / "a.bin.conll").write_bytes(bytes(range(256)))
+    with pytest.raises(DossierError, match="not a text file"):
+        convert([str(tmp_path / "a.bin.conll")], tmp_path, Options())
+    assert run("convert", tmp_path)[0] == 1
+    with pytest.raises(DossierError, match="no such language, found 'zz'"):
+        list(ColumnFile(_write(tmp_path / "b.tsv", GOOD), Options(lang="zz")).docs())
+    with pytest.raises(DossierError, match="unknown format"):
+        ColumnFile(tmp_path / "b.tsv", Options(format="x"))
+    with pytest.raises(DossierError, match="unknown spacing"):
+        list(ColumnFile(tmp_path / "b.tsv", Options(spacing="x")).docs())
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_names_of_outputs(tmp_path: Path) -> None:
+    """The suffix goes, unless it is all that tells two inputs apart; equal names are refused."""
+    for name in ("eng.train", "eng.testa", "b.iob", "sub/b.iob"):
+        _write(tmp_path / "in" / name, GOOD)
+    out = tmp_path / "out"
+    convert([str(tmp_path / "in" / "eng.train")], out, Options())
+    assert sorted(path.name for path in out.iterdir()) == ["eng.spacy"]
+    convert([str(tmp_path / "in" / "eng.*"), str(tmp_path / "in" / "b.iob")], out, Options())
+    assert sorted(path.name for path in out.iterdir()) == [
+        "b.spacy",
+        "eng.spacy",
+        "eng.testa.spacy",
+        "eng.train.spacy",
+    ]
+    convert([str(tmp_path / "in")], tmp_path / "all", Options())
+    assert (tmp_path / "all" / "sub" / "b.spacy").is_file()
+    with pytest.raises(DossierError, match="would both be written to b.iob.spacy"):
+        convert([str(tmp_path / "in" / "b.iob"), str(tmp_path / "in" / "sub" / "b.iob")], out, Options())
+
+
+def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-` reads a pipe, which cannot be read twice."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode())))
+    reports = convert(["-"], tmp_path, Options())
+    assert reports["-"].ents == 1
+    assert [doc.text for doc in read_bin(tmp_path / "stdin.spacy")] == ["Oslo."]
+
+
+def test_shards(tmp_path: Path) -> None:
+    """`--max-docs-per-file` makes numbered files that hold all documents in order."""
+    path = _write(tmp_path / "a.tsv", "".join(f"w{i}\tO\n\n" for i in range(7)))
+    code, *_ = run("convert", path, tmp_path / "out", "-n", 1, "--max-docs-per-file", 3)
+    assert code == 0
+    files = sorted((tmp_path / "out").iterdir())
+    assert [file.name for file in files] == ["a-0001.spacy", "a-0002.spacy", "a-0003.spacy"]
+    assert [doc.text for file in files for doc in read_bin(file)] == [f"w{i}" for i in range(7)]
+
+
+def test_sentences_per_doc(tmp_path: Path) -> None:
+    """Files without marks are grouped; every token has a sentence start set."""
+    path = _write(tmp_path / "a.tsv", "w\tO\nx\tO\n\n" * 25)
+    for size, lengths in ((10, [20, 20, 10]), (1, [2] * 25), (0, [50])):
+        docs = list(ColumnFile(path, Options(sentences_per_doc=size)).docs())
+        assert [len(doc) for doc in docs] == lengths
+        assert all(token.is_sent_start is (token.i % 2 == 0) for doc in docs for token in doc)
+
+
+def test_a_large_file_is_converted_in_flat_memory(tmp_path: Path) -> None:
+    """Memory that Python holds does not grow with the file."""
+    import tracemalloc
+
+    def peak(repeats: int) -> int:
+        sentence = "".join(f"w{i}\tO\n" for i in range(40)) + "\n"
+        path = _write(tmp_path / f"{repeats}.tsv", sentence * repeats)
+        convert([str(path)], tmp_path / "warm", Options())
+        tracemalloc.start()
+        convert([str(path)], tmp_path / "out", Options())
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    small, large = peak(700), peak(2100)
+    assert large < 1.5 * small
