@@ -4,14 +4,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 RUNS = {"gold_tokens": "annotated tokens", "raw_text": "raw text", "by_sentence": "sentence by sentence"}
+RIGHT = ("Precision", "Recall", "F1", "95 %", "Support", "Files")  # columns of numbers
 PRF = ("precision", "recall", "f1")
 MAX_ENTITIES = 12
 
 INTRO = """\
 # {package} {version}
 
-{description} It was trained with [spacy-dossier](https://pypi.org/project/spacy-dossier/), which must be installed
-beside it. The weights of its encoder are in the package: nothing is downloaded, at no time.
+{description}
+
+It was trained with spacy-dossier, which must be installed beside it. The weights of its encoder are in the package:
+nothing is ever downloaded.
 
 ## Use
 
@@ -50,7 +53,7 @@ def model_card(
 
     meta (dict[str, Any]): The package's meta.json.
     scores (dict[str, Any]): What `dossier evaluate` wrote.
-    entities (Sequence[tuple[str, str, float | None]]): Text, label and confidence that the pipeline gives for an example.
+    entities (Sequence): Text, label and confidence of each entity that the pipeline finds in an example.
     summary (str): Its summary of the example.
     RETURNS (str): Markdown.
     """
@@ -91,21 +94,21 @@ def scores_part(scores: dict[str, Any]) -> str:
         "",
         f"On {corpus['path']}: {corpus['documents']:,} documents, {corpus['tokens']:,} tokens and "
         f"{corpus['entities']:,} entities that took no part in training. An entity counts when both its ends and its "
-        "label are right.",
+        "label are right. The intervals are those of F1, bootstrapped over documents.",
         "",
     ]
-    rows = [[f"all, from {title}", *prf(found[run]["micro"])] for run, title in RUNS.items() if run in found]
+    rows = [[f"Entities, {title}", *prf(found[run]["micro"])] for run, title in RUNS.items() if run in found]
     rows += [[f"`{label}`", *prf(row)] for label, row in found["gold_tokens"]["labels"].items()]
-    rows.append(["tokens, micro", *prf(scores["tokens"]["micro"])])
-    rows += [[f"sentences, from {RUNS[run]}", *prf(row)] for run, row in scores.get("sents", {}).items()]
-    lines += table(["", "Precision", "Recall", "F1", "Support"], rows)
+    rows.append(["Tokens", *prf(scores["tokens"]["micro"])])
+    rows += [[f"Sentences, {RUNS[run]}", *prf(row)] for run, row in scores.get("sents", {}).items()]
+    lines += table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows)
     if "calibration" in scores:
         part = scores["calibration"]
         lines += ["", f"Confidence: ECE {part['ece']:.3f}, Brier score {part['brier']:.3f}."]
         chosen = part.get("chosen_threshold")
         if chosen:
             lines[-1] += (
-                f" Entities from {chosen['threshold']:.3f} on, chosen for a precision of {chosen['target']:.0%}: "
+                f" Entities from {chosen['threshold']:.3f} on, chosen for a precision of {percent(chosen['target'])}: "
                 f"precision {percent(chosen['precision'])}, recall {percent(chosen['recall'])}."
             )
     lines += [f"\n{note}" for note in scores["notes"]]
@@ -131,15 +134,17 @@ def origin_part(meta: dict[str, Any]) -> str:
             "",
             *table(["Data", "Files", "SHA-256"], data),
             "",
-            f"Licence of this package: {meta['license']}. That of the encoder, whose weights it carries, is "
-            f"{encoder['license']}; the text is in LICENSES_SOURCES.",
+            f"Licence of this package: {meta['license']}. That of the encoder, whose weights it carries: "
+            f"{encoder['license']}.",
             "",
         ]
     )
 
 
 def prf(row: dict[str, Any]) -> list[str]:
-    return [*(f"{100 * row[name]:.1f}" for name in PRF), f"{row['support']:,}"]
+    ends = row.get("interval", {}).get("f1")
+    span = f"{100 * ends['low']:.1f}–{100 * ends['high']:.1f}" if ends else ""
+    return [*(f"{100 * row[name]:.1f}" for name in PRF), span, f"{row['support']:,}"]
 
 
 def percent(share: float) -> str:
@@ -148,7 +153,7 @@ def percent(share: float) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """RETURNS (list[str]): The lines of a Markdown table; columns of numbers stand on the right."""
-    rule = ["---" if not i or title in ("Labels", "SHA-256") else "--:" for i, title in enumerate(head)]
+    rule = ["--:" if title in RIGHT else "---" for title in head]
     return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
 
 

@@ -93,7 +93,7 @@ def package(
     pipeline (Path): The trained pipeline's folder; it is not changed.
     output (Path): Where the pipeline's package folder and the two wheels go. Each is made under a temporary name.
     scores (dict[str, Any]): What `dossier evaluate` wrote.
-    facts (dict[str, Any]): For meta.json: name, version, license, encoder (name and license).
+    facts (dict[str, Any]): For meta.json: name, version, licence, encoder (its name and licence).
     encoder (Path): The encoder's folder.
     data (list[Path]): What the pipeline was trained and scored on, for its hashes.
     example (Path): A text to show the pipeline on.
@@ -130,13 +130,10 @@ def package(
         build(ROOT, "--outdir", str(wheels))
         built = [*(folder / "dist").glob("*.whl"), *wheels.glob("*.whl")]
         for wheel in built:
-            # pip looks for wheels in a folder, not below it.
-            staged_wheel = Path(temporary) / wheel.name
-            if wheel.parent.name == "dist":
-                os.link(wheel, staged_wheel)
-            else:
-                wheel.rename(staged_wheel)
-            staged_wheel.replace(output / wheel.name)
+            # spaCy leaves its wheel in dist/, and pip looks for wheels in a folder, not below it.
+            link = Path(temporary) / wheel.name
+            os.link(wheel, link)
+            link.replace(output / wheel.name)
         shutil.rmtree(output / folder.name, ignore_errors=True)
         folder.rename(output / folder.name)
     return [output / wheel.name for wheel in built]
@@ -153,13 +150,12 @@ def main(
     encoder_license: Annotated[str, typer.Option(help="Its licence.")],
     data: Annotated[list[Path], typer.Option(help="What the pipeline was trained and scored on; repeatable.")],
     example: Annotated[Path, typer.Option(help="A text to show the pipeline on in its README.")],
-    license: Annotated[str, typer.Option(help="Licence of the package.")] = "MIT",
 ) -> None:
     """Build the wheels of a trained pipeline and of spacy-dossier itself."""
     facts = {
         "name": name,
         "version": version,
-        "license": license,
+        "license": "MIT",
         "encoder": {"name": encoder_name, "license": encoder_license},
     }
     try:

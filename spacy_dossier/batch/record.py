@@ -76,7 +76,7 @@ class Failure(Row):
     """One document, file or row that could not be processed: a line of failures.jsonl."""
 
     source: str = Field(description="Id of what failed, as in a record.")
-    stage: str = Field(description="Where: discover, read, extract, pipeline or record.")
+    stage: str = Field(description="Where: read, extract, pipeline or record.")
     error: str = Field(description="Kind of error: PasswordProtected, Timeout, OutOfMemory, Corrupt …")
     message: str = Field(description="What happened, in one line.")
 
@@ -187,3 +187,7 @@ def _type_name(annotation: Any) -> str:
     for old, new in names.items():
         text = text.replace(old, new)
     return text.replace("|", "or")
+
+
+if __name__ == "__main__":
+    print(schema_markdown())

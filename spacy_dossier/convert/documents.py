@@ -67,10 +67,7 @@ class _Iob2(dict[tuple[str, str], str]):
     def __missing__(self, pair: tuple[str, str]) -> str:
         previous, current = (split_tag(tag, bare=self.bare) for tag in pair)
         prefix, label = current
-        if not label:
-            tag = prefix
-        else:
-            tag = f"{'B' if opens(previous, current) else 'I'}-{label}"
+        tag = f"{'B' if opens(previous, current) else 'I'}-{label}" if label else prefix
         self[pair] = tag
         return tag
 
@@ -192,7 +189,7 @@ def _annotation(sentences: Sequence[Sentence], column: int) -> list[str]:
 def template_of(file: TextFile, layout: Layout, scheme: str) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): What is needed to read the lines of a document again, as plain data."""
     default = asdict(Layout())
-    fields = {name: value for name, value in asdict(layout).items() if value != default[name] or name == "format"}
+    fields = {name: value for name, value in asdict(layout).items() if value != default[name]}
     return {
         "fields": fields,
         "scheme": scheme,

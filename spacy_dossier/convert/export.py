@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _source_doc(doc: Doc, scheme: str, report: ExportReport) -> str:
 
 
 def _annotation(doc: Doc, start: int, end: int, report: ExportReport) -> tuple[list[Entity], set[int]]:
-    """RETURNS (tuple[list[Entity], set[int]]): Entities and unannotated tokens of a sentence, counted from its start."""
+    """RETURNS (tuple[list[Entity], set[int]]): Entities and unannotated tokens of a sentence."""
     entities: list[Entity] = []
     missing: set[int] = set()
     for i, token in enumerate(doc[start:end]):
@@ -149,7 +150,7 @@ def _says(sentence: Sentence, layout: Layout, entities: list[Entity], missing: s
 def _tags(entities: list[Entity], missing: set[int], length: int, scheme: str, report: ExportReport) -> list[str]:
     tags = encode(entities, length, scheme)
     if scheme in ("io", "bare"):
-        report.merged += sum(a[1] == b[0] and a[2] == b[2] for a, b in zip(entities, entities[1:], strict=False))
+        report.merged += sum(a[1] == b[0] and a[2] == b[2] for a, b in pairwise(entities))
     for i in missing:
         tags[i] = "-" if scheme == "brackets" else MISSING_TAG
     return tags

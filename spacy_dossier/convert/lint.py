@@ -204,10 +204,7 @@ class _Linter:
 
 def _crosses(before: Sentence, after: Sentence, scheme: Scheme) -> bool:
     """Whether the first tag of a sentence goes on with the entity that ends the one before."""
-    last, first = (
-        split_tag(tag) if tag[1:2] == "-" or tag == OUTSIDE or tag in "-_" else (OUTSIDE, "")
-        for tag in (before.tags[-1], after.tags[0])
-    )
+    last, first = (split_tag(tag, bare=scheme.name == "bare") for tag in (before.tags[-1], after.tags[0]))
     return (
         last[1] != ""
         and last[1] == first[1]

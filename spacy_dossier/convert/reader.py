@@ -201,10 +201,9 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
         first = line[0]
         if first == "#" and not _is_row(columns, layout):
             mark = document_mark(line)
-            if mark is not None or line.startswith("#end document") or SENTENCE_COMMENT.match(line):
-                if layout.comments or mark is not None:
-                    if (done := builder.finish()) is not None:
-                        yield done
+            begins = layout.comments and (line.startswith("#end document") or SENTENCE_COMMENT.match(line))
+            if (mark is not None or begins) and (done := builder.finish()) is not None:
+                yield done
             if mark is not None:
                 builder.mark = mark
                 builder.kept.append(line)
@@ -258,9 +257,8 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
             builder.places.append(len(builder.source))
             builder.rows.append(columns)
         builder.source.append(line)
-        if layout.ends and layout.misc is not None and "EndOfSentence" in line and builder.rows:
-            if (done := builder.finish()) is not None:
-                yield done
+        if layout.ends and "EndOfSentence" in line and (done := builder.finish()) is not None:
+            yield done
     if (done := builder.finish()) is not None:
         yield done
     if builder.source:

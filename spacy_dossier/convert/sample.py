@@ -172,14 +172,9 @@ class Sample:
 
     def find_tag(self, column: str, layout: Layout, file: str) -> tuple[int, str]:
         """RETURNS (tuple[int, str]): The tag column, and the key in it if `column` is one of a MISC column."""
-        if (
-            layout.misc is not None
-            and not INTEGER.fullmatch(column)
-            and column.lower() not in map(str.lower, layout.names)
-        ):
-            if any(
-                part.partition("=")[0] == column for value in self.columns[layout.misc] for part in value.split("|")
-            ):
+        if layout.misc is not None and column.lower() not in map(str.lower, layout.names):
+            fields = (field for cell in self.columns[layout.misc] for field in cell.split("|"))
+            if any(field.startswith(f"{column}=") for field in fields):
                 return layout.misc, column
         if layout.format == "conllu":
             self.names = self.names or CONLLU

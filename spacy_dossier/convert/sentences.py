@@ -200,10 +200,10 @@ def _is_boundary(words: Sequence[Word], start: int, i: int, end: int, ordinals: 
     if text == "…":
         return letter.isupper()
     body, before = _before_stop(words, i)
-    if not spaced and following.text not in QUOTES:
-        # "came home.The next": a missing space, unless this is a name such as "Amazon.com" or "v2.Final".
-        if not (letter.isupper() and body.isalpha() and body.islower() and len(body) > 1):
-            return False
+    # "came home.The next": a missing space, unless this is a name such as "Amazon.com" or "v2.Final".
+    glued = letter.isupper() and body.isalpha() and body.islower() and len(body) > 1
+    if not spaced and not glued and following.text not in QUOTES:
+        return False
     if before < start or (before == start and _is_numbering(body)):
         return False  # "1. First things", "A. Scope"
     lower = body.lower()

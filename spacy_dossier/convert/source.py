@@ -247,7 +247,7 @@ def find_inputs(arguments: Iterable[str], *, ignore: Collection[str] = ()) -> li
         elif path.is_file():
             found[path] = (argument, Path(path.name))
         else:
-            matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]
+            matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207
             matches = [match for match in matches if match.is_file()]
             if not matches:
                 raise DossierError("no such file or folder", file=argument)

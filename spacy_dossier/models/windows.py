@@ -29,7 +29,7 @@ class SubWords:
     cases (Ints): How each is written, in [0, N_CASES). Shape: (n_subwords,)
     offsets (Ints): Start and end of each in the text, in code points. Shape: (n_subwords, 2)
     first, last (Ints): Token i is made of the sub-words first[i] up to, not including, last[i]. Two tokens may share
-        a sub-word; a token of white space has none. Shape: (n_tokens,)
+        a sub-word; a token of white space may have none. Shape: (n_tokens,)
     """
 
     ids: Ints

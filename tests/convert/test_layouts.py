@@ -127,7 +127,9 @@ def test_medline_marks_name_documents(tmp_path: Path) -> None:
 def test_newdoc_comments_name_documents(tmp_path: Path) -> None:
     """`# newdoc` begins a document; its id is kept."""
     row = "1\tOslo\tB-LOC\t-\t-\n"
-    docs = read(tmp_path, f"# newdoc id = a-1\n# sent_id = 1\n{row}\n# newdoc\n# sent_id = 2\n{row}\n# sent_id = 3\n{row}\n")
+    docs = read(
+        tmp_path, f"# newdoc id = a-1\n# sent_id = 1\n{row}\n# newdoc\n# sent_id = 2\n{row}\n# sent_id = 3\n{row}\n"
+    )
     assert [doc.user_data.get("id") for doc in docs] == ["a-1", None]
     assert [len(list(doc.sents)) for doc in docs] == [1, 2]
 
@@ -136,7 +138,12 @@ def test_parts_of_conll_2012_are_documents(tmp_path: Path) -> None:
     """Sentences may differ in the number of columns, and a part is a document."""
     first = LAYOUTS["CoNLL-2012"]
     second = first.replace("part 000", "part 001").replace("  (ARG0*", "").replace("  *)  1)", "  1)")
-    second = second.replace("  (V*)", "").replace("  (ARGM-LOC*", "").replace("(LOC)  *)", "(LOC)").replace("*  *  -\n", "*  -\n")
+    second = (
+        second.replace("  (V*)", "")
+        .replace("  (ARGM-LOC*", "")
+        .replace("(LOC)  *)", "(LOC)")
+        .replace("*  *  -\n", "*  -\n")
+    )
     docs = read(tmp_path, first + second)
     assert [doc.user_data["id"] for doc in docs] == ["nw/a/00/a_0001 part 000", "nw/a/00/a_0001 part 001"]
     assert ents(docs) == ANNA + ANNA

@@ -70,7 +70,9 @@ def test_an_orphan_opens_an_entity_and_is_counted(tmp_path: Path) -> None:
 def test_strict_refuses_an_orphan(tmp_path: Path) -> None:
     """With `--strict` the first one stops the conversion, with file and line."""
     columns = columns_of(tmp_path, "B-A I-A O", "O I-A", strict=True)
-    with pytest.raises(DossierError, match=r"a\.tsv:6: expected a tag that begins an entity \(iob2\), found 'w1\\tI-A'"):
+    with pytest.raises(
+        DossierError, match=r"a\.tsv:6: expected a tag that begins an entity \(iob2\), found 'w1\\tI-A'"
+    ):
         list(columns.docs())
 
 

@@ -18,6 +18,7 @@ from spacy_transformers.layers import split_trf_batch, trfs2arrays
 from thinc.api import Model, chain, reduce_mean
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.models.encoder import SubWordTokenizer
 from spacy_dossier.models.transformer import build_tok2vec_transformer, build_transformer_model
 
 ENCODERS = ["tiny_encoder", "tiny_roberta"]
@@ -63,16 +64,9 @@ def reference(folder: Path, **config: Any) -> Model:
     return model
 
 
-def weights(model: Model) -> dict[str, torch.nn.Parameter]:
-    """The encoder's weights under the names that both models give them."""
-    shim = next(shim for node in model.walk() for shim in node.shims)
-    named = dict(shim._model.named_parameters())
-    return {name.removeprefix("encoder.") if "cases" not in shim._model._modules else name: p for name, p in named.items()}
-
-
 def test_token_vectors_equal_those_of_spacy_transformers(folder: Path, blank: Language) -> None:
     """On texts that fit one window, token by token, within 1e-5."""
-    docs = [blank.make_doc(text) for text in TEXTS if text]
+    docs = [blank.make_doc(text) for text in TEXTS if text.strip()]
     for found, expected in zip(ours(folder).predict(docs), reference(folder).predict(docs), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -99,12 +93,11 @@ def test_gradients_equal_those_of_spacy_transformers(folder: Path, blank: Langua
 def test_a_window_is_encoded_as_if_it_stood_alone(folder: Path, blank: Language) -> None:
     """Without context, a document of several windows has the vectors of its pieces."""
     first, second = "The harbour of Rotterdam was closed.", "Nobody in Lagos knows."
-    model = ours(folder, window=25)
+    size = len(SubWordTokenizer.from_pretrained(str(folder)).encode([first + "\n"])[0])
+    model = ours(folder, window=size)
     whole = model.predict([blank.make_doc(f"{first}\n{second}")])[0]
-    n = len(blank.make_doc(first))
-    np.testing.assert_allclose(whole[:n], model.predict([blank.make_doc(first)])[0], atol=1e-5)
-    if folder.name == "bert":  # RoBERTa reads the line break too
-        np.testing.assert_allclose(whole[n + 1 :], model.predict([blank.make_doc(second)])[0], atol=1e-5)
+    alone = [model.predict([blank.make_doc(text)])[0] for text in (first + "\n", second)]
+    np.testing.assert_allclose(whole, np.vstack(alone), atol=1e-5)
 
 
 def test_context_is_read_but_not_returned(folder: Path, blank: Language) -> None:
@@ -208,18 +201,17 @@ def test_listeners_train_the_encoder(tiny_encoder: Path, listeners: tuple[str, .
     nlp = make_nlp(tiny_encoder, listeners, case_embedding=True)
     examples = make_examples(nlp)
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.005
+    optimizer.learn_rate = 0.01
     shim = nlp.get_pipe("transformer").model.shims[0]
     before = {name: p.detach().clone() for name, p in shim.module.named_parameters()}
     history = []
-    for _ in range(40):
+    for _ in range(30):
         losses = nlp.update(examples, sgd=optimizer)
         history.append(losses["crf_ner"])
     assert history[-1] < history[0] / 4
     # The bias of attention keys has no effect, hence no gradient.
     still = [n for n, p in shim.module.named_parameters() if torch.equal(p, before[n]) and "key.bias" not in n]
     assert still == []
-    assert all(p.grad is None for p in shim.module.parameters())
     assert nlp.evaluate(examples)["ents_f"] == 1.0
     assert [len(doc) for doc in nlp.pipe(eg.text for eg in examples)] == [len(eg.reference) for eg in examples]
 

@@ -1,0 +1,222 @@
+"""Documents go back to column files, in their own layout or another, and nothing is lost on the way."""
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+from typer.testing import CliRunner
+
+from spacy_dossier.cli.app import app
+from spacy_dossier.convert.columns import Options, convert, read_docs
+from spacy_dossier.convert.docbin import DocBinWriter
+from spacy_dossier.convert.export import LAYOUTS, export
+from spacy_dossier.convert.schemes import SCHEMES, decode, encode
+from spacy_dossier.errors import DossierError
+from tests.convert.test_layouts import LAYOUTS as EXAMPLES
+
+LABELS = ["PER", "creative-work", "GPE_LOC"]
+# Letters, marks that other layouts give a meaning, and characters that careless readers split or strip at.
+ALPHABET = string.ascii_letters + "#.,-_*()\"'/|=:éßİ中ก\u200b\ufeff\u00ad\u00a0\u2028\u0085"
+tokens = st.text(ALPHABET, min_size=1, max_size=6)
+
+
+def not_a_mark(words: list[str]) -> bool:
+    return not any(word.startswith("-DOCSTART") or word.isspace() for word in words)
+
+
+@st.composite
+def sentences(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Tokens and entities that do not overlap, neighbours with one label among them."""
+    words = draw(st.lists(tokens, min_size=1, max_size=6).filter(not_a_mark))
+    entities, place = [], 0
+    while place < len(words):
+        length = draw(st.integers(0, len(words) - place))
+        if length:
+            entities.append((place, place + length, draw(st.sampled_from(LABELS))))
+        place += max(length, 1)
+    return words, entities
+
+
+documents = st.lists(st.lists(sentences(), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+def make_doc(parts: list[tuple[list[str], list[tuple[int, int, str]]]], vocab: Vocab) -> Doc:
+    words = [word for part, _ in parts for word in part]
+    starts = [i == 0 for part, _ in parts for i in range(len(part))]
+    doc = Doc(vocab, words=words, sent_starts=starts)
+    offset, spans = 0, []
+    for part, entities in parts:
+        spans += [Span(doc, offset + start, offset + end, label) for start, end, label in entities]
+        offset += len(part)
+    doc.set_ents(spans)
+    return doc
+
+
+def content(docs: list[Doc]) -> list[object]:
+    return [
+        ([t.text for t in doc], [t.is_sent_start for t in doc], [(e.start, e.end, e.label_) for e in doc.ents])
+        for doc in docs
+    ]
+
+
+def join_neighbours(entities: list[tuple[int, int, str]], starts: list[bool]) -> list[tuple[int, int, str]]:
+    """What is left of entities in IO: neighbours with one label in one sentence are one."""
+    joined: list[tuple[int, int, str]] = []
+    for start, end, label in entities:
+        if joined and joined[-1][1] == start and joined[-1][2] == label and not starts[start]:
+            joined[-1] = (joined[-1][0], end, label)
+        else:
+            joined.append((start, end, label))
+    return joined
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name not in ("brackets", "bare")])
+def test_random_documents_survive_every_scheme_and_layout(
+    layout: str, scheme: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Documents, sentences, tokens and entities come back; IO joins neighbours, as it must."""
+    folder = tmp_path_factory.mktemp("export")
+
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(documents)
+    def check(parts: list) -> None:
+        vocab = Vocab()
+        docs = [make_doc(part, vocab) for part in parts]
+        # A layout is found from rows, so there must be some that show it.
+        docs.insert(0, make_doc([(["Anna", "Berg", "met", "Oslo"], [(0, 2, "PER"), (3, 4, "GPE_LOC")])] * 4, vocab))
+        if layout == "conll2012":  # parts of one document in this layout would all be called the same
+            for number, doc in enumerate(docs):
+                doc.user_data["id"] = f"doc{number}"
+        with DocBinWriter(folder / "a.spacy", vocab) as writer:
+            for doc in docs:
+                writer.add(doc)
+        export([folder / "a.spacy"], folder / "a.txt", layout=layout, scheme=scheme)
+        form = "germeval" if layout == "germeval" else "auto"
+        back = list(read_docs(folder / "a.txt", format=form, sentences_per_doc=0))
+        wanted = content(docs)
+        if scheme == "io" and layout != "conll2012":
+            wanted = [(words, starts, join_neighbours(ents, starts)) for words, starts, ents in wanted]
+        if layout == "germeval":  # has no marks of documents
+            found, flat = content(back)[0], ([], [], [])
+            for words, starts, ents in wanted:
+                flat[2].extend((len(flat[0]) + start, len(flat[0]) + end, label) for start, end, label in ents)
+                flat[0].extend(words)
+                flat[1].extend(starts)
+            assert found == flat
+        else:
+            assert content(back) == wanted
+
+    check()
+
+
+@settings(max_examples=200, deadline=None)
+@given(sentences(), st.sampled_from(["iob1", "iob2", "bioes", "biluo", "bmewo", "bmes"]))
+def test_encode_and_decode_are_inverse(sentence: tuple, scheme: str) -> None:
+    """Whatever the entities, tags say exactly them."""
+    words, entities = sentence
+    assert decode(encode(entities, len(words), scheme)) == entities
+
+
+def corpus(tmp_path: Path, text: str | bytes, **options: object) -> Path:
+    path = tmp_path / "in.txt"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    convert([str(path)], tmp_path, Options(**options))  # type: ignore[arg-type]
+    return tmp_path / "in.spacy"
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_unchanged_documents_are_written_byte_for_byte(tmp_path: Path, example: str, encoding: str) -> None:
+    """Comments, other columns, line ends, byte-order mark and a missing newline come back."""
+    text = EXAMPLES[example]
+    data = (text + "\n\t\n" + text.replace("\n", "\r\n").rstrip("\r\n")).encode(encoding)
+    export([corpus(tmp_path, data)], tmp_path / "out.txt")
+    assert (tmp_path / "out.txt").read_bytes() == data
+
+
+def test_odd_but_valid_tags_stay(tmp_path: Path) -> None:
+    """IOB1 with a needless `B-` is left as it is, unless a scheme is asked for."""
+    text = "a I-X\n\nb B-X\nc I-X\n\nd I-X\n\ne I-X\nf B-X\n"
+    path = corpus(tmp_path, text)
+    export([path], tmp_path / "out.txt")
+    assert (tmp_path / "out.txt").read_text() == text
+    export([path], tmp_path / "out.txt", scheme="iob1")
+    assert (tmp_path / "out.txt").read_text() == text.replace("b B-X", "b I-X")
+
+
+def test_predictions_go_into_the_rows(tmp_path: Path) -> None:
+    """Other entities change their tags and nothing else, in a column and in a MISC field."""
+    for example in ("chunks before the tag", "CoNLL-U, name", "GermEval", "CoNLL-2012"):
+        text = EXAMPLES[example]
+        (doc,) = list(read_docs(_write(tmp_path / "in.txt", text)))
+        doc.ents = [Span(doc, 4, 6, "ORG")]
+        with DocBinWriter(tmp_path / "a.spacy", doc.vocab) as writer:
+            writer.add(doc)
+        export([tmp_path / "a.spacy"], tmp_path / "out.txt")
+        (back,) = list(read_docs(tmp_path / "out.txt"))
+        assert [(ent.text, ent.label_) for ent in back.ents] == [("Oslo.", "ORG")]
+        changed = [
+            i
+            for i, (a, b) in enumerate(
+                zip(text.split("\n"), (tmp_path / "out.txt").read_text().split("\n"), strict=True)
+            )
+            if a != b
+        ]
+        assert len(changed) == 4
+        assert re.sub(r"[BI]-\w+|O|\(?\w*\*?\)?", "", text) == re.sub(
+            r"[BI]-\w+|O|\(?\w*\*?\)?", "", (tmp_path / "out.txt").read_text()
+        )
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_missing_annotation_and_nested_entities_survive(tmp_path: Path) -> None:
+    """What was not annotated is not written as O; the inner layer is written."""
+    vocab = Vocab()
+    doc = Doc(vocab, words=["a", "b", "c"], ents=["B-X", "", "O"], sent_starts=[1, -1, -1])
+    doc.spans["nested"] = [Span(doc, 1, 3, "Y")]
+    with DocBinWriter(tmp_path / "a.spacy", vocab) as writer:
+        writer.add(doc)
+    export([tmp_path / "a.spacy"], tmp_path / "out.tsv", layout="germeval")
+    (back,) = read_docs(tmp_path / "out.tsv", format="germeval", nested=True)
+    assert [token.ent_iob_ for token in back] == ["B", "", "O"]
+    assert [(span.start, span.end, span.label_) for span in back.spans["nested"]] == [(1, 3, "Y")]
+
+
+def test_what_a_layout_cannot_hold_is_refused_or_counted(tmp_path: Path) -> None:
+    """A space in a token needs TABs; an entity over a sentence end is cut; unknown names list the known ones."""
+    vocab = Vocab()
+    doc = Doc(vocab, words=["a b", "c"], ents=["B-X", "I-X"], sent_starts=[1, 1])
+    with DocBinWriter(tmp_path / "a.spacy", vocab) as writer:
+        writer.add(doc)
+    with pytest.raises(DossierError, match="layout cannot hold, found 'a b'.*tsv"):
+        export([tmp_path / "a.spacy"], tmp_path / "out.txt", layout="conll")
+    assert not (tmp_path / "out.txt").exists()
+    assert export([tmp_path / "a.spacy"], tmp_path / "out.txt", layout="tsv").cut == 1
+    with pytest.raises(DossierError, match=r"no rows are kept.*tsv"):
+        export([tmp_path / "a.spacy"], tmp_path / "out.txt", layout="source")
+    with pytest.raises(DossierError, match="unknown layout"):
+        export([tmp_path / "a.spacy"], tmp_path / "out.txt", layout="x")
+    with pytest.raises(DossierError, match="unknown scheme"):
+        export([tmp_path / "a.spacy"], tmp_path / "out.txt", scheme="x")
+    with pytest.raises(DossierError, match=r"not a \.spacy file"):
+        export([_write(tmp_path / "b.spacy", "x")], tmp_path / "out.txt")
+
+
+def test_command(tmp_path: Path) -> None:
+    """`dossier export` says what it wrote."""
+    path = corpus(tmp_path, EXAMPLES["three columns"])
+    result = CliRunner().invoke(
+        app, ["export", str(path), str(tmp_path / "out.tsv"), "--layout", "tsv", "--scheme", "bioes"]
+    )
+    assert (result.exit_code, "1 documents, 1 sentences, 6 tokens, 2 entities" in result.stdout) == (0, True)
+    assert "Oslo\tS-LOC\n" in (tmp_path / "out.tsv").read_text()

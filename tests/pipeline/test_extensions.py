@@ -1,0 +1,64 @@
+"""`Span._.confidence` and what becomes of it."""
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+
+from spacy_dossier.pipeline.extensions import clear_confidences, register_confidence, set_confidence
+
+
+@pytest.fixture
+def doc() -> Doc:
+    """Two entities, with a confidence each."""
+    register_confidence()
+    nlp: Language = spacy.blank("en")
+    doc = nlp("Nobody knows. Anna Kovacs flew to Lisbon.")
+    doc.ents = [Span(doc, 3, 5, label="PER"), Span(doc, 7, 8, label="LOC")]
+    for ent, confidence in zip(doc.ents, (0.75, 0.5), strict=True):
+        set_confidence(doc, ent.start_char, ent.end_char, ent.label_, confidence)
+    return doc
+
+
+def confidences(doc: Doc) -> list[tuple[str, float | None]]:
+    return [(ent.text, ent._.confidence) for ent in doc.ents]
+
+
+EXPECTED = [("Anna Kovacs", 0.75), ("Lisbon", 0.5)]
+
+
+def test_a_confidence_belongs_to_a_span_and_its_label(doc: Doc) -> None:
+    """Another label, another span: None."""
+    assert confidences(doc) == EXPECTED
+    assert Span(doc, 3, 5, label="ORG")._.confidence is None
+    assert Span(doc, 3, 4, label="PER")._.confidence is None
+    assert Span(doc, 3, 5)._.confidence is None
+    assert Span(doc, 3, 5, label="PER")._.confidence == 0.75
+
+
+def test_a_confidence_survives_bytes_and_docbin(doc: Doc) -> None:
+    """As spaCy stores documents."""
+    assert confidences(Doc(doc.vocab).from_bytes(doc.to_bytes())) == EXPECTED
+    bin_ = DocBin(store_user_data=True, docs=[doc])
+    assert [confidences(d) for d in DocBin().from_bytes(bin_.to_bytes()).get_docs(doc.vocab)] == [EXPECTED]
+
+
+def test_a_confidence_goes_with_its_words_into_another_document(doc: Doc) -> None:
+    """Joined documents, and a span that becomes a document: the characters are counted anew."""
+    assert confidences(Doc.from_docs([doc, doc])) == EXPECTED * 2
+    assert confidences(doc[3:9].as_doc(copy_user_data=True)) == EXPECTED
+    assert confidences(doc.copy()) == EXPECTED
+
+
+def test_confidences_can_be_cleared_and_nothing_else_is(doc: Doc) -> None:
+    """The rest of the user data stays."""
+    doc.user_data["mine"] = 1
+    clear_confidences(doc)
+    assert confidences(doc) == [("Anna Kovacs", None), ("Lisbon", None)]
+    assert doc.user_data == {"mine": 1}
+
+
+def test_registering_twice_is_no_problem() -> None:
+    """Every pipe does it."""
+    register_confidence()
+    register_confidence()

@@ -1,0 +1,79 @@
+"""The configs are complete, valid, and train."""
+
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli.debug_config import debug_config
+from spacy.cli.init_config import fill_config
+from spacy.cli.train import train
+from spacy.tokens import Doc, DocBin
+
+CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.cfg"))
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Two tiny corpora: annotated entities and sentences, and articles with their summaries."""
+    folder = tmp_path_factory.mktemp("corpora")
+    nlp = spacy.blank("en")
+    annotated, pairs = DocBin(), DocBin(store_user_data=True)
+    for place in ("Lisbon", "Rotterdam", "Lagos", "Oslo"):
+        words = ["Anna", "Kovacs", "flew", "to", place, ".", "Nobody", "met", "her", "."]
+        tags = ["B-PER", "I-PER", "O", "O", "B-LOC", *"OOOOO"]
+        starts = [i in (0, 6) for i in range(len(words))]
+        annotated.add(Doc(nlp.vocab, words=words, ents=tags, sent_starts=starts))
+        article = nlp(f"Anna Kovacs flew to {place}. It rained. Nobody met her at the harbour. She went home again.")
+        article.spans["sentences"] = [article[0:6], article[6:9], article[9:16], article[16:21]]
+        article.user_data.update(id=place, summary_reference=f"Anna Kovacs flew to {place} and went home.")
+        pairs.add(article)
+    annotated.to_disk(folder / "entities.spacy")
+    pairs.to_disk(folder / "pairs.spacy")
+    return {"entities": str(folder / "entities.spacy"), "pairs": str(folder / "pairs.spacy")}
+
+
+def overrides(config: Path, corpora: dict[str, str], encoder: Path) -> dict[str, object]:
+    given: dict[str, object] = {
+        "paths.encoder": str(encoder),
+        "paths.train": corpora["entities"],
+        "paths.dev": corpora["entities"],
+        "training.max_steps": 2,
+        "training.eval_frequency": 2,
+        "system.gpu_allocator": None,
+    }
+    if config.stem != "baseline":
+        given |= {"paths.train_pairs": corpora["pairs"], "paths.dev_pairs": corpora["pairs"]}
+        given |= {"components.transformer.model.window": 40}
+    return given
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_config_is_complete(config: Path, tmp_path: Path) -> None:
+    """`spacy init fill-config` has nothing to add."""
+    fill_config(tmp_path / "filled.cfg", config)
+    assert (tmp_path / "filled.cfg").read_text() == config.read_text()
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_config_passes_debug_config(
+    config: Path, corpora: dict[str, str], tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`spacy debug config` finds no error."""
+    debug_config(config, overrides=overrides(config, corpora, tiny_encoder))
+    assert "Config is valid" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_config_trains(
+    config: Path, corpora: dict[str, str], tiny_encoder: Path, tiny_roberta: Path, tmp_path: Path
+) -> None:
+    """Two steps with a randomly initialised encoder of the class that the config is for, and the result loads."""
+    encoder = tiny_roberta if config.stem == "gpu" else tiny_encoder
+    train(config, tmp_path, overrides=overrides(config, corpora, encoder))
+    nlp = spacy.load(tmp_path / "model-last")
+    doc = nlp("Anna Kovacs flew to Lisbon. Nobody met her.")
+    assert doc.has_annotation("ENT_IOB")
+    if config.stem != "baseline":
+        assert doc.has_annotation("SENT_START")
+        assert doc._.summary
+        assert doc._.trf_data is None
