@@ -36,7 +36,7 @@ def test_sections_cover_the_text(text: str, limit: int) -> None:
 )
 def test_cuts_are_made_where_they_harm_least(middle: str, end: str) -> None:
     """A blank line before a line break before a sentence before white space."""
-    text = "x" * 85 + middle + "y" * 60
+    text = "x" * 87 + middle + "y" * 60
     assert text[: cut(text, 100)[0][1]].endswith(end)
 
 
@@ -52,9 +52,10 @@ def test_long_text_gives_what_short_ones_give(nlp: Language) -> None:
 
 def test_text_beyond_spacys_limit_goes_through(nlp: Language) -> None:
     """More than a million characters in one line without a blank: no limit, no cut."""
-    text = "Anna Keller met Tom Brandt in Paris. " * 30_000
+    text = f"{'Lang' * 200} Anna Keller met Tom Brandt in Paris. " * 1_300
+    assert len(text) > 1_000_000
     ((_, result),) = analyze(nlp, [text], SummaryBudget())
-    assert len(result["entities"]) == 90_000
+    assert len(result["entities"]) == 3_900
     start, end, *_ = result["entities"][-1]
     assert (text[start:end], end) == ("Paris", len(text) - 2)
 
@@ -127,9 +128,9 @@ class Narrow:
 
 def test_batch_is_halved_when_memory_runs_out(nlp: Language) -> None:
     """Down to one document, and that one in sections; the results are the same."""
-    texts = [make_text(n, 300) for n in range(16)] + ["\n\n".join(make_text(n, 400) for n in range(8))]
+    texts = [make_text(n, 80) for n in range(16)] + ["\n\n".join(make_text(n, 120) for n in range(8))]
     wide = dict(analyze(nlp, texts, SummaryBudget()))
-    narrow = dict(analyze(Narrow(nlp, 6_000), texts, SummaryBudget()))  # type: ignore[arg-type]
+    narrow = dict(analyze(Narrow(nlp, 1_500), texts, SummaryBudget()))  # type: ignore[arg-type]
     assert [narrow[i]["entities"] for i in range(17)] == [wide[i]["entities"] for i in range(17)]
     hopeless = dict(analyze(Narrow(nlp, 10), texts[:2], SummaryBudget()))  # type: ignore[arg-type]
     assert all(isinstance(result, DocFailure) for result in hopeless.values())
@@ -155,9 +156,9 @@ def test_nothing_of_the_encoder_is_kept(nlp: Language) -> None:
 
 
 def test_memory_zone_keeps_the_vocabulary_small(toy: str) -> None:
-    """Ten thousand different words do not stay in the string store."""
+    """Two thousand different words do not stay in the string store."""
     fresh = spacy.load(toy)
     before = len(fresh.vocab.strings)
-    texts = [f"Name{n} met Word{n * 31}." for n in range(5_000)]
-    assert sum(1 for _ in analyze(fresh, texts, SummaryBudget())) == 5_000
+    texts = [f"Name{n} met Word{n * 31}." for n in range(1_000)]
+    assert sum(1 for _ in analyze(fresh, texts, SummaryBudget())) == 1_000
     assert len(fresh.vocab.strings) < before + 200
