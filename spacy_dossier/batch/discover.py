@@ -101,7 +101,13 @@ def discover(inputs: Iterable[str | Path], rules: Rules, *, skip: Path | None = 
                 elif rules.takes(display(match)):
                     yield _file(match, display(match), display(Path(match).name), named=True)
         else:
-            raise DossierError("no such file or folder", value=display(path), remedy="Check the path")
+            require(path)
+
+
+def require(path: str) -> None:
+    """RAISES (DossierError): An input that is not there and is no glob."""
+    if not os.path.lexists(path) and not glob.has_magic(path):
+        raise DossierError("no such file or folder", value=display(path), remedy="Check the path")
 
 
 def _folder(root: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:

@@ -63,6 +63,8 @@ class Ledger:
             self.db.execute("PRAGMA synchronous=FULL")  # a commit must survive a power cut
             self.db.executescript(SCHEMA)
             version = self.get("version")
+        except sqlite3.OperationalError:  # a full disk: the caller's to tell
+            raise
         except sqlite3.DatabaseError as error:
             raise DossierError(
                 f"the ledger cannot be opened ({error})", file=path, remedy="Remove its folder to start afresh"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DossierError
-from .discover import Rules, display
+from .discover import Rules, display, require
 from .ledger import Ledger
 from .lock import Lock
 from .options import Options, Pipeline, digest, find_pipeline, hash_file
@@ -94,6 +94,8 @@ class Run:
         report: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         options.check()
+        for entry in inputs:
+            require(os.fspath(entry))
         self.inputs = inputs
         self.output = output
         self.options = options
@@ -124,6 +126,7 @@ class Run:
                 # A name of its own, for a worker of a killed run may live a moment longer and write.
                 work = Path(tempfile.mkdtemp(prefix="work-", dir=state))
                 status = "interrupted"
+                total = None
                 try:
                     total = self.plan(ledger)
                     yield from self.process(ledger, work, total)
@@ -134,8 +137,11 @@ class Run:
                     raise
                 finally:
                     shutil.rmtree(work, ignore_errors=True)
-                    with contextlib.suppress(OSError):  # a disk that is full already has its own error
-                        self.write_summary(ledger, status)
+                    # A run that did not get beyond its plan leaves the last one's run.json; a full disk has its own
+                    # error already.
+                    if total is not None:
+                        with contextlib.suppress(OSError):
+                            self.write_summary(ledger, status)
 
     def plan(self, ledger: Ledger) -> int:
         """RETURNS (int): Number of shards."""

@@ -20,7 +20,7 @@ from typing import Any
 
 from .extract import Extracted, extract_bytes, one_line
 
-READY_SECONDS = 60.0  # for Python and the extractor to start on a busy machine
+READY_SECONDS = 300.0  # for Python and the extractor to start on a busy machine
 
 
 class Sandbox:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import queue
+import sqlite3
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ from ..errors import DossierError
 from .extract import Extracted, one_line
 from .ledger import Ledger, Shard, pack
 from .record import Failure, PipelineInfo, Record, make_record
-from .rows import MEDIA_TYPES, Cursor, NoTextField, kind_of
+from .rows import MEDIA_TYPES, Cursor, NoTextField, clean, clean_value, kind_of
 from .sandbox import Sandbox
 from .sinks import write_shard, write_synced
 
@@ -129,7 +130,9 @@ class Extraction:
             yield Piece(member["id"], *base, unit, Extracted("", text, text_hash(text), "text/plain"))
         elif read is not None:
             for extracted in read:
-                yield Piece(member["id"] + extracted.name, *base, unit, extracted)
+                # Names and texts from inside archives and mails may hold what no UTF-8 file can.
+                extracted.text, extracted.meta = clean(extracted.text), clean_value(extracted.meta)
+                yield Piece(member["id"] + clean(extracted.name), *base, unit, extracted)
         else:
             yield from self.rows(member, unit)
 
@@ -370,7 +373,6 @@ def main() -> None:
     orders: queue.Queue[tuple[int, bool, list[str]] | None] = queue.Queue()
     ready: queue.Queue[tuple[Order, list[Piece]]] = queue.Queue(1)
     extraction = Extraction(job)
-    worker = Worker(job, say)
 
     def listen() -> None:
         for line in sys.stdin:
@@ -386,23 +388,23 @@ def main() -> None:
             try:
                 shard = ledger.shard(number)
                 ready.put((Order(shard, careful, poison), extraction.pieces(shard)))
-            except Exception as error:
-                say(type="fatal", message=one_line(f"{type(error).__name__}: {error}"))
+            except Exception as error:  # the sandbox does not start, the ledger cannot be read
+                say(type="fatal", message=one_line(f"reading cannot go on: {type(error).__name__}: {error}"))
                 os._exit(1)
 
     threading.Thread(target=listen, daemon=True).start()
     threading.Thread(target=read_ahead, daemon=True).start()
     say(type="ready")
-    while True:
-        order, pieces = ready.get()
-        try:
-            worker.do(order, pieces)
-        except DossierError as error:
-            say(type="fatal", message=str(error))
-            os._exit(1)
-        except OSError as error:
-            say(type="fatal", message=one_line(f"the output cannot be written: {error.strerror or error}"))
-            os._exit(1)
+    try:
+        worker = Worker(job, say)
+        while True:
+            worker.do(*ready.get())
+    except DossierError as error:
+        say(type="fatal", message=str(error))
+    except (OSError, sqlite3.OperationalError) as error:
+        reason = getattr(error, "strerror", None) or error
+        say(type="fatal", message=one_line(f"the output cannot be written: {reason}"))
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
-"""Scores the sentences of a document in the light of each other (BERTSUM's inter-sentence layers: Liu & Lapata 2019)."""
+"""Scores the sentences of a document in the light of each other, as BERTSUM's inter-sentence layer does (Liu & Lapata
+2019), with signals of position, length, similarity, words and names beside the encoder's vectors.
+"""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Linear, Model, PyTorchWrapper, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
 from thinc.types import Floats1d, Floats2d, Ints2d
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..pipeline.summary_signals import SIGNALS
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
 OVERLAP = 32  # sentences on either side of a block that it sees without ranking them
+BLOCKS_AT_ONCE = 16  # bounds the memory of attention
 
 EncoderInput = tuple[list[Doc], list[Ints2d]]
 RankerInput = tuple[list[Floats2d], list[Floats2d]]
@@ -21,51 +26,54 @@ RankerInput = tuple[list[Floats2d], list[Floats2d]]
 
 def build_sentence_ranker(
     tok2vec: Model[list[Doc], list[Floats2d]],
-    hidden_width: int = 64,
-    depth: int = 1,
-    heads: int = 4,
-    dropout: float = 0.2,
+    hidden_width: int = 32,
+    vector_width: int = 16,
+    members: int = 4,
+    dropout: float = 0.3,
+    vector_dropout: float = 0.5,
 ) -> Model[EncoderInput, list[Floats2d]]:
     """Build the summarizer's model. It has two parts, which the component calls one after the other, since the signals
     that the ranker takes beside the vectors are computed from the vectors in between:
 
     ref "encoder" (Model[Tuple[List[Doc], List[Ints2d]], List[Floats2d]]): From documents and the token bounds (n, 2)
         of their sentences to sentence vectors (n, width), the means of the token vectors.
-    ref "ranker" (Model[Tuple[List[Floats2d], List[Floats2d]], List[Floats1d]]): From sentence vectors (n, width) and
-        signals (n, len(SIGNALS)) to logits (n,).
+    ref "ranker" (Model[Tuple[List[Floats2d], List[Floats2d]], List[Floats2d]]): From sentence vectors of length 1
+        (n, width) and signals (n, len(SIGNALS)) to the logits of each member (n, members).
+
+    A few hundred pairs leave much to chance in a single ranker, so it is an ensemble of small ones trained at once.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors, for instance a TransformerListener.
-    hidden_width (int): Width of the inter-sentence model.
-    depth (int): Its layers.
-    heads (int): Its attention heads; must divide hidden_width.
-    dropout (float): Dropout in it during training.
+    hidden_width (int): Width of each member.
+    vector_width (int): Width that each member projects the sentence vectors to.
+    members (int): Rankers in the ensemble; salience is the mean of theirs.
+    dropout (float): Dropout in the members' hidden layers during training.
+    vector_dropout (float): Dropout of the sentence vectors during training.
     RETURNS (Model): The model; called as a whole it is its encoder.
     """
     encoder: Model = Model("sentence_encoder", encode_sentences, init=init_encoder, layers=[tok2vec])
-    inter = PyTorchWrapper(
-        InterSentence(len(SIGNALS), hidden_width, depth, heads, dropout),
-        convert_inputs=inputs_to_torch,
-        convert_outputs=outputs_to_xp,
+    module = InterSentence(len(SIGNALS), hidden_width, vector_width, members, dropout, vector_dropout)
+    inter: Model = PyTorchWrapper_v3(
+        module, convert_inputs=inputs_to_torch, convert_outputs=outputs_to_xp, deserialize_model=deserialize
     )
-    ranker: Model = Model(
-        "sentence_ranker", rank_sentences, init=init_ranker, layers=[Linear(nO=hidden_width), inter]
-    )
+    ranker: Model = Model("sentence_ranker", rank_sentences, init=init_ranker, layers=[inter])
     return Model(
         "summarizer",
-        lambda model, X, is_train: encoder(X, is_train),
+        forward,
         init=init_model,
         layers=[encoder, ranker],
         refs={"tok2vec": tok2vec, "encoder": encoder, "ranker": ranker},
     )
 
 
+def forward(model: Model, X: EncoderInput, is_train: bool) -> tuple[list[Floats2d], Callable]:
+    return model.get_ref("encoder")(X, is_train)
+
+
 def init_model(model: Model, X: EncoderInput | None = None, Y: Any = None) -> None:
     encoder, ranker = model.get_ref("encoder"), model.get_ref("ranker")
     encoder.initialize(X=X)
     if X is not None:
-        vectors = encoder.predict(X)
-        signals = [np.zeros((len(v), len(SIGNALS)), dtype="f") for v in vectors]
-        ranker.initialize(X=(vectors, signals))
+        ranker.initialize(X=(encoder.predict(X), []))
 
 
 def init_encoder(model: Model, X: EncoderInput | None = None, Y: Any = None) -> None:
@@ -79,11 +87,16 @@ def encode_sentences(
     docs, all_bounds = X
     token_vectors, backprop_tokens = model.layers[0](docs, is_train)
     xp = model.ops.xp
-    lengths = [xp.asarray((b[:, 1] - b[:, 0]).reshape(-1, 1), dtype="f") for b in all_bounds]
+    width = max((tokens.shape[1] for tokens in token_vectors), default=0)
+    places = [xp.asarray(bounds) for bounds in all_bounds]
+    lengths = [xp.asarray(bounds[:, 1:] - bounds[:, :1], dtype="f") for bounds in all_bounds]
     vectors = []
-    for tokens, bounds, length in zip(token_vectors, all_bounds, lengths, strict=True):
+    for tokens, bounds, length in zip(token_vectors, places, lengths, strict=True):
+        if not len(bounds):
+            vectors.append(xp.zeros((0, width), dtype="f"))
+            continue
         # Differences of running sums: one pass, whatever the number of sentences. In float64, since sums grow.
-        sums = xp.zeros((len(tokens) + 1, tokens.shape[1]), dtype="float64")
+        sums = xp.zeros((len(tokens) + 1, width), dtype="float64")
         xp.cumsum(tokens, axis=0, out=sums[1:])
         vectors.append(((sums[bounds[:, 1]] - sums[bounds[:, 0]]) / length).astype("f"))
 
@@ -100,54 +113,103 @@ def encode_sentences(
 
 
 def init_ranker(model: Model, X: RankerInput | None = None, Y: Any = None) -> None:
-    project = model.layers[0]
-    project.initialize(X=None if X is None else model.ops.xp.concatenate(X[0]))
+    if X is not None:
+        shim = model.layers[0].shims[0]
+        shim._model.build(max(v.shape[1] for v in X[0]))
+        shim._model.to(shim.device)
+
+
+def is_initialized(ranker: Model) -> bool:
+    return bool(ranker.layers[0].shims[0]._model.width)
 
 
 def rank_sentences(
     model: Model, X: RankerInput, is_train: bool
-) -> tuple[list[Floats1d], Callable[[list[Floats1d]], list[Floats2d]]]:
+) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     vectors, signals = X
-    project, inter = model.layers
     xp = model.ops.xp
     counts = [len(v) for v in vectors]
-    ends = np.cumsum(counts)[:-1]
-    projected, backprop_project = project(xp.concatenate(vectors), is_train)
-    logits, backprop_inter = inter((projected, xp.asarray(np.concatenate(signals)), counts), is_train)
+    ends = np.cumsum(counts)[:-1].tolist()
+    inputs = (xp.concatenate(vectors), xp.asarray(np.concatenate(signals)), counts)
+    logits, backprop_inter = model.layers[0](inputs, is_train)
 
-    def backprop(d_logits: list[Floats1d]) -> list[Floats2d]:
-        d_projected = backprop_inter(xp.concatenate(d_logits))
-        return xp.split(backprop_project(d_projected), ends.tolist())
+    def backprop(d_logits: list[Floats2d]) -> list[Floats2d]:
+        return xp.split(backprop_inter(xp.concatenate(d_logits)), ends)
 
-    return xp.split(logits, ends.tolist()), backprop
+    return xp.split(logits, ends), backprop
 
 
 class InterSentence(nn.Module):
-    """A Transformer over the sentences of a document, in blocks.
+    """K small rankers side by side. Each adds a linear score of the signals to that of a hidden layer over signals and
+    projected vectors, in which the sentences of a document attend to each other.
 
-    n_signals (int): Signals beside the projected vectors.
+    n_signals (int): Signals beside the vectors.
     """
 
-    def __init__(self, n_signals: int, width: int, depth: int, heads: int, dropout: float) -> None:
+    def __init__(
+        self, n_signals: int, hidden: int, projected: int, members: int, dropout: float, vector_dropout: float
+    ) -> None:
         super().__init__()
-        self.embed_signals = nn.Linear(n_signals, width)
-        self.drop = nn.Dropout(dropout)
-        layer = nn.TransformerEncoderLayer(
-            width, heads, 2 * width, dropout, activation="gelu", batch_first=True, norm_first=True
-        )
-        self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
-        self.output = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 1))
+        self.width = 0
+        self.sizes = (members, n_signals, hidden, projected)
+        self.dropout = dropout
+        self.vector_dropout = vector_dropout
+        # Scale of the signals, as seen in training.
+        self.register_buffer("seen", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(n_signals))
+        self.register_buffer("square", torch.ones(n_signals))
 
-    def forward(self, projected: Tensor, signals: Tensor, counts: list[int]) -> Tensor:
-        """projected (N, width), signals (N, n_signals), counts of sentences of each document -> logits (N,)"""
-        x = self.drop(projected + self.embed_signals(signals))
-        rows, padding, core = cut_blocks(counts, x.device)  # each (B, T)
-        if not len(rows):
-            return x.new_zeros(0)
-        h = self.layers(x[rows], src_key_padding_mask=padding)  # (B, T, width)
-        logits = self.output(h).squeeze(-1)
-        out = x.new_zeros(len(x))
-        return out.index_put((rows[core],), logits[core])
+    def build(self, width: int) -> None:
+        """Allocate the weights for sentence vectors of this width."""
+        members, n_signals, hidden, projected = self.sizes
+        self.width = width
+
+        def normal(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.randn(members, *shape) / shape[0] ** 0.5)
+
+        def zeros(*shape: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(members, *shape))
+
+        # Components of a vector of length 1 are small: scaled up, the projections stand level with the signals.
+        self.project = nn.Parameter(torch.randn(members, width, projected) * 3 / width**0.5)
+        self.linear = zeros(n_signals, 1)
+        self.hidden = normal(n_signals + projected, hidden)
+        self.hidden_bias = zeros(1, hidden)
+        self.query, self.key = normal(hidden, projected), normal(hidden, projected)
+        self.value = zeros(hidden, hidden)  # at first sentences do not see each other
+        self.output = zeros(hidden, 1)
+
+    def forward(self, vectors: Tensor, signals: Tensor, counts: list[int]) -> Tensor:
+        """vectors (N, width), signals (N, n_signals), sentences of each document -> logits (N, members)"""
+        members = self.sizes[0]
+        x = self.standardize(signals).expand(members, -1, -1)  # (K, N, F)
+        v = functional.dropout(vectors, self.vector_dropout, self.training).expand(members, -1, -1)
+        h = torch.bmm(torch.cat([x, torch.bmm(v, self.project)], dim=-1), self.hidden) + self.hidden_bias
+        h = functional.dropout(functional.gelu(h), self.dropout, self.training)  # (K, N, H)
+        h = h + functional.dropout(self.attend(h, counts), self.dropout, self.training)
+        return (torch.bmm(x, self.linear) + torch.bmm(h, self.output)).squeeze(-1).T
+
+    def standardize(self, signals: Tensor) -> Tensor:
+        if self.training:
+            # Means over all that has been seen so far, at most the last thousand batches or so.
+            self.seen += (self.seen < 1000).to(self.seen.dtype)
+            self.mean += (signals.mean(0) - self.mean) / self.seen
+            self.square += (signals.square().mean(0) - self.square) / self.seen
+        deviation = (self.square - self.mean.square()).clamp(min=0).sqrt()
+        return ((signals - self.mean) / (deviation + 1e-3)).clamp(-4, 4)
+
+    def attend(self, h: Tensor, counts: list[int]) -> Tensor:
+        """Each sentence's view of the others in its block. (K, N, H) -> (K, N, H)"""
+        out = torch.zeros_like(h)
+        rows, padding, core = cut_blocks(counts, h.device)  # each (B, T)
+        for i in range(0, len(rows), BLOCKS_AT_ONCE):
+            part, hide, keep = (t[i : i + BLOCKS_AT_ONCE] for t in (rows, padding, core))
+            block = h[:, part]  # (K, b, T, H)
+            query, key, value = (torch.einsum("kbth,khd->kbtd", block, w) for w in (self.query, self.key, self.value))
+            weights = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5  # (K, b, T, T)
+            seen = weights.masked_fill(hide[None, :, None, :], -1e4).softmax(-1) @ value
+            out = out.index_put((torch.arange(len(h))[:, None], part[keep][None]), seen[:, keep])
+        return out
 
 
 def cut_blocks(counts: list[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
@@ -161,7 +223,8 @@ def cut_blocks(counts: list[int], device: torch.device) -> tuple[Tensor, Tensor,
     for n in counts:
         for start in range(0, n, BLOCK):
             end = min(start + BLOCK, n)
-            spans.append((offset + max(0, start - OVERLAP), offset + start, offset + end, offset + min(n, end + OVERLAP)))
+            left, right = max(0, start - OVERLAP), min(n, end + OVERLAP)
+            spans.append((offset + left, offset + start, offset + end, offset + right))
         offset += n
     width = max((right - left for left, _, _, right in spans), default=0)
     rows = np.zeros((len(spans), width), dtype=np.int64)
@@ -171,18 +234,22 @@ def cut_blocks(counts: list[int], device: torch.device) -> tuple[Tensor, Tensor,
         rows[i, : right - left] = np.arange(left, right)
         padding[i, : right - left] = False
         core[i, start - left : end - left] = True
-    return (
-        torch.from_numpy(rows).to(device),
-        torch.from_numpy(padding).to(device),
-        torch.from_numpy(core).to(device),
-    )
+    rows_, padding_, core_ = (torch.from_numpy(array).to(device) for array in (rows, padding, core))
+    return rows_, padding_, core_
+
+
+def deserialize(module: InterSentence, state_bytes: bytes, device: torch.device) -> InterSentence:
+    """Load weights into a module that does not know the width of the vectors yet."""
+    state = torch.load(BytesIO(state_bytes), map_location=device, weights_only=True)
+    if "project" in state:
+        module.build(state["project"].shape[1])
+    module.load_state_dict(state)
+    return module.to(device)
 
 
 def inputs_to_torch(model: Model, X: Any, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
-    projected, signals, counts = X
-    inputs = ArgsKwargs(
-        args=(xp2torch(projected, requires_grad=is_train), xp2torch(signals), counts), kwargs={}
-    )
+    vectors, signals, counts = X
+    inputs = ArgsKwargs(args=(xp2torch(vectors, requires_grad=is_train), xp2torch(signals), counts), kwargs={})
 
     def backprop(d_inputs: ArgsKwargs) -> Floats2d:
         return torch2xp(d_inputs.args[0])
@@ -190,10 +257,10 @@ def inputs_to_torch(model: Model, X: Any, is_train: bool) -> tuple[ArgsKwargs, C
     return inputs, backprop
 
 
-def outputs_to_xp(model: Model, X: Any, is_train: bool) -> tuple[Floats1d, Callable[[Floats1d], ArgsKwargs]]:
+def outputs_to_xp(model: Model, X: Any, is_train: bool) -> tuple[Floats1d, Callable[[Floats2d], ArgsKwargs]]:
     _, logits = X
 
-    def backprop(d_logits: Floats1d) -> ArgsKwargs:
+    def backprop(d_logits: Floats2d) -> ArgsKwargs:
         return ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits)})
 
     return torch2xp(logits), backprop

@@ -143,7 +143,7 @@ def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, 
         side = pairs[name]
         confidences, correct, documents = confidences_of(side)
         if not len(confidences):
-            return None
+            continue
         support = sum(len(pair.gold) for pair in side)
         tables[name] = calibration_table(confidences, correct, documents, len(side), support)
         tables[name]["without_confidence"] = sum(len(pair.predicted) for pair in side) - len(confidences)
@@ -151,7 +151,9 @@ def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, 
         if chosen is not None:
             kept = at_threshold(confidences, correct, chosen["threshold"], support)
             tables[name]["chosen_threshold"] = {"target": chosen["precision"], **kept}
-    return {**tables["gold_tokens"], "raw_text": tables["raw_text"]}
+    if "gold_tokens" not in tables:
+        return None
+    return {**tables.pop("gold_tokens"), **tables}
 
 
 def stored_threshold(nlp: Language) -> dict[str, float] | None:

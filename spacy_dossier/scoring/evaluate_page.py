@@ -2,31 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from spacy import displacy
-
 from . import charts
+from . import evaluate_cells as cells
+from .evaluate_errors import errors, worst_errors
 
 RUNS = {
     "gold_tokens": "Gold tokens",
     "raw_text": "Raw text",
     "by_sentence": "Sentence by sentence",
 }
-KINDS = {
-    "type": "Wrong label",
-    "boundary": "Wrong boundaries",
-    "type_and_boundary": "Wrong label and boundaries",
-    "missed": "Missed",
-    "spurious": "Spurious",
-}
 LENIENT = {"exact": "boundaries only", "partial": "partial boundaries", "type": "label, overlapping"}
-PALETTE = ("#8ecae6", "#ffd166", "#a7d7a0", "#f4a6b7", "#c8b6ff", "#ffb27d", "#9adbd3", "#d9c29c", "#b8c4d6", "#e3e07a")
-TEMPLATE = '<mark class="{css}" style="background:{bg}">{text}<b>{label}</b></mark>'
 
 
 def write_results(scores: dict[str, Any], folder: Path) -> None:
@@ -58,13 +48,13 @@ def render(scores: dict[str, Any]) -> str:
     title = f"Evaluation of {pipeline['name']} {pipeline['version']}"
     sections = [
         ("entities", "Entities", _entities(scores)),
-        ("errors", "Errors", _errors(scores)),
+        ("errors", "Errors", errors(scores)),
         ("calibration", "Confidence", _calibration(scores)),
         ("tokens", "Tokens", _tokens(scores)),
         ("sentences", "Sentences", _sentences(scores)),
         ("summaries", "Summaries", _summaries(scores)),
         ("speed", "Speed", _speed(scores)),
-        ("worst", "Worst errors", _worst(scores)),
+        ("worst", "Worst errors", worst_errors(scores)),
     ]
     shown = [(anchor, name, body) for anchor, name, body in sections if body]
     links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name, _ in shown)
@@ -96,11 +86,13 @@ def _notes(scores: dict[str, Any]) -> str:
 
 def _tiles(scores: dict[str, Any]) -> str:
     tiles = [
-        (f"Entity F1, {RUNS[name].lower()}", _score(run["micro"]["f1"]), _range(run["micro"]))
+        (f"Entity F1, {RUNS[name].lower()}", cells.score(run["micro"]["f1"]), cells.span(run["micro"]))
         for name, run in _runs(scores["entities"])
     ]
     tokens = scores["tokens"]
-    tiles.append(("Token accuracy", _score(tokens["micro"]["f1"]), f"macro F1 {_score(tokens['macro']['f1'])}"))
+    tiles.append(
+        ("Token accuracy", cells.score(tokens["micro"]["f1"]), f"macro F1 {cells.score(tokens['macro']['f1'])}")
+    )
     if "calibration" in scores:
         table = scores["calibration"]
         tiles.append(("Calibration error", f"{table['ece']:.3f}", f"ECE, {table['bins']} bins"))
@@ -123,40 +115,52 @@ def _entities(scores: dict[str, Any]) -> str:
     strict = [
         [
             RUNS[name],
-            *_prf(run["micro"]),
-            _range(run["micro"]),
-            _score(run["macro"]["f1"]),
-            _score(run["weighted"]["f1"]),
+            *cells.prf(run["micro"]),
+            cells.span(run["micro"]),
+            cells.score(run["macro"]["f1"]),
+            cells.score(run["weighted"]["f1"]),
             f"{run['micro']['support']:,}",
         ]
         for name, run in _runs(entities)
     ]
     head = ["", "Precision", "Recall", "F1", "95 %", "Macro F1", "Weighted F1", "Support"]
-    parts = ["<p>Same boundaries and same label. Intervals are bootstrapped over documents.</p>", _table(head, strict)]
+    parts = [
+        "<p>Same boundaries and same label. Intervals are bootstrapped over documents.</p>",
+        cells.table(head, strict),
+    ]
     apart = [
-        [RUNS[key.removesuffix("_minus_gold_tokens")], f"{entry['f1']['difference']:+.4f}", _range_of(entry["f1"], "+")]
+        [
+            RUNS[key.removesuffix("_minus_gold_tokens")],
+            f"{entry['f1']['difference']:+.4f}",
+            cells.span_of(entry["f1"], "+"),
+        ]
         for key, entry in entities["differences"].items()
     ]
     if apart:
-        parts += ["<h3>F1 less that of gold tokens</h3>", _table(["", "Difference", "95 %, paired"], apart)]
+        parts += ["<h3>F1 less that of gold tokens</h3>", cells.table(["", "Difference", "95 %, paired"], apart)]
     parts += ["<h3>By label</h3>", _by_label(entities)]
     counted = ("correct", "incorrect", "partial", "missed", "spurious")
     lenient = [
-        [RUNS[name], what, *_prf(run[key]), *(f"{run[key][count]:,}" for count in counted)]
+        [RUNS[name], what, *cells.prf(run[key]), *(f"{run[key][count]:,}" for count in counted)]
         for name, run in _runs(entities)
         for key, what in LENIENT.items()
     ]
     head = ["", "Match", "Precision", "Recall", "F1", *(count.title() for count in counted)]
-    parts += ["<h3>Lenient matches (SemEval 2013, nervaluate)</h3>", _table(head, lenient, text_columns=2)]
+    parts += ["<h3>Lenient matches (SemEval 2013, nervaluate)</h3>", cells.table(head, lenient, text_columns=2)]
     if "surface_forms" in entities:
         forms = entities["surface_forms"]
         rows = [
-            [name, *_prf(forms[key]["micro"]), _range(forms[key]["micro"]), f"{forms[key]['micro']['support']:,}"]
+            [
+                name,
+                *cells.prf(forms[key]["micro"]),
+                cells.span(forms[key]["micro"]),
+                f"{forms[key]['micro']['support']:,}",
+            ]
             for key, name in (("seen", "Seen in training"), ("unseen", "New"))
         ]
         parts += [
             f"<h3>Seen and new surface forms</h3><p>{forms['in_training']:,} forms are entities in training.</p>",
-            _table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows),
+            cells.table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows),
         ]
     return "".join(parts)
 
@@ -172,59 +176,29 @@ def _by_label(entities: dict[str, Any]) -> str:
         rows.append(
             [
                 escape(label),
-                *_prf(row),
-                _range(row),
+                *cells.prf(row),
+                cells.span(row),
                 charts.whisker(ends.get("low"), row["f1"], ends.get("high"), base),
-                *(_score(run[label]["f1"]) if label in run else "–" for _, run in others),
+                *(cells.score(run[label]["f1"]) if label in run else "–" for _, run in others),
                 f"{row['support']:,}",
                 f"{row['predicted']:,}",
             ]
         )
     head = ["", "Precision", "Recall", "F1", "95 %", f"{base:g} – 1"]
     head += [f"F1, {RUNS[name].lower()}" for name, _ in others]
-    return _table([*head, "Support", "Predicted"], rows)
-
-
-def _errors(scores: dict[str, Any]) -> str:
-    kinds = scores["entities"]["errors"]
-    wrong = sum(kinds[kind] for kind in KINDS)
-    if not wrong:
-        return "<p>None.</p>"
-    legend = "".join(
-        f'<li><i class="{kind}"></i>{name} <b>{kinds[kind]:,}</b> <small>{kinds[kind] / wrong:.0%}</small></li>'
-        for kind, name in KINDS.items()
-    )
-    bar = charts.stacked((name, kinds[kind], kind) for kind, name in KINDS.items())
-    confusion = scores["entities"]["confusion"]
-    most = max((n for i, row in enumerate(confusion["matrix"]) for j, n in enumerate(row) if i != j), default=0) or 1
-    rows = []
-    for i, (name, row) in enumerate(zip(confusion["rows"], confusion["matrix"], strict=True)):
-        cells = []
-        for j, number in enumerate(row):
-            if i == j == len(row) - 1:
-                cells.append("<td></td>")
-            elif i == j:
-                cells.append(f'<td class="diagonal">{number:,}</td>')
-            else:
-                cells.append(f'<td style="--heat:{(number / most) ** 0.5:.2f}">{number:,}</td>')
-        rows.append(f"<tr><th>{escape(name)}</th>{''.join(cells)}</tr>")
-    head = "".join(f"<th>{escape(name)}</th>" for name in confusion["columns"])
-    return (
-        f'<div class="stacked">{bar}</div><ul class="legend">{legend}</ul>'
-        "<h3>Confusion</h3><p>Rows are annotated labels, columns predicted ones, over entities that overlap.</p>"
-        f'<div class="scroll"><table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
-    )
+    return cells.table([*head, "Support", "Predicted"], rows)
 
 
 def _calibration(scores: dict[str, Any]) -> str:
     if "calibration" not in scores:
         return ""
     table = scores["calibration"]
+    runs = _runs({"gold_tokens": table, **table})
     rows = [
         [
             RUNS[name],
             f"{part['ece']:.4f}",
-            _range_of(part["interval"]["ece"]) if "interval" in part else "–",
+            cells.span_of(part["interval"]["ece"]) if "interval" in part else "–",
             f"{part['mce']:.4f}",
             f"{part['brier']:.4f}",
             f"{part['nll']:.4f}",
@@ -232,7 +206,7 @@ def _calibration(scores: dict[str, Any]) -> str:
             f"{part['precision']:.4f}",
             f"{part['support']:,}",
         ]
-        for name, part in (("gold_tokens", table), ("raw_text", table["raw_text"]))
+        for name, part in runs
     ]
     head = ["", "ECE", "95 %", "MCE", "Brier", "NLL", "Mean confidence", "Precision", "Entities"]
     chosen = [
@@ -244,7 +218,7 @@ def _calibration(scores: dict[str, Any]) -> str:
             f"{part['chosen_threshold']['recall']:.2%}",
             f"{part['chosen_threshold']['kept']:,}",
         ]
-        for name, part in (("gold_tokens", table), ("raw_text", table["raw_text"]))
+        for name, part in runs
         if "chosen_threshold" in part
     ]
     parts = [
@@ -253,11 +227,11 @@ def _calibration(scores: dict[str, Any]) -> str:
         "too confident. Lower bars: number of entities, on a square-root scale.</figcaption></figure>"
         f"<figure>{charts.thresholds(table['thresholds'])}<figcaption>What is left when unsure entities are dropped."
         "</figcaption></figure></div>",
-        _table(head, rows),
+        cells.table(head, rows),
     ]
     if chosen:
         head = ["", "Wanted precision", "Threshold", "Precision here", "Recall", "Kept"]
-        parts += ["<h3>The threshold that calibration chose</h3>", _table(head, chosen)]
+        parts += ["<h3>The threshold that calibration chose</h3>", cells.table(head, chosen)]
     return "".join(parts)
 
 
@@ -265,122 +239,71 @@ def _tokens(scores: dict[str, Any]) -> str:
     tokens = scores["tokens"]
     names = {"micro": "Micro (accuracy)", "macro": "Macro", "weighted": "Weighted"}
     inside = {"micro": "Micro without O", "macro": "Macro without O", "weighted": "Weighted without O"}
-    rows = [[escape(tag), *_prf(row), _range(row), f"{row['support']:,}"] for tag, row in tokens["labels"].items()]
+    rows = [
+        [escape(tag), *cells.prf(row), cells.span(row), f"{row['support']:,}"] for tag, row in tokens["labels"].items()
+    ]
     averages = [(name, tokens[key]) for key, name in names.items()]
     averages += [(name, tokens["entity_classes"][key]) for key, name in inside.items()]
-    foot = [[name, *_prf(row), _range(row), f"{row['support']:,}"] for name, row in averages]
-    for run, title in RUNS.items():
-        if run in tokens:
-            row = tokens[run]
-            values = [_score(row["micro"]["f1"]), _score(row["macro"]["f1"]), _score(row["weighted"]["f1"])]
-            foot.append([f"{title}: micro, macro, weighted F1", *values, "", f"{row['micro']['support']:,}"])
-    return "<p>IOB2 tags of the corpus' tokens; macro and weighted averages include O.</p>" + _table(
-        ["", "Precision", "Recall", "F1", "95 %", "Support"], rows, foot=foot
-    )
+    foot = [[name, *cells.prf(row), cells.span(row), f"{row['support']:,}"] for name, row in averages]
+    parts = [
+        "<p>IOB2 tags of the corpus' tokens; macro and weighted averages include O.</p>",
+        cells.table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows, foot=foot),
+    ]
+    runs = _runs({"gold_tokens": tokens, **tokens})
+    if len(runs) > 1:
+        by_run = [
+            [
+                RUNS[run],
+                *(cells.score(row[key]["f1"]) for key in names),
+                cells.score(row["entity_classes"]["micro"]["f1"]),
+            ]
+            for run, row in runs
+        ]
+        parts.append(cells.table(["F1", *names.values(), "Micro without O"], by_run))
+    return "".join(parts)
 
 
 def _sentences(scores: dict[str, Any]) -> str:
     rows = [
-        [RUNS[name], *_prf(row), _range(row), f"{row['support']:,}"] for name, row in _runs(scores.get("sents", {}))
+        [RUNS[name], *cells.prf(row), cells.span(row), f"{row['support']:,}"]
+        for name, row in _runs(scores.get("sents", {}))
     ]
-    return _table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows) if rows else ""
+    return cells.table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows) if rows else ""
 
 
 def _summaries(scores: dict[str, Any]) -> str:
-    return ""
+    if "summaries" not in scores:
+        return ""
+    return _summary_tables(scores["summaries"])
+
+
+def _summary_tables(part: dict[str, Any]) -> str:
+    """Systems have numbers, comparisons the ends of an interval; other parts are further budgets."""
+    groups = {name: value for name, value in part.items() if isinstance(value, dict)}
+    systems = {name: value for name, value in groups.items() if isinstance(value.get("rouge1"), float)}
+    compared = {name: value for name, value in groups.items() if isinstance(value.get("rouge1"), dict)}
+    parts = []
+    if systems:
+        columns = list(
+            dict.fromkeys(key for row in systems.values() for key in row if isinstance(row[key], int | float))
+        )
+        rows = [[escape(name), *(cells.number(row.get(key)) for key in columns)] for name, row in systems.items()]
+        parts.append(cells.table(["", *map(escape, columns)], rows))
+    if compared:
+        columns = list(dict.fromkeys(key for row in compared.values() for key in row if isinstance(row[key], dict)))
+        rows = [
+            [escape(name.replace("_", " ")), *(cells.compared(row[key]) if key in row else "–" for key in columns)]
+            for name, row in compared.items()
+        ]
+        parts.append(cells.table(["Difference", *map(escape, columns)], rows))
+    for name, value in groups.items():
+        if name not in systems and name not in compared and (inner := _summary_tables(value)):
+            parts.append(f"<h3>{escape(name.replace('_', ' '))}</h3>{inner}")
+    return "".join(parts)
 
 
 def _speed(scores: dict[str, Any]) -> str:
     rows = [
         [RUNS[name], f"{row['words_per_second']:,.0f}", f"{row['seconds']:.1f}"] for name, row in _runs(scores["speed"])
     ]
-    return _table(["", "Words a second", "Seconds"], rows)
-
-
-def _worst(scores: dict[str, Any]) -> str:
-    worst = scores["worst"]
-    if not worst:
-        return ""
-    labels = sorted({e["label"] for error in worst for e in (*error["all_gold"], *error["all_predicted"])})
-    colors = {escape(label): PALETTE[i % len(PALETTE)] for i, label in enumerate(labels)}
-    kinds = [kind for kind in KINDS if any(error["kind"] == kind for error in worst)]
-    buttons = "".join(f'<button data-kind="{kind}">{KINDS[kind]}</button>' for kind in kinds)
-    cards = "".join(_card(error, colors) for error in worst)
-    return (
-        "<p>Wrong predictions with the highest confidence first, then missed entities, those missed most often first. "
-        "Each error is shown once. Solid: the error; pale: the other entities of the sentence.</p>"
-        f'<div class="filter"><button data-kind="" class="on">All</button>{buttons}</div>{cards}'
-    )
-
-
-def _card(error: dict[str, Any], colors: dict[str, str]) -> str:
-    guess = error["predicted"]
-    sure = f", confidence {guess['confidence']:.3f}" if guess and "confidence" in guess else ""
-    often = f" · {error['times']:,} times" if error["times"] > 1 else ""
-    sides = "".join(
-        f"<dt>{name}</dt><dd>{_marked(error['text'], error[key], error[one], colors)}</dd>"
-        for name, key, one in (("Annotated", "all_gold", "gold"), ("Predicted", "all_predicted", "predicted"))
-    )
-    return (
-        f'<article data-kind="{error["kind"]}"><h4><i class="{error["kind"]}"></i>{KINDS[error["kind"]]}{sure}{often}'
-        f"<small>document {error['document'] + 1}</small></h4><dl>{sides}</dl></article>"
-    )
-
-
-def _marked(text: str, entities: Sequence[dict[str, Any]], one: dict[str, Any] | None, colors: dict[str, str]) -> str:
-    spans = [
-        {
-            "start": entity["start"],
-            "end": entity["end"],
-            "label": escape(entity["label"]),
-            "params": {"css": "focus" if entity == one else "other"},
-        }
-        for entity in entities
-    ]
-    # displaCy escapes the text, but not the labels.
-    return displacy.render(
-        {"text": text, "ents": spans, "title": None},
-        style="ent",
-        manual=True,
-        page=False,
-        jupyter=False,
-        options={"colors": colors, "template": TEMPLATE},
-    )
-
-
-def _prf(row: dict[str, Any]) -> list[str]:
-    return [_score(row[name]) for name in ("precision", "recall", "f1")]
-
-
-def _score(value: float) -> str:
-    return f"{value:.4f}"
-
-
-def _range(row: dict[str, Any]) -> str:
-    return _range_of(row["interval"]["f1"]) if "interval" in row else "–"
-
-
-def _range_of(ends: dict[str, float], sign: str = "") -> str:
-    return f"{ends['low']:{sign}.3f} – {ends['high']:{sign}.3f}" if "low" in ends else "–"
-
-
-def _table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    foot: Iterable[Sequence[str]] = (),
-    text_columns: int = 1,
-) -> str:
-    """Cells are markup already: names are escaped by the caller."""
-
-    def line(cells: Sequence[str]) -> str:
-        return "<tr>" + "".join(
-            f"<th>{cell}</th>" if i < text_columns else f"<td>{cell}</td>" for i, cell in enumerate(cells)
-        ) + "</tr>"  # fmt: skip
-
-    first = "".join(f"<th{' class=name' if i < text_columns else ''}>{name}</th>" for i, name in enumerate(head))
-    last = "".join(map(line, foot))
-    return (
-        f'<div class="scroll"><table><thead><tr>{first}</tr></thead><tbody>{"".join(map(line, rows))}</tbody>'
-        f"<tfoot>{last}</tfoot></table></div>"
-    )
+    return cells.table(["", "Words a second", "Seconds"], rows)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -51,7 +51,19 @@ PATTERNS = {
     "ORG": ["Acme Corp", "Northwind"],
     "GPE": ["Paris", "London", "Straße"],
 }
-WORDS = ["Anna Keller", "Acme Corp", "Paris", "London", "met", "sold", "the report", "in", "and", "Tom Brandt", "Northwind"]
+WORDS = [
+    "Anna Keller",
+    "Acme Corp",
+    "Paris",
+    "London",
+    "met",
+    "sold",
+    "the report",
+    "in",
+    "and",
+    "Tom Brandt",
+    "Northwind",
+]
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +101,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class InlinePool:
     """The pool's interface, with one worker inside this process: fast enough to run the engine hundreds of times."""
 
-    loaded: dict[tuple[str, str], Any] = {}
+    loaded: ClassVar[dict[tuple[str, str], Any]] = {}
 
     def __init__(self, job: Job, size: int, threads: int) -> None:
         self.job = job
@@ -102,9 +114,7 @@ class InlinePool:
         self.worker.loaded = self.loaded.get((job.pipeline["load"], job.device))
         self.extraction = Extraction(job)
 
-    def run(
-        self, shards: list[int], committed: Callable[[dict[str, Any], Path], None]
-    ) -> Iterator[dict[str, Any]]:
+    def run(self, shards: list[int], committed: Callable[[dict[str, Any], Path], None]) -> Iterator[dict[str, Any]]:
         for number in shards:
             shard = self.worker.ledger.shard(number)
             self.worker.do(Order(shard), self.extraction.pieces(shard))
@@ -153,7 +163,9 @@ def folder(tmp_path: Path) -> Path:
     for number in range(12, 16):
         (base / "sub" / f"doc{number:02}.md").write_text(f"# Title\n\n{make_text(number)}")
     (base / "sub" / "same.txt").write_bytes((base / "doc03.txt").read_bytes())
-    (base / "rows.jsonl").write_text("".join(json.dumps({"text": make_text(n), "n": n}) + "\n" for n in range(100, 108)))
+    (base / "rows.jsonl").write_text(
+        "".join(json.dumps({"text": make_text(n), "n": n}) + "\n" for n in range(100, 108))
+    )
     (base / "broken.pdf").write_bytes(b"%PDF-1.4 nothing more")
     return base
 

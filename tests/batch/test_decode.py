@@ -24,7 +24,7 @@ TEXTS = {
     "euc_kr": "어제 저녁 안나는 런던에 도착하여 강가에 사는 오랜 친구에게 바로 전화를 걸었습니다. ",
     "cp1252": "“Où est Anna?” – elle déjeune au café près de l’hôtel, où François l’a vue à midi. ",
     "cp1250": "Včera večer přijela Anna do Londýna a hned zavolala svému starému příteli, který žije u řeky. ",
-    "iso8859_2": "Wczoraj wieczorem Anna przyjechała do Łodzi i zaraz zadzwoniła do przyjaciół, którzy żyją nad rzeką. ",
+    "iso8859_2": "Wczoraj Anna przyjechała do Łodzi i zaraz zadzwoniła do przyjaciół, którzy żyją nad Wisłą. ",
     "cp1254": "Anna dün akşam Londra’ya geldi ve ırmağın yanında yaşayan eski arkadaşını hemen aradı, şaşırdı. ",
     "utf-8": "Grüße aus Łódź, 東京 and Αθήνα. ",
     "utf-16-le": "Plain English text without any mark. ",

@@ -89,7 +89,13 @@ def test_output_folder_is_left(base: Path) -> None:
 
 def test_hostile_names(tmp_path: Path) -> None:
     """Line breaks, quotes, markup and bytes that are no UTF-8 are names like others."""
-    for name in (b"new\nline.txt", b"quo'\"te.txt", b"<script>alert(1)<script>.html", b"caf\xe9.txt", "näh.txt".encode()):
+    for name in (
+        b"new\nline.txt",
+        b"quo'\"te.txt",
+        b"<script>alert(1)<script>.html",
+        b"caf\xe9.txt",
+        "näh.txt".encode(),
+    ):
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_text("x")
     assert names(tmp_path) == [
         *("<script>alert(1)<script>.html", "caf\\xe9.txt", "new\nline.txt", "näh.txt", "quo'\"te.txt"),

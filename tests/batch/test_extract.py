@@ -108,9 +108,23 @@ def test_bombs_are_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = samples.package({"first.txt": LINE, "zeros.txt": b"0" * 20_000_000, "last.txt": LINE})
     pieces = extract_bytes(bomb, "bomb.zip")
     assert [p.error and p.error[0] for p in pieces] == [None, "TooLarge"]
-    assert only(gzip.compress(b"0" * 20_000_000), "bomb.gz").error == ("TooLarge", "unpacks to more than 5,000,000 bytes")
-    assert only(samples.package({"word/document.xml": b" " * 20_000_000, "[Content_Types].xml": samples.DOCX_TYPES,
-                                 "_rels/.rels": samples.DOCX_RELS}), "bomb.docx").error is not None
+    assert only(gzip.compress(b"0" * 20_000_000), "bomb.gz").error == (
+        "TooLarge",
+        "unpacks to more than 5,000,000 bytes",
+    )
+    assert (
+        only(
+            samples.package(
+                {
+                    "word/document.xml": b" " * 20_000_000,
+                    "[Content_Types].xml": samples.DOCX_TYPES,
+                    "_rels/.rels": samples.DOCX_RELS,
+                }
+            ),
+            "bomb.docx",
+        ).error
+        is not None
+    )
     monkeypatch.setattr(Budget, "MAX_MEMBERS", 10)
     crowd = extract_bytes(samples.package({f"{i}.txt": LINE for i in range(20)}), "crowd.zip")
     assert [p.error and p.error[0] for p in crowd] == [None] * 10 + ["TooLarge"]
@@ -143,7 +157,9 @@ def test_encrypted_member_is_a_failure() -> None:
 def test_mail_body_header_and_attachments() -> None:
     """Encoded words and charsets are decoded; attachments come on request, under their names."""
     piece = only(samples.MAIL, "a.eml")
-    assert piece.text.startswith("Subject: Grüße\nFrom: Jürgen <j@example.org>\nTo: Anna <a@example.org>\nDate: Tue, 1 Apr")
+    assert piece.text.startswith(
+        "Subject: Grüße\nFrom: Jürgen <j@example.org>\nTo: Anna <a@example.org>\nDate: Tue, 1 Apr"
+    )
     assert piece.text.endswith("\n\nAnna Keller is in Paris – call her.")
     assert piece.meta == {"attachments": ["note.txt"]}
     pieces = extract_bytes(samples.MAIL, "nameless", attachments=True)
@@ -178,7 +194,14 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
 def test_known_texts_in_real_files(shared_data: Path) -> None:
     """Formats that no sample of ours is like: old Word, Outlook, FictionBook, Pages, notebooks."""
     base = shared_data / "documents"
-    for pattern, least in (("*.doc", 0.8), ("*.msg", 0.8), ("*.fb2", 1), ("*.pages", 0), ("*.ipynb", 1), ("*.rtf", 0.8)):
+    for pattern, least in (
+        ("*.doc", 0.8),
+        ("*.msg", 0.8),
+        ("*.fb2", 1),
+        ("*.pages", 0),
+        ("*.ipynb", 1),
+        ("*.rtf", 0.8),
+    ):
         pieces = [extract(str(path))[0] for path in sorted(base.rglob(pattern))]
         assert pieces
         assert sum(piece.error is None for piece in pieces) >= least * len(pieces), pattern

@@ -43,7 +43,10 @@ def test_hostile_markup_ends() -> None:
 
 def test_scripts_in_text_stay_text() -> None:
     """An escaped script is words of the document."""
-    assert html_to_text("<p>&lt;script&gt;alert(1)&lt;/script&gt; is no code</p>") == "<script>alert(1)</script> is no code"
+    assert (
+        html_to_text("<p>&lt;script&gt;alert(1)&lt;/script&gt; is no code</p>")
+        == "<script>alert(1)</script> is no code"
+    )
 
 
 def test_xml_gives_character_data_only() -> None:

@@ -123,7 +123,9 @@ def test_mistakes_are_one_line_and_exit_1(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_dry_run_lists_and_writes_nothing(toy: str, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_lists_and_writes_nothing(
+    toy: str, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """--dry-run names each file on standard output."""
     from typer.testing import CliRunner
 

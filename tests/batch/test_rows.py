@@ -21,7 +21,8 @@ def read(path: str, field: str = "text") -> list[tuple[str, Any]]:
 
 def test_jsonl(tmp_path: Path) -> None:
     """Other fields pass through; broken rows are errors of their own; surrogates cannot hurt."""
-    rows = '\ufeff{"text": "a", "n": 1, "tags": ["x"], "f": 0.5}\n\nbroken\n{"n": 2}\n[1]\n{"text": "\\ud83d and \\ud83d\\ude00"}'
+    first = '\ufeff{"text": "a", "n": 1, "tags": ["x"], "f": 0.5}\n\nbroken\n'
+    rows = first + '{"n": 2}\n[1]\n{"text": "\\ud83d and \\ud83d\\ude00"}'
     assert read(write(tmp_path / "a.jsonl", rows)) == [
         ("a", {"n": 1, "tags": ["x"], "f": 0.5}),
         ("", "BadRow"),
@@ -58,7 +59,12 @@ def test_parquet(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     table = pa.table(
-        {"body": ["a", None], "day": [datetime.date(2025, 4, 1)] * 2, "price": [decimal.Decimal("1.50")] * 2, "x": [float("nan")] * 2}
+        {
+            "body": ["a", None],
+            "day": [datetime.date(2025, 4, 1)] * 2,
+            "price": [decimal.Decimal("1.50")] * 2,
+            "x": [float("nan")] * 2,
+        }
     )
     pq.write_table(table, tmp_path / "a.parquet")
     found = read(str(tmp_path / "a.parquet"), "body")

@@ -70,7 +70,10 @@ def test_only_what_changed_is_processed_again(
     (folder / "aaa.txt").write_text("Anna Keller left London for good.\n")
     (folder / "doc09.txt").unlink()
     run(folder, tmp_path / "out", inline, shard_size=4)
-    assert sorted(toy_log()[computed:]) == ["Anna Keller left London for good. ", "Tom Brandt bought Northwind. Nobody knew. "]
+    assert sorted(toy_log()[computed:]) == [
+        "Anna Keller left London for good. ",
+        "Tom Brandt bought Northwind. Nobody knew. ",
+    ]
     run(folder, tmp_path / "fresh", inline, shard_size=4)
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
 
@@ -88,9 +91,7 @@ def test_files_of_shards_that_are_no_more_are_removed(inline: str, folder: Path,
     ]
 
 
-def test_identical_documents_are_computed_once(
-    inline: str, tmp_path: Path, toy_log: Callable[[], list[str]]
-) -> None:
+def test_identical_documents_are_computed_once(inline: str, tmp_path: Path, toy_log: Callable[[], list[str]]) -> None:
     """Copies in one shard and across shards cost one pass, and each has its record."""
     base = tmp_path / "in"
     base.mkdir()
@@ -280,7 +281,11 @@ def test_generator_takes_a_loaded_pipeline(inline: str, folder: Path) -> None:
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     found = list(process([folder / "doc00.txt"], nlp))
-    assert (found[0].entities, found[0].summary, found[0].n_tokens) == ([], "", len(nlp((folder / "doc00.txt").read_text())))
+    assert (found[0].entities, found[0].summary, found[0].n_tokens) == (
+        [],
+        "",
+        len(nlp((folder / "doc00.txt").read_text())),
+    )
 
 
 def test_left_generator_keeps_what_is_done(inline: str, folder: Path, tmp_path: Path) -> None:
@@ -307,7 +312,9 @@ def test_broken_ledger_is_one_clear_error(inline: str, folder: Path, tmp_path: P
         run(folder, tmp_path / "out", inline)
 
 
-def test_ledger_outlives_a_killed_plan(inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ledger_outlives_a_killed_plan(
+    inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A plan that is cut off is rolled back: the earlier one stands."""
     run(folder, tmp_path / "out", inline)
     (folder / "zzz.txt").write_text("Paris.\n")
@@ -323,6 +330,41 @@ def test_ledger_outlives_a_killed_plan(inline: str, folder: Path, tmp_path: Path
     assert database.execute("SELECT count(*) FROM shards WHERE outputs IS NOT NULL").fetchone() == (1,)
     run(folder, tmp_path / "out", inline)
     assert len(records(tmp_path / "out")) == 26
+
+
+def test_docbin_holds_long_documents_whole(inline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text of several sections is one Doc, with its confidences and the summary of the whole."""
+    import spacy
+    from spacy.tokens import DocBin
+
+    base = tmp_path / "in"
+    base.mkdir()
+    text = "\n\n".join(make_text(n, 60) for n in range(280))
+    assert len(text) > 110_000
+    (base / "long.txt").write_text(text)
+    (base / "short.txt").write_text(make_text(3))
+    run(base, tmp_path / "out", inline, formats=("docbin", "jsonl"))
+    long, short = DocBin().from_disk(tmp_path / "out" / "docs-00000.spacy").get_docs(spacy.blank("en").vocab)
+    (record, _) = records(tmp_path / "out")
+    assert (long.text, long.user_data["id"], short.user_data["id"]) == (text, record["id"], str(base / "short.txt"))
+    assert [(e.start_char, e.label_) for e in long.ents] == [(e["start"], e["label"]) for e in record["entities"]]
+    assert [s.text for s in long.spans["summary"]] == [s["text"] for s in record["summary_sentences"]]
+
+
+def test_unwritable_names_inside_archives(inline: str, tmp_path: Path) -> None:
+    """A member's name that is no UTF-8 is written all the same."""
+    import io
+    import tarfile
+
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", encoding="utf-8", errors="surrogateescape") as tar:
+        info = tarfile.TarInfo("caf\udce9.txt")
+        info.size = 5
+        tar.addfile(info, io.BytesIO(b"Paris"))
+    (tmp_path / "a.tar").write_bytes(buffer.getvalue())
+    run(tmp_path / "a.tar", tmp_path / "out", inline)
+    (record,) = records(tmp_path / "out")
+    assert record["id"] == f"{tmp_path}/a.tar!caf\ufffd.txt"
 
 
 def test_rules_choose_files(inline: str, folder: Path, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_summarizer_ranks_the_merged_sections(nlp: Language, monkeypatch: pytest
     monkeypatch.setattr("spacy_dossier.batch.sections.long_summarizer", lambda nlp: Summarizer())
     text = "Short one.\n\n" * 40 + "This is the longest sentence of them all.\n\n" + "Short two.\n\n" * 40
     result = analyze_long(nlp, text, SummaryBudget(sentences=1), limit=200)
-    ((start, end, score),) = result["sentences"]
+    ((start, end, _),) = result["sentences"]
     assert text[start:end].strip() == "This is the longest sentence of them all."
 
 

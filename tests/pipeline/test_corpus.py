@@ -35,8 +35,12 @@ def files(nlp: Language, tmp_path: Path) -> list[Path]:
     return paths
 
 
-def read(nlp: Language, **settings: Any) -> list[Example]:
-    return list(build_corpus(**settings)(nlp))
+def named(paths: Any) -> dict[str, Any]:
+    return {str(i): path for i, path in enumerate(paths)}
+
+
+def read(nlp: Language, *, paths: Any, **settings: Any) -> list[Example]:
+    return list(build_corpus(named(paths), **settings)(nlp))
 
 
 def test_documents_of_all_files_are_read_in_order(nlp: Language, files: list[Path]) -> None:
@@ -56,7 +60,7 @@ def test_tokens_are_the_annotated_ones_or_those_of_the_pipeline(nlp: Language, f
         tokens: [t.text for t in read(nlp, paths=files, tokens=tokens)[0].predicted] for tokens in ("gold", "text")
     }
     assert words == {"gold": gold, "text": text}
-    corpus = build_corpus(files[:1], tokens="both", seed=1)
+    corpus = build_corpus(named(files[:1]), tokens="both", seed=1)
     epochs = [[len(eg.predicted) == 5 for eg in corpus(nlp)] for _ in range(2)]
     assert epochs[0] != epochs[1]
     assert all(0 < sum(epoch) < 20 for epoch in epochs)
@@ -66,7 +70,7 @@ def test_a_shuffled_corpus_is_mixed_anew_in_each_epoch_and_repeatable(nlp: Langu
     """By its seed."""
 
     def epochs(seed: int) -> list[list[str]]:
-        corpus = build_corpus(files, shuffle=True, seed=seed)
+        corpus = build_corpus(named(files), shuffle=True, seed=seed)
         return [[eg.text for eg in corpus(nlp)] for _ in range(2)]
 
     first, second = epochs(0)
@@ -83,21 +87,21 @@ def test_the_reader_is_found_by_its_name() -> None:
 def test_no_corpus_at_all_is_a_clear_error(paths: list[Any]) -> None:
     """Not an empty training."""
     with pytest.raises(DossierError, match="no training corpus"):
-        build_corpus(paths)
+        build_corpus(named(paths))
 
 
 def test_a_missing_file_and_an_empty_folder_are_clear_errors(tmp_path: Path) -> None:
     """With their name."""
     for path in (tmp_path / "no.spacy", tmp_path):
         with pytest.raises(DossierError, match="no such corpus") as caught:
-            build_corpus([path])
+            build_corpus({"train": path})
         assert str(path) in str(caught.value)
 
 
 def test_an_unknown_kind_of_tokens_is_a_clear_error(files: list[Path]) -> None:
     """With the kinds there are."""
     with pytest.raises(DossierError, match="gold, text, both"):
-        build_corpus(files, tokens="mine")
+        build_corpus(named(files), tokens="mine")
 
 
 @pytest.mark.parametrize("content", [b"", b"Anna PER\n", zlib.compress(b"\x80"), zlib.compress(b"\x01"), zlib.compress(b"x" * 99)])

