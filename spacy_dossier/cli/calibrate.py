@@ -19,8 +19,8 @@ def calibrate_cli(
 ) -> None:
     """Fit the confidence of entities on a development set.
 
-    The map is fitted on the confidences and errors of the pipeline on DEV and stored in its component, with the
-    threshold that gives the wanted precision. The pipeline itself is not changed: OUTPUT is a copy of it.
+    A temperature and a map are fitted on the confidences and errors of the pipeline on DEV, and stored in its
+    component with a threshold for the wanted precision. The pipeline itself is not changed: OUTPUT is a copy of it.
     """
     from rich.console import Console
     from rich.table import Table
@@ -34,7 +34,7 @@ def calibrate_cli(
     nlp = load_pipeline(pipeline)
     find_pipe(nlp, component)
     check_output(nlp, output, overwrite=overwrite)
-    with progress("Predicting", len(docs)) as advance:
+    with progress("Predicting") as advance:
         report = calibrate(nlp, docs, component=component, precision=precision, advance=advance)
     write_calibrated(nlp, component, output, overwrite=overwrite)
 
@@ -45,10 +45,11 @@ def calibrate_cli(
     for name, key in (("as trained", "before"), ("calibrated (cross-validation)", "after")):
         table.add_row(name, *(f"{report[key][measure]:.4f}" for measure in ("ece", "brier", "nll")))
     console.print(table)
+    console.print(f"Temperature: {report['temperature']:g}")
     console.print(f"Map: {report['method']} (a {report['a']:.3f}, b {report['b']:.3f}, c {report['c']:+.3f})")
     chosen = report["threshold"]
     if chosen is None:
-        console.print(f"No threshold gives a precision of {precision:.2%} on these documents.")
+        console.print(f"No threshold gives a precision of {precision:.2%} on these documents with 95 % confidence.")
     else:
         console.print(
             f"Threshold for a precision of {precision:.2%}: {chosen['threshold']:.4f} "

@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from .columns import ColumnFile, Options, Report
 from .documents import DocMaker
 from .reader import Sentence
-from .schemes import OPENERS, OUTSIDE, Scheme, decode, split_tag
+from .schemes import OPENERS, Scheme, decode, split_tag
 from .source import find_inputs, spooled
 
 LEVELS = {

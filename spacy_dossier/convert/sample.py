@@ -81,8 +81,9 @@ class Sample:
         widths = Counter(len(split(line)) for line in plain)
         self.width: int | None = max(widths, key=lambda width: (widths[width], width), default=0)
         begins_document = any(line.startswith("#begin document") for line in texts)
-        if begins_document or (len(widths) > 1 and 10 * widths[self.width or 0] < 6 * len(plain)):
-            self.width = None
+        starred = sum("*" in split(line) for line in plain)
+        if begins_document or (len(widths) > 1 and 10 * starred >= 9 * len(plain)):
+            self.width = None  # columns of predicates and arguments: as many as the sentence has verbs
         self.names: tuple[str, ...] = ()
         self.header = False
         self.marked = False  # whether comments of a known kind occur

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from ..errors import DossierError
@@ -68,7 +69,8 @@ LEGACY = {
     "zh": ["gb18030", "big5"],
 }
 WESTERN = ["cp1252", "latin_1"]
-LATIN_CODECS = {*WESTERN, "cp1250", "iso8859_2", "cp1254", "iso8859_9", "cp1257", "iso8859_13", "iso8859_15"}
+# The most frequent characters of Chinese and Japanese, and of words in the Cyrillic script.
+FREQUENT = frozenset("的一是在不了有和人這这中大為为上個个國国我以要他時时來来們们のにはをたがでてとしるいんоеаинтсрв")
 
 
 @dataclass(frozen=True)
@@ -188,21 +190,28 @@ def detect_encoding(path: Path, head: bytes, name: str, lang: str) -> str:
 
 def _legacy_encoding(sample: bytes, lang: str) -> str:
     if lang in LEGACY:
-        candidates = LEGACY[lang]
-        likely = [codec for codec in candidates if _decodes(sample, codec)]
-        if len(likely) == 1 or (likely and LATIN_CODECS.issuperset(likely)):
-            return likely[0]
-    else:
-        candidates = []
-        # In the Latin script accented letters stand beside plain ones; elsewhere words are made of high bytes.
-        words = [word for word in sample.split() if not word.isascii()]
-        high = sum(byte >= 0xC0 for word in words for byte in word)
-        if 2 * high <= sum(len(word) for word in words):
-            return next(codec for codec in WESTERN if _decodes(sample, codec))
+        likely = [codec for codec in LEGACY[lang] if _decodes(sample, codec)]
+        if likely:
+            return max(likely, key=lambda codec: _plausibility(sample.decode(codec)))
+    # In the Latin script accented letters stand beside plain ones; elsewhere words are made of high bytes.
+    words = [word for word in sample.split() if not word.isascii()]
+    high = sum(byte >= 0xC0 for word in words for byte in word)
+    if 2 * high <= sum(len(word) for word in words):
+        return next(codec for codec in WESTERN if _decodes(sample, codec))
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample, cp_isolation=candidates or None).best() or from_bytes(sample).best()
+    best = from_bytes(b"\n".join(words)).best()
     return best.encoding if best is not None else "latin_1"
+
+
+def _plausibility(text: str) -> float:
+    """Score a decoding: words are letters, capitals begin them, and frequent signs are frequent."""
+    foreign = [char for char in text if not char.isascii()]
+    letters = sum(char.isalpha() and not "\uff61" <= char <= "\uff9f" for char in foreign)  # no half-width kana
+    pairs = [(a, b) for a, b in pairwise(text) if a.isalpha() and b.isalpha() and not b.isascii()]
+    cased = sum(not (b.isupper() and a.islower()) for a, b in pairs)
+    frequent = sum(char in FREQUENT for char in foreign)
+    return (letters + frequent) / (len(foreign) or 1) + cased / (len(pairs) or 1)
 
 
 def _decodes(sample: bytes, codec: str) -> bool:

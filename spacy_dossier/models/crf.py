@@ -12,6 +12,7 @@ A loop runs over T, never over N or L.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -145,9 +146,10 @@ def span_marginals(
         for t in (fb.alpha, fb.beta, fb.log_z, emissions, scores.transitions, scores.end)
     )
     n_tokens = lengths.tolist()
+    span_tags = cache(scheme.span_tags)
     probabilities = np.empty(len(spans))
     for n, (row, (_, start, end, label)) in enumerate(zip(places.tolist(), spans, strict=True)):
-        tags = scheme.span_tags(end - start, label)
+        tags = span_tags(end - start, label)
         inside = sum(
             trans[left, right] + score[row, start + i + 1, right] for i, (left, right) in enumerate(pairwise(tags))
         )

@@ -38,14 +38,15 @@ def build_sentence_ranker(
     ref "encoder" (Model[Tuple[List[Doc], List[Ints2d]], List[Floats2d]]): From documents and the token bounds (n, 2)
         of their sentences to sentence vectors (n, width), the means of the token vectors.
     ref "ranker" (Model[Tuple[List[Floats2d], List[Floats2d]], List[Floats2d]]): From sentence vectors of length 1
-        (n, width) and signals (n, len(SIGNALS)) to the logits of each member (n, members).
+        (n, width) and signals (n, len(SIGNALS)) to logits (n, members + 1): one of each member, and last the
+        calibrated logit, their mean times a factor that learns nothing but calibration.
 
     A few hundred pairs leave much to chance in a single ranker, so it is an ensemble of small ones trained at once.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Token vectors, for instance a TransformerListener.
     hidden_width (int): Width of each member.
     vector_width (int): Width that each member projects the sentence vectors to.
-    members (int): Rankers in the ensemble; salience is the mean of theirs.
+    members (int): Rankers in the ensemble; salience comes from the mean of their logits.
     dropout (float): Dropout in the members' hidden layers during training.
     vector_dropout (float): Dropout of the sentence vectors during training.
     RETURNS (Model): The model; called as a whole it is its encoder.
@@ -178,16 +179,19 @@ class InterSentence(nn.Module):
         self.query, self.key = normal(hidden, projected), normal(hidden, projected)
         self.value = zeros(hidden, hidden)  # at first sentences do not see each other
         self.output = zeros(hidden, 1)
+        self.sharpness = nn.Parameter(torch.zeros(()))
 
     def forward(self, vectors: Tensor, signals: Tensor, counts: list[int]) -> Tensor:
-        """vectors (N, width), signals (N, n_signals), sentences of each document -> logits (N, members)"""
+        """vectors (N, width), signals (N, n_signals), sentences of each document -> logits (N, members + 1)"""
         members = self.sizes[0]
         x = self.standardize(signals).expand(members, -1, -1)  # (K, N, F)
         v = functional.dropout(vectors, self.vector_dropout, self.training).expand(members, -1, -1)
         h = torch.bmm(torch.cat([x, torch.bmm(v, self.project)], dim=-1), self.hidden) + self.hidden_bias
         h = functional.dropout(functional.gelu(h), self.dropout, self.training)  # (K, N, H)
         h = h + functional.dropout(self.attend(h, counts), self.dropout, self.training)
-        return (torch.bmm(x, self.linear) + torch.bmm(h, self.output)).squeeze(-1).T
+        logits = (torch.bmm(x, self.linear) + torch.bmm(h, self.output)).squeeze(-1).T  # (N, K)
+        calibrated = logits.detach().mean(dim=1, keepdim=True) * self.sharpness.exp()
+        return torch.cat([logits, calibrated], dim=1)
 
     def standardize(self, signals: Tensor) -> Tensor:
         if self.training:

@@ -51,6 +51,8 @@ subword_features = true
 """
 )["crf_ner"]
 
+BEGIN, OUTSIDE = 3, 2  # spaCy's values of Token.ent_iob
+
 # An entity of a document: first token, token after the last, label, probability.
 Entity = tuple[int, int, str, float | None]
 
@@ -346,8 +348,9 @@ class CRFEntityRecognizer(TrainablePipe):
         allowed = np.ones((len(doc), len(scheme)), dtype=bool)
         if not eg.reference.has_annotation("ENT_IOB"):
             return allowed, [], 0
-        entities, tags = eg.get_aligned_ents_and_ner()
-        outside = np.array([tag == "O" for tag in tags], dtype=bool)
+        # The parts of `get_aligned_ents_and_ner` that are needed, at a third of its time.
+        entities = eg.get_aligned_spans_y2x(eg.reference.ents, allow_overlap=False)
+        outside = np.array([iob == OUTSIDE for iob in eg.get_aligned("ENT_IOB")], dtype=bool)
         annotated = eg.reference.user_data.get("entity_labels")
         closed = [i > 0 and (annotated is None or tag[2:] in annotated) for i, tag in enumerate(scheme.tags)]
         allowed[np.outer(outside, closed)] = False
@@ -388,4 +391,4 @@ def _kept_entities(doc: Doc) -> list[tuple[int, int, str]]:
 def _blocked(doc: Doc) -> list[int]:
     """The tokens that are blocked from being an entity, which spaCy marks by a beginning without a label."""
     iob, label = doc.to_array([ENT_IOB, ENT_TYPE]).reshape(-1, 2).T
-    return np.flatnonzero((iob == 3) & (label == 0)).tolist()
+    return np.flatnonzero((iob == BEGIN) & (label == 0)).tolist()

@@ -15,13 +15,14 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
-from thinc.types import Floats1d, Floats2d
+from thinc.types import Floats2d
 
 from ..errors import DossierError
-from .summary_features import SENTENCES_KEY, SentenceFeatures, sentence_bounds, sentence_features
-from .summary_labels import WordTokenizer, oracle_rows
+from ..models.ranker import is_initialized
+from .summary_features import SentenceFeatures, sentence_bounds, sentence_features
+from .summary_labels import EXTRACT, Target, WordTokenizer, expected_rouge, make_target
 from .summary_select import Budget, query_scores
-from .summary_signals import centrality_scores, signals
+from .summary_signals import GROUPS, centrality_scores, signals
 from .summary_store import (
     SUMMARY_KEY,
     load_sentences,
@@ -31,6 +32,8 @@ from .summary_store import (
     store_sentences,
 )
 
+LABEL_WEIGHT = 0.3  # of the labels beside the expected ROUGE
+REWARD_SCALE = 0.05  # of ROUGE, so that a gain of 5 points counts as 1
 METHODS = ("trained", "centrality", "lead")
 DEFAULT_CONFIG = Config().from_str(
     """
@@ -42,6 +45,7 @@ characters = null
 ratio = null
 redundancy = 0.0
 cover_entities = false
+replay = 32
 scorer = {"@scorers":"spacy-dossier.summary_scorer.v1"}
 
 [summarizer.model]
@@ -87,6 +91,7 @@ def make_summarizer(
     ratio: float | None,
     redundancy: float,
     cover_entities: bool,
+    replay: int,
     scorer: Callable | None,
 ) -> "Summarizer":
     """Construct a summarizer.
@@ -97,6 +102,7 @@ def make_summarizer(
     ratio (float | None): Most sentences of a summary, as a share of the document's.
     redundancy (float): Weight of a sentence's similarity to those already chosen, against its salience.
     cover_entities (bool): Name the salient entities if the budget allows.
+    replay (int): Documents the ranker learns from at each step of training: those of the batch and others seen before.
     scorer (Callable | None): The scoring method.
     """
     return Summarizer(
@@ -108,6 +114,7 @@ def make_summarizer(
         budget=Budget(sentences, words, characters, ratio),
         redundancy=redundancy,
         cover_entities=cover_entities,
+        replay=replay,
         scorer=scorer,
     )
 
@@ -141,6 +148,7 @@ class Summarizer(TrainablePipe):
         budget: Budget = Budget(sentences=3),
         redundancy: float = 0.0,
         cover_entities: bool = False,
+        replay: int = 32,
         scorer: Callable | None = None,
     ) -> None:
         if method not in METHODS:
@@ -155,7 +163,9 @@ class Summarizer(TrainablePipe):
         self.cover_entities = cover_entities
         self.cfg: dict[str, Any] = {}
         self._pipeline = Pipeline(nlp)
-        self._oracle: dict[int, list[tuple[int, int]]] = {}
+        self.replay = replay
+        self._memory = Memory()
+        self._targets: dict[int, Target] = {}
         register_extensions()
 
     # Inference
@@ -221,7 +231,9 @@ class Summarizer(TrainablePipe):
             chosen sentence, in document order.
         """
         salience = self.salience(features)
-        rows = self._select(features, salience, (sentences, words, characters, ratio), redundancy, cover_entities, query)
+        rows = self._select(
+            features, salience, (sentences, words, characters, ratio), redundancy, cover_entities, query
+        )
         return [(int(features.starts[row]), int(features.ends[row]), float(salience[row])) for row in rows]
 
     def summarize(
@@ -250,7 +262,9 @@ class Summarizer(TrainablePipe):
             salience = self.salience(features)
         else:
             features, salience = loaded
-        rows = self._select(features, salience, (sentences, words, characters, ratio), redundancy, cover_entities, query)
+        rows = self._select(
+            features, salience, (sentences, words, characters, ratio), redundancy, cover_entities, query
+        )
         return [row_span(doc, features, row) for row in rows]
 
     def salience(self, features: SentenceFeatures) -> NDArray[np.floating]:
@@ -331,11 +345,31 @@ class Summarizer(TrainablePipe):
         xp = ranker.ops.xp
         vectors = [xp.asarray(f.vectors, dtype="f") for f in all_features]
         all_signals = [signals(f) for f in all_features]
-        logits = [ranker.ops.to_numpy(x) for x in ranker.predict((vectors, all_signals))]
-        return [(1 / (1 + np.exp(-x)), [{} for _ in x]) for x in logits]
+        logits = self._logits(vectors, all_signals)
+        reasons = self._explain(vectors, all_signals, logits) if explain else [[{}] * len(x) for x in logits]
+        return [(inclusion(x), why) for x, why in zip(logits, reasons, strict=True)]
+
+    def _explain(
+        self, vectors: list[Any], all_signals: list[NDArray[np.float32]], logits: list[NDArray[np.floating]]
+    ) -> list[list[dict[str, float]]]:
+        """How much lower each sentence's logit would be were it average for its document in one group of signals; the
+        groups that speak for it most."""
+        drops: dict[str, list[NDArray[np.floating]]] = {}
+        for group, columns in GROUPS.items():
+            plain = [s.copy() for s in all_signals]
+            for s in plain:
+                s[:, columns] = s[:, columns].mean(axis=0)
+            drops[group] = [x - y for x, y in zip(logits, self._logits(vectors, plain), strict=True)]
+        average = [v.mean(axis=0, keepdims=True).repeat(len(v), axis=0) for v in vectors]
+        drops["content"] = [x - y for x, y in zip(logits, self._logits(average, all_signals), strict=True)]
+        return [leading({group: drop[i] for group, drop in drops.items()}) for i in range(len(logits))]
+
+    def _logits(self, vectors: list[Any], all_signals: list[NDArray[np.float32]]) -> list[NDArray[np.floating]]:
+        ranker = self.model.get_ref("ranker")
+        return [ranker.ops.to_numpy(x)[:, -1] for x in ranker.predict((vectors, all_signals))]
 
     def _require_trained(self) -> None:
-        if not self.model.get_ref("ranker").layers[0].has_param("W"):
+        if not is_initialized(self.model.get_ref("ranker")):
             raise ValueError(Errors.E109.format(name=self.name))
 
     # Training
@@ -408,50 +442,124 @@ class Summarizer(TrainablePipe):
         d_vectors: list[Floats2d],
         taught: list[int],
     ) -> float:
-        """Accumulate the ranker's gradients, and write those of the vectors into d_vectors."""
-        to_numpy = ranker.ops.to_numpy
-        features = [sentence_features(examples[i].predicted, bounds[i], to_numpy(vectors[i])) for i in taught]
-        norms = [ranker.ops.xp.linalg.norm(vectors[i], axis=1, keepdims=True) for i in taught]
-        units = [vectors[i] / norm.clip(1e-6) for i, norm in zip(taught, norms, strict=True)]
-        logits, backprop = ranker.begin_update((units, [signals(f) for f in features]))
-        loss, d_logits = self.get_loss([examples[i] for i in taught], logits, bounds=[bounds[i] for i in taught])
-        for i, unit, norm, d_unit in zip(taught, units, norms, backprop(d_logits), strict=True):
+        """Accumulate the ranker's gradients over the batch and documents seen before, and write those of the batch's
+        vectors into d_vectors."""
+        ops = ranker.ops
+        norms = [ops.xp.linalg.norm(vectors[i], axis=1, keepdims=True).clip(1e-6) for i in taught]
+        fresh = []
+        for i, norm in zip(taught, norms, strict=True):
+            unit = vectors[i] / norm
+            features = sentence_features(examples[i].predicted, bounds[i], ops.to_numpy(unit))
+            fresh.append(Lesson(unit, signals(features), self._target(examples[i], bounds[i])))
+        lessons = fresh + self._memory.draw(self.replay - len(fresh))
+        for i, lesson in zip(taught, fresh, strict=True):
+            self._memory.keep(hash(examples[i].reference.text), lesson, ops.to_numpy)
+        xp = ops.xp
+        logits, backprop = ranker.begin_update(
+            ([xp.asarray(lesson.vectors, dtype="f") for lesson in lessons], [lesson.signals for lesson in lessons])
+        )
+        loss, d_logits = self.get_loss([lesson.target for lesson in lessons], logits)
+        for i, lesson, norm, d_unit in zip(taught, fresh, norms, backprop(d_logits), strict=False):
             # Through the scaling to length 1: only what is at right angles to the vector changes it.
-            d_vectors[i] += (d_unit - unit * (d_unit * unit).sum(axis=1, keepdims=True)) / norm.clip(1e-6)
+            unit = lesson.vectors
+            d_vectors[i] += (d_unit - unit * (d_unit * unit).sum(axis=1, keepdims=True)) / norm
         return loss
 
-    def get_loss(
-        self, examples: Iterable[Example], scores: list[Floats1d], *, bounds: list[Any] | None = None
-    ) -> tuple[float, list[Floats1d]]:
-        """Binary cross-entropy against the sentences of the greedy oracle.
+    def get_loss(self, examples: Iterable[Target], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """The members of the ensemble learn what ROUGE-1 their extracts may expect, and which sentences belong to good
+        extracts; the calibrated logit learns the latter alone.
 
-        examples (Iterable[Example]): Documents with a reference summary.
-        scores (list[Floats1d]): Logits of their sentences, (n,) each.
-        bounds (list): The sentences, as token bounds (n, 2).
-        RETURNS (tuple[float, list[Floats1d]]): The mean loss of a document, and the gradients.
+        Salience and label both sum to the number of sentences in an extract, so that their difference is the gradient
+        of the log-likelihood of extracts.
+
+        examples (Iterable[Target]): What the reference summary of each document says.
+        scores (list[Floats2d]): Logits of its sentences, (n, members + 1).
+        RETURNS (tuple[float, list[Floats2d]]): The mean loss of a document, and the gradients.
         """
-        examples = list(examples)
-        bounds = [training_bounds(eg) for eg in examples] if bounds is None else bounds
-        xp = self.model.ops.xp
+        ops = self.model.ops
+        targets = list(examples)
         loss = 0.0
         gradients = []
-        for eg, logits, sentences in zip(examples, scores, bounds, strict=True):
-            target = np.zeros(len(sentences), dtype="f")
-            target[self._oracle_rows(eg, sentences)] = 1
-            y = xp.asarray(target)
-            p = 1 / (1 + xp.exp(-logits))
-            loss += float(-(y * xp.log(p + 1e-9) + (1 - y) * xp.log(1 - p + 1e-9)).mean())
-            gradients.append((p - y) / (len(y) * len(examples)))
-        return loss / len(examples), gradients
+        for target, logits in zip(targets, scores, strict=True):
+            logits = ops.to_numpy(logits).astype(np.float64)
+            y = target.labels[:, None]
+            p = inclusion(logits)
+            gradient = p - y
+            expected, by_logit = expected_rouge(logits[:, :-1], target, self._memory.rng)
+            gradient[:, :-1] = LABEL_WEIGHT * gradient[:, :-1] - by_logit / REWARD_SCALE
+            loss -= float((y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)).sum(axis=0)[-1]) + expected
+            gradients.append(ops.asarray(gradient / len(targets), dtype="f"))
+        return loss / len(targets), gradients
 
-    def _oracle_rows(self, eg: Example, bounds: Any) -> list[int]:
+    def _target(self, eg: Example, bounds: Any) -> Target:
         doc = eg.predicted
         summary = eg.reference.user_data["summary_reference"]
         key = hash((doc.text, summary, bounds.tobytes()))
-        if key not in self._oracle:
+        if key not in self._targets:
             texts = [doc[int(start) : int(end)].text for start, end in bounds]
-            self._oracle[key] = oracle_rows(texts, summary, WordTokenizer(self.vocab.lang))
-        return self._oracle[key]
+            self._targets[key] = make_target(texts, summary, WordTokenizer(self.vocab.lang))
+        return self._targets[key]
+
+
+@dataclass
+class Lesson:
+    """What the ranker learns from one document: unit vectors (n, width), signals (n, F), the reference."""
+
+    vectors: Any
+    signals: NDArray[np.float32]
+    target: Target
+
+
+class Memory:
+    """Documents seen in training, to be ranked again without the encoder, which is nearly all of the cost.
+
+    size (int): Most documents; the oldest goes first.
+    """
+
+    def __init__(self, size: int = 4096) -> None:
+        self.size = size
+        self.lessons: dict[int, Lesson] = {}
+        self.rng = np.random.default_rng(0)
+
+    def keep(self, key: int, lesson: Lesson, to_numpy: Callable) -> None:
+        self.lessons.pop(key, None)
+        self.lessons[key] = Lesson(to_numpy(lesson.vectors).astype(np.float16), lesson.signals, lesson.target)
+        if len(self.lessons) > self.size:
+            del self.lessons[next(iter(self.lessons))]
+
+    def draw(self, n: int) -> list[Lesson]:
+        """RETURNS (list[Lesson]): At most n, without repetition."""
+        known = list(self.lessons.values())
+        chosen = self.rng.permutation(len(known))[: max(n, 0)]
+        return [known[i] for i in chosen]
+
+
+def leading(drops: dict[str, NDArray[np.floating]], top: int = 3) -> list[dict[str, float]]:
+    """RETURNS (list[dict[str, float]]): For each sentence the groups of signals that raise its logit most, and by how
+    much, the strongest first."""
+    names = list(drops)
+    table = np.stack([drops[name] for name in names], axis=1)  # (n, groups)
+    order = np.argsort(-table, axis=1)[:, :top]
+    return [
+        {names[k]: round(float(row[k]), 3) for k in best if row[k] > 0} for row, best in zip(table, order, strict=True)
+    ]
+
+
+def inclusion(logits: NDArray[np.floating], size: int = EXTRACT) -> NDArray[np.floating]:
+    """Probability of being among `size` sentences: sigmoid of the logits, moved so that they sum to `size`.
+
+    logits (NDArray): (n,) or (n, members).
+    size (int): Sentences in an extract.
+    RETURNS (NDArray): In [0, 1], of the same shape; all 1 if there are no more than `size` sentences.
+    """
+    if len(logits) <= size:
+        return np.ones(logits.shape)
+    low, high = logits.min(axis=0) - 20.0, logits.max(axis=0) + 20.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        above = (1 / (1 + np.exp(middle - logits))).sum(axis=0) > size
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return 1 / (1 + np.exp((low + high) / 2 - logits))
 
 
 def has_summary(eg: Example) -> bool:

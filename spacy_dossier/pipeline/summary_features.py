@@ -4,18 +4,31 @@
 through the encoder in sections and still be summarized as one (`SentenceFeatures.concat`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.attrs import IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM, LOWER
-from spacy.attrs import SENT_START, SPACY
-from spacy.pipeline import Sentencizer
+from spacy.attrs import (
+    IS_ALPHA,
+    IS_DIGIT,
+    IS_PUNCT,
+    IS_QUOTE,
+    IS_SPACE,
+    IS_STOP,
+    IS_TITLE,
+    IS_UPPER,
+    LIKE_NUM,
+    LOWER,
+    SENT_START,
+    SPACY,
+)
 from spacy.tokens import Doc
 
+from ..convert.sentences import rule_sentences
+
 SENTENCES_KEY = "sentences"
-TERMINAL = frozenset('.!?…。！？।॥؟۔։።။')
+TERMINAL = frozenset(".!?…。！？।॥؟۔։።။")
 CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
 
 Ints2d = NDArray[np.int64]
@@ -60,13 +73,17 @@ class SentenceFeatures:
         RETURNS (SentenceFeatures): The features of the whole document.
         """
         moved = {
-            name: np.concatenate([getattr(part, name) + offset for part, offset in zip(parts, char_offsets, strict=True)])
+            name: np.concatenate(
+                [getattr(part, name) + offset for part, offset in zip(parts, char_offsets, strict=True)]
+            )
             for name in ("starts", "ends")
         }
         # A section without sentences has vectors of width 0, which do not concatenate.
         filled = [part for part in parts if len(part)] or list(parts[:1])
         rest = {
-            f.name: np.concatenate([getattr(part, f.name) for part in filled]) for f in fields(cls) if f.name not in moved
+            f.name: np.concatenate([getattr(part, f.name) for part in filled])
+            for f in fields(cls)
+            if f.name not in moved
         }
         return cls(**moved, **rest)
 
@@ -105,36 +122,8 @@ def sentence_bounds(doc: Doc) -> Ints2d:
         spans = doc.spans[SENTENCES_KEY]
         bounds = np.array([(span.start, span.end) for span in spans], dtype=np.int64)
     else:
-        bounds = rule_bounds(doc)
+        bounds = np.array(rule_sentences(doc), dtype=np.int64).reshape(-1, 2)
     return trim(doc, bounds)
-
-
-def rule_bounds(doc: Doc) -> Ints2d:
-    """Split by final punctuation and blank lines.
-
-    doc (Doc): The document.
-    RETURNS (Ints2d): First token and the token after the last of each sentence, (n, 2).
-    """
-    starts = np.array(Sentencizer().predict([doc])[0], dtype=bool)
-    spaces = np.flatnonzero(doc.to_array([IS_SPACE]))
-    for i in spaces[spaces < len(doc) - 1]:
-        if doc[int(i)].text.count("\n") > 1:
-            starts[i + 1] = True
-    # The sentencizer leaves an opening quote or bracket with the sentence before it.
-    for i in np.flatnonzero(starts):
-        j = int(i)
-        while j > 0 and not starts[j - 1] and opens(doc, j - 1):
-            j -= 1
-        starts[i], starts[j] = False, True
-    first = np.flatnonzero(starts)
-    return np.stack([first, np.append(first[1:], len(doc))], axis=1)
-
-
-def opens(doc: Doc, i: int) -> bool:
-    """Whether the token stands before the next one like an opening quote or bracket."""
-    token = doc[i]
-    after_space = i == 0 or bool(doc[i - 1].whitespace_) or doc[i - 1].is_space
-    return after_space and not token.whitespace_ and (token.is_quote or token.is_left_punct)
 
 
 def trim(doc: Doc, bounds: Ints2d) -> Ints2d:
@@ -162,7 +151,9 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     RETURNS (SentenceFeatures): The features.
     """
     n = len(bounds)
-    attrs = doc.to_array([LOWER, IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM])
+    attrs = doc.to_array(
+        [LOWER, IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM]
+    )
     attrs = attrs.reshape(len(doc), 10)
     lower = attrs[:, 0].astype(np.uint64)
     alpha, digit, punct, quote, space, stop, title, upper, num = (attrs[:, k] != 0 for k in range(1, 10))

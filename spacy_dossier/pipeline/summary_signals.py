@@ -95,6 +95,21 @@ SIGNALS = (
 )
 
 
+# What `Span._.salience_reason` names: signals that mean much the same, together.
+_GROUP_OF = {
+    "position": ("position_", "document_length"),
+    "length": ("length",),
+    "centrality": ("centrality", "lead_similarity"),
+    "context": ("previous_", "next_", "repetition", "word_novelty"),
+    "words": ("frequent_words", "word_coverage", "lead_words"),
+    "names": ("names", "frequent_names", "new_names", "number"),
+    "form": ("quote", "opens_quote", "unbalanced", "starts_stop", "question", "incomplete"),
+}
+GROUPS = {
+    group: [i for i, name in enumerate(SIGNALS) if name.startswith(prefixes)] for group, prefixes in _GROUP_OF.items()
+}
+
+
 def similarities(features: SentenceFeatures) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d, Floats1d]:
     """Cosine similarities to the document, its first sentences, the neighbours and the most similar one before.
 

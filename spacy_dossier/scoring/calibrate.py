@@ -17,11 +17,15 @@ from .calibration import (
     cross_validated,
     ece,
     fit,
+    held_out_losses,
     nll,
     threshold_for_precision,
 )
 from .corpus import has_entities, predict_gold_tokens
 from .entities import Pair, pair
+
+TEMPERATURES = (1.5, 2.0, 2.5, 3.0, 4.0)
+LEAST_GAIN = 1e-3  # nats; less than that is noise
 
 
 def calibrate(
@@ -32,8 +36,8 @@ def calibrate(
     precision: float = 0.97,
     advance: Callable[[int], None] = lambda steps: None,
 ) -> dict[str, Any]:
-    """Fit the map from raw to calibrated confidence and set it in the pipe's `cfg["calibration"]`, and in
-    `cfg["threshold_for_precision"]` the lowest confidence that gives the wanted precision on these documents.
+    """Fit a temperature and a map from raw to calibrated confidence, and store both in the pipe's `cfg`, and beside them
+    as `cfg["threshold_for_precision"]` the lowest confidence for the wanted precision.
 
     An earlier calibration of the pipe is forgotten first. Nothing else of the pipeline changes.
 
@@ -41,8 +45,8 @@ def calibrate(
     docs (Sequence[Doc]): Annotated documents the pipeline was not trained on.
     component (str): Name of the pipe whose confidences are calibrated.
     precision (float): The precision that the threshold is chosen for.
-    RETURNS (dict[str, Any]): `method`, its parameters, `entities`, `errors`, `threshold` (None when the precision is
-        out of reach), and under `before` and `after` ece, brier and nll; `after` by cross-validation over documents.
+    RETURNS (dict[str, Any]): `temperature`, `method`, its parameters, `entities`, `errors`, `threshold` (None when
+        the precision is out of reach), and under `before` and `after` ece, brier and nll; `after` by cross-validation over documents.
     RAISES (DossierError): No such pipe, or nothing to learn from.
     """
     pipe = find_pipe(nlp, component)
@@ -51,14 +55,26 @@ def calibrate(
         raise DossierError("no document of the development set has entity annotation")
     pipe.cfg["calibration"] = None
     pipe.cfg["threshold_for_precision"] = None
-    run = predict_gold_tokens(nlp, docs, advance)
-    pairs = [pair(doc, prediction) for doc, prediction in zip(docs, run.predictions, strict=True)]
-    confidences, correct, documents = confidences_of(pairs)
-    if not len(confidences):
-        raise DossierError(
-            "the pipeline predicts no entity with a confidence in the development set",
-            remedy="Train it first, or give documents in which it finds something.",
-        )
+    pipe.cfg["temperature"] = 1.0
+    with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
+        pairs = _predict(nlp, docs, advance)
+        raw, correct, documents = confidences_of(pairs)
+        if not len(raw):
+            raise DossierError(
+                "the pipeline predicts no entity with a confidence in the development set",
+                remedy="Train it first, or give documents in which it finds something.",
+            )
+        # A temperature inside the CRF changes which spans are unsure, so it cannot be had by mapping confidences;
+        # the entities stay the same. The loss has one minimum: the search ends when it rises.
+        confidences, temperature, loss = raw, 1.0, min(held_out_losses(raw, correct, documents).values())
+        for hotter in TEMPERATURES:
+            pipe.cfg["temperature"] = hotter
+            tried = confidences_of(_predict(nlp, docs, advance))[0]
+            reached = min(held_out_losses(tried, correct, documents).values())
+            if reached > loss - LEAST_GAIN:
+                break
+            confidences, temperature, loss = tried, hotter, reached
+    pipe.cfg["temperature"] = temperature
     calibration = fit(confidences, correct, documents)
     calibrated = calibration.apply(confidences)
     threshold = threshold_for_precision(calibrated, correct, precision)
@@ -68,14 +84,20 @@ def calibrate(
     support = sum(len(pair.gold) for pair in pairs)
     return {
         **calibration.to_dict(),
+        "temperature": temperature,
         "documents": len(docs),
         "entities": len(confidences),
         "errors": int((~correct).sum()),
-        "before": _quality(confidences, correct),
+        "before": _quality(raw, correct),
         "after": _quality(held_out, correct),
         "precision": precision,
         "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
     }
+
+
+def _predict(nlp: Language, docs: Sequence[Doc], advance: Callable[[int], None]) -> list[Pair]:
+    run = predict_gold_tokens(nlp, docs, advance)
+    return [pair(doc, prediction) for doc, prediction in zip(docs, run.predictions, strict=True)]
 
 
 def find_pipe(nlp: Language, component: str) -> Any:

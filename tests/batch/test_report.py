@@ -382,7 +382,7 @@ def test_command_line(tmp_path: Path) -> None:
 
 def test_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Six times the records take no more memory: rows go to shards and to disk as they come."""
-    monkeypatch.setattr(report_pages, "SHARD", 20)
+    monkeypatch.setattr(report_pages, "SHARD", 10)
 
     def peak(name: str, n: int) -> int:
         records = [annotate(f"{i}.txt", f"Number{i} in Visby", [(f"Number{i}", "X", 0.5)]) for i in range(n)]
@@ -395,5 +395,5 @@ def test_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         tracemalloc.stop()
         return size
 
-    small, large = peak("small", 40), peak("large", 240)
+    small, large = peak("small", 20), peak("large", 120)
     assert large < 1.25 * small

@@ -289,7 +289,7 @@ def test_failures(browser: Browser, report: Path) -> None:
     browser.open(report / "index.html")
     browser.click("a[href='failures.html#kind=1']")
     browser.wait("document.querySelector('.status')?.textContent === '20 failures of 60'")
-    assert browser.texts("tbody strong")[0] == "Corrupt" and browser.texts("tbody .snippet")[0] == "why 0"
+    assert browser.texts("tbody td strong")[0] == "Corrupt" and browser.texts("tbody td .snippet")[0] == "why 0"
 
 
 def test_search_from_the_overview(browser: Browser, report: Path) -> None:
@@ -458,9 +458,8 @@ def test_names_for_a_screen_reader(browser: Browser, report: Path) -> None:
 
 def test_a_long_document(browser: Browser, tmp_path: Path) -> None:
     """A novel with five thousand mentions opens within seconds, and a mention at its end is reached."""
-    text = "".join(
-        f"Chapter {n} tells how Mara came to Visby and went on.\n\n" + "Rain fell. " * 40 for n in range(5000)
-    )
+    rain = "Rain fell. " * 40
+    text = "".join(f"Chapter {n} tells how Mara came to Visby and went on.\n\n{rain}" for n in range(2500))
     record = annotate("novel.txt", text, [("Mara", "PER", 0.9), ("Visby", "LOC", 0.8), ("Chapter 2499", "MISC", 0.7)])
     assert len(text) > 1_000_000 and len(record.entities) == 5001
     page = place_of(write_report(save(tmp_path / "out", [record])).path.parent, "novel.txt")

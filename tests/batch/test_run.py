@@ -241,28 +241,21 @@ def test_end_at_any_write_leaves_a_run_that_goes_on(
         patch.setattr(os, "fsync", counted(os.fsync))
         patch.setattr(Path, "replace", counted(Path.replace))
         patch.setattr(Ledger, "commit", counted(Ledger.commit))
-        step = 1
         stops = 0
-        while True:
+        stopped = True
+        step = 1
+        while stopped:
             output = tmp_path / f"out{step}"
-            # Killed again and again at the same distance until the run comes through
-            for _ in range(100):
-                left[0] = step
+            stopped = False
+            for left[0] in (step, step, 10**9):  # stopped there, stopped there again, and then left alone
                 try:
                     run(folder, output, inline, shard_size=6, formats=formats)
                 except Killed:
                     stops += 1
-                else:
-                    break
-                if step < 20:
-                    left[0] = 10**9
-                    run(folder, output, inline, shard_size=6, formats=formats)
-                    break
+                    stopped = True
             assert tree(output) == whole, f"stopped after {step} steps"
-            if left[0] > 0 and left[0] < 10**8:
-                break
             step += 7 if len(formats) == 1 else 23
-    assert stops >= 5
+    assert stops >= 8
 
 
 def test_generator_yields_records_in_input_order(inline: str, folder: Path) -> None:

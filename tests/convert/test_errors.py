@@ -31,7 +31,7 @@ def test_a_bad_sentence_is_left_out_counted_and_listed(tmp_path: Path) -> None:
     """The exit code is 3, the report names line, row and what was expected."""
     path = tmp_path / "a.tsv"
     path.write_text(GOOD + "Paris\tB-LOC\nis\n\n" + GOOD)
-    code, out, err = run("convert", path, tmp_path / "out", "--report", tmp_path / "report.json")
+    code, _, err = run("convert", path, tmp_path / "out", "--report", tmp_path / "report.json")
     assert code == 3
     assert f"{path}:5: expected 2 columns, not 1, found 'is'" in err
     (report,) = json.loads((tmp_path / "report.json").read_text()).values()
@@ -136,7 +136,7 @@ def test_names_of_outputs(tmp_path: Path) -> None:
     ]
     convert([str(tmp_path / "in")], tmp_path / "all", Options())
     assert (tmp_path / "all" / "sub" / "b.spacy").is_file()
-    with pytest.raises(DossierError, match="would both be written to b.iob.spacy"):
+    with pytest.raises(DossierError, match=r"would both be written to b\.iob\.spacy"):
         convert([str(tmp_path / "in" / "b.iob"), str(tmp_path / "in" / "sub" / "b.iob")], out, Options())
 
 

@@ -43,22 +43,27 @@ LAYOUTS = {
     "index and CoNLL-U comments": "# sent_id = 1\n# text = Anna Berg lives in Oslo.\n1\tAnna\tB-PER\t-\t-\n"
     "2\tBerg\tI-PER\t-\tkim\n3\tlives\tO\t-\t-\n4\tin\tO\t-\t-\n5\tOslo\tB-LOC\t-\tkim\n6\t.\tO\t-\t-\n",
     "index from 0": "0 Anna B-PER\n1 Berg I-PER\n2 lives O\n3 in O\n4 Oslo B-LOC\n5 . O\n",
-    "offsets": "Anna\t0\t4\tB-PER\nBerg\t5\t9\tI-PER\nlives\t10\t15\tO\nin\t16\t18\tO\nOslo\t19\t23\tB-LOC\n.\t23\t24\tO\n",
+    "offsets": "Anna\t0\t4\tB-PER\nBerg\t5\t9\tI-PER\nlives\t10\t15\tO\nin\t16\t18\tO\nOslo\t19\t23\tB-LOC\n"
+    ".\t23\t24\tO\n",
     "file name and offsets": "Anna note7 0 4 B-PER\nBerg note7 5 9 I-PER\nlives note7 10 15 O\nin note7 16 18 O\n"
     "Oslo note7 19 23 B-LOC\n. note7 23 24 O\n",
-    "MultiCoNER": "# id 3fa2\tdomain=en\nAnna _ _ B-PER\nBerg _ _ I-PER\nlives _ _ O\nin _ _ O\nOslo _ _ B-LOC\n. _ _ O\n",
+    "MultiCoNER": "# id 3fa2\tdomain=en\nAnna _ _ B-PER\nBerg _ _ I-PER\nlives _ _ O\nin _ _ O\nOslo _ _ B-LOC\n"
+    ". _ _ O\n",
     "MultiCoNER, all spaces": "# id 3fa2 domain=en\nAnna _ _ B-PER\nBerg _ _ I-PER\nlives _ _ O\nin _ _ O\n"
     "Oslo _ _ B-LOC\n. _ _ O\n",
     "WikiANN": "en:Anna\tB-PER\nen:Berg\tI-PER\nen:lives\tO\nen:in\tO\nen:Oslo\tB-LOC\nen:.\tO\n",
     "GermEval": "#\thttp://example.org/a\t[2010-01-02]\t\n1\tAnna\tB-PER\tO\n2\tBerg\tI-PER\tB-LOC\n3\tlives\tO\tO\n"
     "4\tin\tO\tO\n5\tOslo\tB-LOC\tO\n6\t.\tO\tO\n",
-    "header": "TOKEN\tPOS\tNER\nAnna\tNNP\tB-PER\nBerg\tNNP\tI-PER\nlives\tVBZ\tO\nin\tIN\tO\nOslo\tNNP\tB-LOC\n.\t.\tO\n",
+    "header": "TOKEN\tPOS\tNER\nAnna\tNNP\tB-PER\nBerg\tNNP\tI-PER\nlives\tVBZ\tO\nin\tIN\tO\nOslo\tNNP\tB-LOC\n"
+    ".\t.\tO\n",
     "HIPE": "TOKEN\tNE-COARSE-LIT\tNE-COARSE-METO\tNE-FINE-LIT\tNEL-LIT\tMISC\n# hipe2022:document_id = d1\n"
     "Anna\tB-PER\tO\tB-PER.ind\tQ1\t_\nBerg\tI-PER\tO\tI-PER.ind\tQ1\t_\nlives\tO\tO\tO\t_\t_\nin\tO\tO\tO\t_\t_\n"
     "Oslo\tB-LOC\tB-ORG\tB-LOC.adm\tQ2\tNoSpaceAfter\n.\tO\tO\tO\t_\tEndOfSentence\n",
-    "CoNLL-U Plus": "# global.columns = ID FORM UPOS CONLL:NER MISC\n1\tAnna\tPROPN\tB-PER\t_\n2\tBerg\tPROPN\tI-PER\t_\n"
+    "CoNLL-U Plus": "# global.columns = ID FORM UPOS CONLL:NER MISC\n1\tAnna\tPROPN\tB-PER\t_\n"
+    "2\tBerg\tPROPN\tI-PER\t_\n"
     "3\tlives\tVERB\tO\t_\n4\tin\tADP\tO\t_\n5\tOslo\tPROPN\tB-LOC\tSpaceAfter=No\n6\t.\tPUNCT\tO\t_\n",
-    "CoNLL-U, name": "1\tAnna\tAnna\tPROPN\t_\t_\t3\tnsubj\t_\tname=B-PER\n2\tBerg\tBerg\tPROPN\t_\t_\t1\tflat\t_\tname=I-PER\n"
+    "CoNLL-U, name": "1\tAnna\tAnna\tPROPN\t_\t_\t3\tnsubj\t_\tname=B-PER\n"
+    "2\tBerg\tBerg\tPROPN\t_\t_\t1\tflat\t_\tname=I-PER\n"
     "3\tlives\tlive\tVERB\t_\t_\t0\troot\t_\tname=O\n4\tin\tin\tADP\t_\t_\t5\tcase\t_\tname=O\n"
     "5\tOslo\tOslo\tPROPN\t_\t_\t3\tobl\t_\tSpaceAfter=No|name=B-LOC\n6\t.\t.\tPUNCT\t_\t_\t3\tpunct\t_\tname=O\n",
     "CoNLL-U, NER on entities only": "1\tAnna\tAnna\tPROPN\t_\t_\t3\tnsubj\t_\tNER=B-PER\n"
@@ -222,7 +227,7 @@ def test_germeval_inner_layer_on_request(tmp_path: Path) -> None:
 
 def test_a_file_without_tags_is_refused(tmp_path: Path) -> None:
     """The error shows a row and says what to do."""
-    with pytest.raises(DossierError, match="no column holds entity tags, found 'Anna met'.*--tag-column"):
+    with pytest.raises(DossierError, match=r"no column holds entity tags, found 'Anna met'.*--tag-column"):
         read(tmp_path, "Anna met\nher aunt\nin Oslo\nlast night\n")
     with pytest.raises(DossierError, match="no rows"):
         read(tmp_path, "")

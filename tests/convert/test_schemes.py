@@ -145,7 +145,7 @@ def test_decode_agrees_with_seqeval() -> None:
     """An independent reader of the same tags finds the same entities."""
     from seqeval.metrics.sequence_labeling import get_entities
 
-    tags = "B-A I-A I-B O I-A B-A B-B I-B I-A O I-B I-B".split()
+    tags = ["B-A", "I-A", "I-B", "O", "I-A", "B-A", "B-B", "I-B", "I-A", "O", "I-B", "I-B"]
     assert decode(tags) == [(start, end + 1, label) for label, start, end in get_entities(tags)]
 
 

@@ -166,14 +166,32 @@ def test_cross_validation_is_no_self_deception() -> None:
     assert nll(held_out, y) >= nll(p, y) - 0.005
 
 
-def test_threshold_gives_the_precision_and_the_most_recall() -> None:
-    """The threshold is the lowest that keeps the wanted precision; ties are kept or dropped together."""
-    p = np.array([0.99, 0.95, 0.9, 0.9, 0.8, 0.7])
-    y = np.array([True, True, True, False, True, True])
-    assert threshold_for_precision(p, y, 1.0) == 0.95
-    assert threshold_for_precision(p, y, 0.8) == 0.7
-    assert threshold_for_precision(p, y, 0.82) == 0.7
-    assert threshold_for_precision(p, ~y, 0.9) is None
+def test_threshold_is_the_lowest_that_can_be_promised() -> None:
+    """Every lower threshold fails the lower end of Wilson's interval, as statsmodels' formula is usually written."""
+    p, y, _ = overconfident(np.random.default_rng(6), 1500)
+    threshold = threshold_for_precision(p, y, 0.9)
+    assert threshold is not None
+
+    def promised(at: float) -> float:
+        n, k = int((p >= at).sum()), int(y[p >= at].sum())
+        z = 1.6448536269514722
+        return (k + z * z / 2) / (n + z * z) - z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)
+
+    assert promised(threshold) >= 0.9
+    assert all(promised(lower) < 0.9 for lower in np.unique(p[p < threshold]))
+
+
+def test_few_entities_promise_nothing() -> None:
+    """Some right entities are no evidence for a high precision, a hundred are; ties stand and fall together."""
+    assert threshold_for_precision(np.full(20, 0.99), np.ones(20, bool), 0.97) is None
+    assert threshold_for_precision(np.full(100, 0.99), np.ones(100, bool), 0.97) == 0.99
+    tied = np.repeat([0.9, 0.8], [100, 200])
+    assert threshold_for_precision(tied, np.r_[np.ones(200, bool), np.zeros(100, bool)], 0.9) == 0.9
     assert threshold_for_precision(np.zeros(0), np.zeros(0, bool), 0.9) is None
-    kept = at_threshold(p, y, 0.9, support=10)
+
+
+def test_what_a_threshold_keeps() -> None:
+    """Precision is over what is kept, recall over what is annotated."""
+    p = np.array([0.99, 0.95, 0.9, 0.9, 0.8, 0.7])
+    kept = at_threshold(p, np.array([True, True, True, False, True, True]), 0.9, support=10)
     assert (kept["kept"], kept["precision"], kept["recall"]) == (4, 0.75, 0.3)

@@ -286,3 +286,16 @@ def test_folder_of_corpora_is_read_in_order(tmp_path: Path) -> None:
     for name, text in (("b", "second"), ("a", "first")):
         DocBin(docs=[make_doc(text)]).to_disk(tmp_path / f"{name}.spacy")
     assert [doc.text for doc in read_docs(tmp_path)] == ["first", "second"]
+
+
+def test_summaries_are_shown_beside_their_baselines(scores: dict[str, Any]) -> None:
+    """Systems, paired differences and further budgets each have a row or table on the page."""
+    budget = {
+        "ours": {"rouge1": 0.4123, "words": 61.5},
+        "lead3": {"rouge1": 0.3811, "words": 60.0},
+        "ours_vs_lead3": {"rouge1": {"difference": 0.0312, "low": 0.0161, "high": 0.0466}},
+    }
+    html = render({**scores, "summaries": {"documents": 300, **budget, "equal_words": {"ours": {"rouge1": 0.3999}}}})
+    for shown in ("0.4123", "61.5", "+0.0312", "+0.016 to +0.047", "equal words", "0.3999"):
+        assert shown in html
+    assert "Summaries" not in render(scores)

@@ -138,9 +138,11 @@ const TABLES = {
     cells: (row, table) => {
       const [stage, error] = table.kinds[row[1]];
       const [folder, name] = split(row[0]);
+      const why = () => [el("strong", {}, error), el("span", { class: "snippet" }, row[2])];
       return [
-        head(el("bdi", {}, name), ...(folder ? [el("span", { class: "sub" }, el("bdi", {}, folder))] : [])),
-        cell("far", stage), cell("", el("strong", {}, error), el("span", { class: "snippet" }, row[2])),
+        head(el("bdi", {}, name), ...(folder ? [el("span", { class: "sub" }, el("bdi", {}, folder))] : []),
+          el("span", { class: "near" }, ...why())),
+        cell("far", stage), cell("far", ...why()),
       ];
     },
   },
