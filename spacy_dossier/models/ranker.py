@@ -179,7 +179,7 @@ class InterSentence(nn.Module):
         self.query, self.key = normal(hidden, projected), normal(hidden, projected)
         self.value = zeros(hidden, hidden)  # at first sentences do not see each other
         self.output = zeros(hidden, 1)
-        self.sharpness = nn.Parameter(torch.zeros(()))
+        self.sharpness = nn.Parameter(torch.zeros(1))
 
     def forward(self, vectors: Tensor, signals: Tensor, counts: list[int]) -> Tensor:
         """vectors (N, width), signals (N, n_signals), sentences of each document -> logits (N, members + 1)"""
