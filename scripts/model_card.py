@@ -4,8 +4,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 RUNS = {"gold_tokens": "annotated tokens", "raw_text": "raw text", "by_sentence": "sentence by sentence"}
-RIGHT = ("Precision", "Recall", "F1", "95 %", "Support", "Files")  # columns of numbers
 PRF = ("precision", "recall", "f1")
+SUMMARIES = {
+    "ours": "this pipeline",
+    "lead3": "the first three sentences",
+    "textrank": "TextRank",
+    "oracle": "best possible extract",
+}
+ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-Lsum"}
+RIGHT = ("Precision", "Recall", "F1", "95 %", "Support", "Files", *ROUGE.values())  # columns of numbers
 MAX_ENTITIES = 12
 
 INTRO = """\
@@ -111,6 +118,14 @@ def scores_part(scores: dict[str, Any]) -> str:
                 f" Entities from {chosen['threshold']:.3f} on, chosen for a precision of {percent(chosen['target'])}: "
                 f"precision {percent(chosen['precision'])}, recall {percent(chosen['recall'])}."
             )
+    if "summaries" in scores:
+        part = scores["summaries"]
+        rows = [
+            [title, *(f"{100 * part[name][key]:.1f}" for key in ROUGE)]
+            for name, title in SUMMARIES.items()
+            if name in part
+        ]
+        lines += ["", *table(["Summaries", *ROUGE.values()], rows)]
     lines += [f"\n{note}" for note in scores["notes"]]
     return "\n".join([*lines, ""])
 

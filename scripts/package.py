@@ -51,6 +51,8 @@ def performance(scores: dict[str, Any]) -> dict[str, Any]:
         found |= {"sents_p": row["precision"], "sents_r": row["recall"], "sents_f": row["f1"]}
     if "calibration" in scores:
         found |= {"ents_ece": scores["calibration"]["ece"], "ents_brier": scores["calibration"]["brier"]}
+    if "summaries" in scores:
+        found |= {f"summary_{name}": scores["summaries"]["ours"][name] for name in ("rouge1", "rouge2", "rougeL")}
     found["speed"] = scores["speed"]["raw_text"]["words_per_second"]
     return found
 

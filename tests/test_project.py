@@ -1,6 +1,5 @@
 """The project: its commands on small data from end to end, its file, and the scripts that only it uses."""
 
-import ast
 import hashlib
 import importlib
 import json
@@ -9,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,8 +29,6 @@ PARTS = (
     "spacy_dossier",
 )
 DOCUMENTS = {"train": 12, "dev": 4, "test": 4}
-# Modules that decide nothing about what comes out.
-NO_DEPS = ("spacy_dossier/errors.py", "spacy_dossier/cli/console.py")
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +42,13 @@ def config(root: Path) -> dict[str, Any]:
 def outputs_of(config: dict[str, Any], workflow: str) -> list[str]:
     commands = {command["name"]: command for command in config["commands"]}
     return [output for name in config["workflows"][workflow] for output in commands[name]["outputs"]]
+
+
+@pytest.fixture
+def script(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import a script by its name."""
+    monkeypatch.syspath_prepend(root / "scripts")
+    return importlib.import_module
 
 
 # ---- The whole way through
@@ -271,72 +275,33 @@ def test_the_readme_has_the_current_tables(root: Path, tmp_path: Path) -> None:
     assert copy.read_text(encoding="utf8") == (root / "README.md").read_text(encoding="utf8")
 
 
-def imported(path: Path, root: Path) -> Iterator[Path]:
-    """YIELDS (Path): The modules of the package that a module imports, wherever in it."""
-    package = path.relative_to(root).parts[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module) if part)
-            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            file = root / f"{name.replace('.', '/')}.py"
-            if name.startswith("spacy_dossier.") and file.is_file():
-                yield file
+def test_deps_name_the_code(script: Callable[[str], ModuleType], root: Path) -> None:
+    """The code files in project.yml are those that its commands import; if not, run scripts/project_deps.py."""
+    pytest.importorskip("tomllib", reason="new in Python 3.11")
+    project = (root / "project.yml").read_text(encoding="utf8")
+    assert script("project_deps").update(project) == project
 
 
-def closure(starts: Iterable[Path], root: Path) -> set[str]:
-    """RETURNS (set[str]): The modules that some modules come to import, themselves among them."""
-    seen: set[Path] = set()
-    todo = list(starts)
-    while todo:
-        path = todo.pop()
-        if path not in seen:
-            seen.add(path)
-            todo += imported(path, root)
-    return {path.relative_to(root).as_posix() for path in seen} - set(NO_DEPS)
-
-
-@pytest.mark.parametrize("name", ["convert", "pairs", "train", "calibrate", "evaluate", "process", "report"])
-def test_deps_name_the_code(config: dict[str, Any], root: Path, name: str) -> None:
-    """A command depends on all modules it imports; those of pipeline and models count for training, whose output
-    is a dep of the commands after it."""
-    if name == "train":
-        tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
-        groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]["entry-points"]
-        targets = [target for group, entries in groups.items() if group != "spacy_cli" for target in entries.values()]
-        modules = closure([root / f"{target.split(':')[0].replace('.', '/')}.py" for target in targets], root)
-    else:
-        modules = closure([root / "spacy_dossier" / "cli" / f"{name}.py"], root)
-        modules = {module for module in modules if module.split("/")[1] not in ("pipeline", "models")}
-    for command in config["commands"]:
-        if command["name"].split("-")[0] == name:
-            assert {dep for dep in command["deps"] if dep.startswith("spacy_dossier/")} == modules
-
-
-def test_the_package_depends_on_the_whole_plugin(config: dict[str, Any], root: Path) -> None:
-    """Its wheel holds all of it."""
-    files = {
-        path.relative_to(root).as_posix()
-        for path in (root / "spacy_dossier").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    command = next(command for command in config["commands"] if command["name"] == "package")
-    assert {dep for dep in command["deps"] if dep.startswith("spacy_dossier/")} == files
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("convert", "spacy_dossier/convert/columns.py"),
+        ("train", "spacy_dossier/models/crf.py"),
+        ("train-gpu", "spacy_dossier/pipeline/corpus.py"),
+        ("calibrate", "spacy_dossier/scoring/calibration.py"),
+        ("evaluate-conll2003", "spacy_dossier/scoring/entities.py"),
+        ("package", "spacy_dossier/py.typed"),
+        ("process", "spacy_dossier/batch/worker.py"),
+        ("report", "spacy_dossier/batch/report.py"),
+    ],
+)
+def test_commands_depend_on_their_code(config: dict[str, Any], command: str, module: str) -> None:
+    """Each runs again when the module that does its work has changed."""
+    (deps,) = (entry["deps"] for entry in config["commands"] if entry["name"] == command)
+    assert module in deps
 
 
 # ---- Scripts
-
-
-@pytest.fixture
-def script(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Import a script by its name."""
-    monkeypatch.syspath_prepend(root / "scripts")
-    return importlib.import_module
 
 
 Fetch = Callable[[Path], None]

@@ -38,12 +38,14 @@ def evaluate_cli(
     training = None if train is None else read_docs(train)
     pairs = None if summaries is None else read_docs(summaries)
     nlp = load_pipeline(pipeline)
-    scores = evaluate(nlp, docs, train=training, progress=progress)
-    scores["corpus"] = {"path": str(corpus), **scores["corpus"]}
+    extra = {}
     if pairs is not None:
         from ..scoring.summaries import evaluate_summaries
 
-        scores["summaries"] = evaluate_summaries(nlp, pairs)
+        with progress("Summaries", len(pairs)) as advance:
+            extra["summaries"] = evaluate_summaries(nlp, pairs, advance=advance)
+    scores = evaluate(nlp, docs, train=training, progress=progress) | extra
+    scores["corpus"] = {"path": str(corpus), **scores["corpus"]}
     write_results(scores, output)
     print_scores(Console(highlight=False), scores)
     typer.echo(f"Wrote {output / 'scores.json'} and {output / 'index.html'}")
@@ -65,7 +67,8 @@ def print_scores(console: "Console", scores: dict[str, Any]) -> None:
         span = f"{ends['low']:.3f}–{ends['high']:.3f}" if ends else ""
         return [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")] + [span, f"{row['support']:,}"]
 
-    from ..scoring.evaluate_page import RUNS
+    from ..scoring.evaluate_cells import number
+    from ..scoring.evaluate_page import RUNS, SUMMARY_MEASURES, summary_system
 
     entities, tokens = scores["entities"], scores["tokens"]
     columns = ("Precision", "Recall", "F1", "95 %", "Support")
@@ -92,6 +95,19 @@ def print_scores(console: "Console", scores: dict[str, Any]) -> None:
         table.add_row(average, *cells(tokens[average]))
     console.print(table)
     lines = []
+    if "summaries" in scores:
+        table = make("Summaries", "", *SUMMARY_MEASURES.values())
+        for name, row in scores["summaries"].items():
+            if isinstance(row, dict) and "words" in row:
+                table.add_row(summary_system(name), *(number(row[key]) for key in SUMMARY_MEASURES))
+        console.print(table)
+        for name, row in scores["summaries"].items():
+            if "_vs_" in name:
+                ends = row["rouge1"]
+                sides = " less ".join(map(summary_system, name.split("_vs_")))
+                lines.append(
+                    f"{sides}: ROUGE-1 {ends['difference']:+.4f} ({ends['low']:+.4f} to {ends['high']:+.4f}, paired)"
+                )
     if "calibration" in scores:
         part = scores["calibration"]
         lines.append(f"Confidence: ECE {part['ece']:.4f}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}")

@@ -36,8 +36,8 @@ def calibrate(
     precision: float = 0.97,
     advance: Callable[[int], None] = lambda steps: None,
 ) -> dict[str, Any]:
-    """Fit a temperature and a map from raw to calibrated confidence, and store both in the pipe's `cfg`, and beside them
-    as `cfg["threshold_for_precision"]` the lowest confidence for the wanted precision.
+    """Fit a temperature and a map from raw to calibrated confidence, and store them in the pipe's `cfg`, with the
+    lowest confidence for a wanted precision as `cfg["threshold_for_precision"]`.
 
     An earlier calibration of the pipe is forgotten first. Nothing else of the pipeline changes.
 
@@ -45,8 +45,9 @@ def calibrate(
     docs (Sequence[Doc]): Annotated documents the pipeline was not trained on.
     component (str): Name of the pipe whose confidences are calibrated.
     precision (float): The precision that the threshold is chosen for.
-    RETURNS (dict[str, Any]): `temperature`, `method`, its parameters, `entities`, `errors`, `threshold` (None when
-        the precision is out of reach), and under `before` and `after` ece, brier and nll; `after` by cross-validation over documents.
+    RETURNS (dict[str, Any]): `temperature`, `method` and its parameters, `entities`, `errors`, `threshold` (None when
+        the precision is out of reach); under `before` and `after` ece, brier and nll, the latter by cross-validation
+        over documents.
     RAISES (DossierError): No such pipe, or nothing to learn from.
     """
     pipe = find_pipe(nlp, component)

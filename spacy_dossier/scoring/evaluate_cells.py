@@ -43,11 +43,7 @@ def table(
 
 
 def number(value: float | None) -> str:
+    """Shares with four decimals, larger numbers with one."""
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}" if abs(value) <= 1 else f"{value:,.1f}"
-
-
-def compared(ends: dict[str, float]) -> str:
-    middle = next((f"{ends[key]:+.4f} " for key in ("difference", "mean") if key in ends), "")
-    return f"{middle}({span_of(ends, '+')})"
+    return score(value) if abs(value) <= 1 else f"{value:,.1f}"

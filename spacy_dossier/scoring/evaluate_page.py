@@ -16,6 +16,13 @@ RUNS = {
     "raw_text": "Raw text",
     "by_sentence": "Sentence by sentence",
 }
+SUMMARY_MEASURES = {
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+    "words": "Words",
+    "entity_coverage": "Salient entities",
+}
 LENIENT = {"exact": "boundaries only", "partial": "partial boundaries", "type": "label, overlapping"}
 
 
@@ -274,32 +281,35 @@ def _sentences(scores: dict[str, Any]) -> str:
 def _summaries(scores: dict[str, Any]) -> str:
     if "summaries" not in scores:
         return ""
-    return _summary_tables(scores["summaries"])
-
-
-def _summary_tables(part: dict[str, Any]) -> str:
-    """Systems have numbers, comparisons the ends of an interval; other parts are further budgets."""
-    groups = {name: value for name, value in part.items() if isinstance(value, dict)}
-    systems = {name: value for name, value in groups.items() if isinstance(value.get("rouge1"), float)}
-    compared = {name: value for name, value in groups.items() if isinstance(value.get("rouge1"), dict)}
-    parts = []
-    if systems:
-        columns = list(
-            dict.fromkeys(key for row in systems.values() for key in row if isinstance(row[key], int | float))
-        )
-        rows = [[escape(name), *(cells.number(row.get(key)) for key in columns)] for name, row in systems.items()]
-        parts.append(cells.table(["", *map(escape, columns)], rows))
-    if compared:
-        columns = list(dict.fromkeys(key for row in compared.values() for key in row if isinstance(row[key], dict)))
-        rows = [
-            [escape(name.replace("_", " ")), *(cells.compared(row[key]) if key in row else "–" for key in columns)]
-            for name, row in compared.items()
+    part = scores["summaries"]
+    systems = {name: row for name, row in part.items() if isinstance(row, dict) and "words" in row}
+    compared = {name: row for name, row in part.items() if "_vs_" in name}
+    rows = [
+        [escape(summary_system(name)), *(cells.number(row[key]) for key in SUMMARY_MEASURES)]
+        for name, row in systems.items()
+    ]
+    apart = [
+        [
+            " less ".join(escape(summary_system(side)) for side in name.split("_vs_")),
+            *(f"{row[key]['difference']:+.4f} ({cells.span_of(row[key], '+')})" for key in row),
         ]
-        parts.append(cells.table(["Difference", *map(escape, columns)], rows))
-    for name, value in groups.items():
-        if name not in systems and name not in compared and (inner := _summary_tables(value)):
-            parts.append(f"<h3>{escape(name.replace('_', ' '))}</h3>{inner}")
-    return "".join(parts)
+        for name, row in compared.items()
+    ]
+    rouge = list(SUMMARY_MEASURES.values())[:3]
+    return (
+        f"<p>{part['pairs']:,} documents with a reference summary, at most {part['sentences']} sentences each.</p>"
+        + cells.table(["", *SUMMARY_MEASURES.values()], rows)
+        + "<h3>Paired differences, with 95 % intervals</h3>"
+        + cells.table(["", *rouge], apart)
+    )
+
+
+def summary_system(name: str) -> str:
+    """RETURNS (str): What a system of the summary scores is called."""
+    titles = {"ours": "Pipeline", "textrank": "TextRank", "random": "Random", "oracle": "Greedy oracle"}
+    if name == "ours_equal_words":
+        return "Pipeline, with as many words as LEAD"
+    return titles.get(name) or name.upper().replace("LEAD", "LEAD-")
 
 
 def _speed(scores: dict[str, Any]) -> str:

@@ -104,7 +104,9 @@ def test_an_unknown_kind_of_tokens_is_a_clear_error(files: list[Path]) -> None:
         build_corpus(named(files), tokens="mine")
 
 
-@pytest.mark.parametrize("content", [b"", b"Anna PER\n", zlib.compress(b"\x80"), zlib.compress(b"\x01"), zlib.compress(b"x" * 99)])
+@pytest.mark.parametrize(
+    "content", [b"", b"Anna PER\n", zlib.compress(b"\x80"), zlib.compress(b"\x01"), zlib.compress(b"x" * 99)]
+)
 def test_a_file_that_is_no_docbin_is_a_clear_error(nlp: Language, tmp_path: Path, content: bytes) -> None:
     """Whatever is in it instead."""
     path = tmp_path / "a.spacy"

@@ -303,7 +303,7 @@ function list(node) {
   };
   addEventListener("hashchange", enter);
   enter();
-  return { table, show: enter };
+  return table;
 }
 
 // ---- an entity and its documents
@@ -473,9 +473,9 @@ function reader(node) {
 
 const table = $("[data-table]");
 if (table) {
-  const made = list(table);
+  const known = list(table);
   const entity = $("[data-detail]");
-  if (entity) detail(entity, made.table);
+  if (entity) detail(entity, known);
 }
 const shown = $("[data-document]");
 if (shown) reader(shown);
