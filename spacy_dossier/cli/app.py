@@ -14,10 +14,10 @@ from ..errors import DossierError
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
-from .process import process_cli
-from .report import report_cli
 from .export import export_cli
 from .pairs import pairs_cli
+from .process import process_cli
+from .report import report_cli
 
 
 class DossierGroup(TyperGroup):

@@ -114,6 +114,8 @@ class ColumnFile:
                 columns[role] = column + 1
         if layout.key:
             columns["key"] = layout.key
+        if layout.prefix:
+            columns["prefix"] = layout.prefix
         return Report(
             format=layout.format,
             scheme="brackets" if layout.brackets else scheme.name,

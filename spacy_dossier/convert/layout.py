@@ -8,6 +8,7 @@ DOCSTART = "-DOCSTART-"
 FORMATS = ("auto", "columns", "conllu", "conllup", "conll2012", "uner", "germeval")
 SPACES = re.compile(r"[ \t]+")
 WORD_ID = re.compile(r"(\d+)(?:([-.])(\d+))?")
+QUOTED = re.compile(r'"(?=.*(?:,|""))(?:[^"]|"")*"')
 DOCUMENT_MARKS = (
     re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>.*?))?\s*$"),
     re.compile(r"#begin document \(?(?P<id>.*?)\)?;?\s*(?P<part>part \d+)?\s*$"),
@@ -37,6 +38,7 @@ class Layout:
     header (bool): Whether the first row holds the names.
     comments (bool): Whether lines that begin with `#` and are no rows are comments.
     prefix (str): What stands before each token and is no part of it, as `en:` in WikiANN.
+    quoted (bool): Whether tokens with commas or quotation marks are quoted as in CSV: `","`, `""""`.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
     bare (bool): Whether tags are labels without a prefix, as in Few-NERD.
     """
@@ -61,6 +63,7 @@ class Layout:
     header: bool = False
     comments: bool = False
     prefix: str = ""
+    quoted: bool = False
     brackets: bool = False
     bare: bool = False
 
@@ -78,6 +81,11 @@ def split_tabs(line: str) -> list[str]:
 def split_spaces(line: str) -> list[str]:
     """Split at runs of spaces and TABs only: a no-break or ideographic space is part of a token."""
     return line.split() if line.isascii() else SPACES.split(line.strip(" \t\r\n"))
+
+
+def unquote(cell: str) -> str:
+    """RETURNS (str): A cell without the quotation marks of CSV."""
+    return cell[1:-1].replace('""', '"') if QUOTED.fullmatch(cell) else cell
 
 
 def document_mark(line: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DossierError
-from .layout import DOCSTART, WORD_ID, Layout, document_mark
+from .layout import DOCSTART, WORD_ID, Layout, document_mark, unquote
 from .schemes import OUTSIDE, Scheme, brackets_to_iob2, find_scheme, split_tag
 
 TEXT_LINE = re.compile(r"#\s*text\s*=\s*(.*)")
@@ -125,6 +125,8 @@ class _Builder:
         layout = self.layout
         columns = list(zip(*self.rows, strict=True))
         tokens: Sequence[str] = columns[layout.token]
+        if layout.quoted:
+            tokens = [unquote(token) for token in tokens]
         if layout.prefix:
             tokens = [token.removeprefix(layout.prefix) for token in tokens]
         if "" in tokens:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ..errors import DossierError
-from .layout import DOCSTART, FORMATS, WORD_ID, Layout, document_mark, split_spaces, split_tabs
+from .layout import DOCSTART, FORMATS, QUOTED, WORD_ID, Layout, document_mark, split_spaces, split_tabs
 from .schemes import MISSING, PREFIXED, is_bracket, is_tag
 from .source import word_set
 
@@ -227,7 +227,7 @@ class Sample:
             bare = not brackets and not any(PREFIXED.fullmatch(value) for value in tags)
             bare = bare and any(value != "O" and value not in MISSING for value in tags)
             layout = replace(layout, brackets=brackets, bare=bare)
-        layout = replace(layout, prefix=self._language_prefix(token))
+        layout = replace(layout, prefix=self._language_prefix(token), quoted=self._is_quoted(token))
         if layout.format in ("columns", "conll2012", "germeval", "uner") and not layout.names:
             layout = self._linguistic(layout)
         return layout
@@ -287,6 +287,12 @@ class Sample:
             return len(self.columns) == 2
         longer = [sentence for sentence in self.sentences if len(sentence) > 2]
         return not longer or any(len({row[i] for row in sentence}) > 1 for sentence in longer)
+
+    def _is_quoted(self, token: int) -> bool:
+        """Whether a CSV writer has been at the tokens: no comma or quotation mark stands unquoted, and a comma does."""
+        cells = set(self.columns[token])
+        marked = [cell for cell in cells if "," in cell or '"' in cell]
+        return self.delimiter == "\t" and '","' in cells and all(map(QUOTED.fullmatch, marked))
 
     def _language_prefix(self, token: int) -> str:
         column = self.columns[token]

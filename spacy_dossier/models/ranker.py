@@ -147,6 +147,10 @@ class InterSentence(nn.Module):
     n_signals (int): Signals beside the vectors.
     """
 
+    seen: Tensor
+    mean: Tensor
+    square: Tensor
+
     def __init__(
         self, n_signals: int, hidden: int, projected: int, members: int, dropout: float, vector_dropout: float
     ) -> None:

@@ -14,9 +14,7 @@ from ..errors import DossierError
 Mention = tuple[list[str], list[bool]]
 
 
-def create_entity_replacement(
-    level: float = 0.3, seed: int = 0
-) -> Callable[[Language, Example], Iterator[Example]]:
+def create_entity_replacement(level: float = 0.3, seed: int = 0) -> Callable[[Language, Example], Iterator[Example]]:
     """Replace entities by others of the same label (Dai & Adel 2020, "An analysis of simple data augmentation for
     named entity recognition", section 3.2), so that a model leans on context and not on names learned by heart.
 
@@ -70,7 +68,8 @@ def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
             words += new_words
             spaces += [*new_spaces[:-1], bool(doc[ent.end - 1].whitespace_)]
             tags += [f"B-{ent.label_}", *[f"I-{ent.label_}"] * (len(new_words) - 1)]
-            starts += [token.is_sent_start, *[False if token.is_sent_start is not None else None] * (len(new_words) - 1)]
+            inside = None if token.is_sent_start is None else False
+            starts += [token.is_sent_start, *[inside] * (len(new_words) - 1)]
             i = ent.end
             continue
         words.append(token.text)

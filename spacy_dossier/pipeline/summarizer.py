@@ -20,7 +20,8 @@ from thinc.types import Floats2d
 from ..errors import DossierError
 from ..models.ranker import is_initialized
 from .summary_features import SentenceFeatures, sentence_bounds, sentence_features
-from .summary_labels import EXTRACT, Target, WordTokenizer, expected_rouge, make_target
+from .summary_labels import Target, WordTokenizer, make_target
+from .summary_salience import inclusion, leading
 from .summary_select import Budget, query_scores
 from .summary_signals import GROUPS, centrality_scores, signals
 from .summary_store import (
@@ -31,9 +32,8 @@ from .summary_store import (
     select_features,
     store_sentences,
 )
+from .summary_training import Lesson, Memory, extract_loss, has_summary, training_bounds
 
-LABEL_WEIGHT = 0.3  # of the labels beside the expected ROUGE
-REWARD_SCALE = 0.05  # of ROUGE, so that a gain of 5 points counts as 1
 METHODS = ("trained", "centrality", "lead")
 DEFAULT_CONFIG = Config().from_str(
     """
@@ -62,6 +62,10 @@ maxout_pieces = 3
 subword_features = true
 """
 )["summarizer"]
+
+
+# The sentences of a document, their salience (n,), and the signals that speak for each.
+Ranking = tuple[SentenceFeatures, NDArray[np.floating], list[dict[str, float]]]
 
 
 @dataclass
@@ -319,12 +323,10 @@ class Summarizer(TrainablePipe):
         to_numpy = encoder.ops.to_numpy
         return [sentence_features(doc, b, to_numpy(v)) for doc, b, v in zip(docs, bounds, vectors, strict=True)]
 
-    def _rank(
-        self, all_features: list[SentenceFeatures], explain: bool = True
-    ) -> list[tuple[SentenceFeatures, NDArray[np.floating], list[dict[str, float]]]]:
+    def _rank(self, all_features: list[SentenceFeatures], explain: bool = True) -> list[Ranking]:
         """Salience of each sentence, and the signals that speak for it."""
         if self.method == "lead":
-            results = []
+            results: list[Ranking] = []
             for features in all_features:
                 n = len(features)
                 salience = (n - np.arange(n)) / max(n, 1)
@@ -466,11 +468,7 @@ class Summarizer(TrainablePipe):
         return loss
 
     def get_loss(self, examples: Iterable[Target], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
-        """The members of the ensemble learn what ROUGE-1 their extracts may expect, and which sentences belong to good
-        extracts; the calibrated logit learns the latter alone.
-
-        Salience and label both sum to the number of sentences in an extract, so that their difference is the gradient
-        of the log-likelihood of extracts.
+        """See `extract_loss`.
 
         examples (Iterable[Target]): What the reference summary of each document says.
         scores (list[Floats2d]): Logits of its sentences, (n, members + 1).
@@ -481,13 +479,8 @@ class Summarizer(TrainablePipe):
         loss = 0.0
         gradients = []
         for target, logits in zip(targets, scores, strict=True):
-            logits = ops.to_numpy(logits).astype(np.float64)
-            y = target.labels[:, None]
-            p = inclusion(logits)
-            gradient = p - y
-            expected, by_logit = expected_rouge(logits[:, :-1], target, self._memory.rng)
-            gradient[:, :-1] = LABEL_WEIGHT * gradient[:, :-1] - by_logit / REWARD_SCALE
-            loss -= float((y * np.log(p + 1e-9) + (1 - y) * np.log(1 - p + 1e-9)).sum(axis=0)[-1]) + expected
+            one, gradient = extract_loss(ops.to_numpy(logits), target, self._memory.rng)
+            loss += one
             gradients.append(ops.asarray(gradient / len(targets), dtype="f"))
         return loss / len(targets), gradients
 
@@ -499,85 +492,3 @@ class Summarizer(TrainablePipe):
             texts = [doc[int(start) : int(end)].text for start, end in bounds]
             self._targets[key] = make_target(texts, summary, WordTokenizer(self.vocab.lang))
         return self._targets[key]
-
-
-@dataclass
-class Lesson:
-    """What the ranker learns from one document: unit vectors (n, width), signals (n, F), the reference."""
-
-    vectors: Any
-    signals: NDArray[np.float32]
-    target: Target
-
-
-class Memory:
-    """Documents seen in training, to be ranked again without the encoder, which is nearly all of the cost.
-
-    size (int): Most documents; the oldest goes first.
-    """
-
-    def __init__(self, size: int = 4096) -> None:
-        self.size = size
-        self.lessons: dict[int, Lesson] = {}
-        self.rng = np.random.default_rng(0)
-
-    def keep(self, key: int, lesson: Lesson, to_numpy: Callable) -> None:
-        self.lessons.pop(key, None)
-        self.lessons[key] = Lesson(to_numpy(lesson.vectors).astype(np.float16), lesson.signals, lesson.target)
-        if len(self.lessons) > self.size:
-            del self.lessons[next(iter(self.lessons))]
-
-    def draw(self, n: int) -> list[Lesson]:
-        """RETURNS (list[Lesson]): At most n, without repetition."""
-        known = list(self.lessons.values())
-        chosen = self.rng.permutation(len(known))[: max(n, 0)]
-        return [known[i] for i in chosen]
-
-
-def leading(drops: dict[str, NDArray[np.floating]], top: int = 3) -> list[dict[str, float]]:
-    """RETURNS (list[dict[str, float]]): For each sentence the groups of signals that raise its logit most, and by how
-    much, the strongest first."""
-    names = list(drops)
-    table = np.stack([drops[name] for name in names], axis=1)  # (n, groups)
-    order = np.argsort(-table, axis=1)[:, :top]
-    return [
-        {names[k]: round(float(row[k]), 3) for k in best if row[k] > 0} for row, best in zip(table, order, strict=True)
-    ]
-
-
-def inclusion(logits: NDArray[np.floating], size: int = EXTRACT) -> NDArray[np.floating]:
-    """Probability of being among `size` sentences: sigmoid of the logits, moved so that they sum to `size`.
-
-    logits (NDArray): (n,) or (n, members).
-    size (int): Sentences in an extract.
-    RETURNS (NDArray): In [0, 1], of the same shape; all 1 if there are no more than `size` sentences.
-    """
-    if len(logits) <= size:
-        return np.ones(logits.shape)
-    low, high = logits.min(axis=0) - 20.0, logits.max(axis=0) + 20.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        above = (1 / (1 + np.exp(middle - logits))).sum(axis=0) > size
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return 1 / (1 + np.exp((low + high) / 2 - logits))
-
-
-def has_summary(eg: Example) -> bool:
-    """Whether the reference has a summary and a text to summarize."""
-    return bool(eg.reference.user_data.get("summary_reference")) and len(eg.predicted) > 0
-
-
-def training_bounds(eg: Example) -> Any:
-    """The reference's sentences on the tokens of the prediction, (n, 2); see `sentence_bounds`."""
-    bounds = sentence_bounds(eg.reference)
-    alignment = eg.alignment.y2x
-    rows = [np.asarray(alignment[int(start) : int(end)]) for start, end in bounds]
-    spans = [(int(row.min()), int(row.max()) + 1) for row in rows if len(row)]
-    # A token of the prediction that lies across two reference sentences belongs to the first.
-    last = 0
-    kept = []
-    for start, end in spans:
-        if max(start, last) < end:
-            kept.append((max(start, last), end))
-            last = end
-    return np.array(kept, dtype=np.int64).reshape(-1, 2)

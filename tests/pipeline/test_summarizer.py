@@ -1,0 +1,286 @@
+"""The component: training, prediction, what it writes to a Doc and what it refuses."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+
+from spacy_dossier.errors import DossierError
+from spacy_dossier.pipeline.summary_features import SentenceFeatures
+
+from .summaries import BRIDGE, PAIRS, make_examples, make_nlp, reference, texts, train, untrained
+
+ODD_TEXTS = ["", " ", "\n\n", "Word", "!!!", "One sentence only.", "a\n\nb\n\nc"]
+
+
+@pytest.fixture(scope="module")
+def trained() -> Language:
+    nlp = make_nlp()
+    train(nlp, make_examples(nlp))
+    return nlp
+
+
+def test_training_finds_the_sentences_that_the_summary_retells(trained: Language) -> None:
+    """After a few steps on two pairs, the loss has fallen and the extract is the best one."""
+    nlp = make_nlp()
+    losses = train(nlp, make_examples(nlp))
+    assert losses[-1] < losses[0]
+    assert texts(nlp(BRIDGE).spans["summary"]) == [
+        "The town council voted on Monday to close the old bridge.",
+        "Engineers had found cracks in two of its piers.",
+        "Residents will use a ferry until spring.",
+    ]
+
+
+def test_scores_of_the_training_loop_are_rouge_between_zero_and_one(trained: Language) -> None:
+    """`nlp.evaluate` gives the three keys of the score weights, and ignores documents without a summary."""
+    scores = trained.evaluate([*make_examples(trained), Example(trained.make_doc("No pair."), trained.make_doc("No pair."))])
+    for key in ("summary_rouge1", "summary_rouge2", "summary_rougeL"):
+        assert 0 < scores[key] <= 1
+
+
+def test_without_a_pair_in_the_evaluation_data_scores_are_missing(trained: Language) -> None:
+    """None, as spaCy's own scorers say for missing annotation."""
+    scores = trained.evaluate([Example(trained.make_doc("No pair."), trained.make_doc("No pair."))])
+    assert scores["summary_rouge1"] is None
+
+
+def test_every_sentence_has_salience_and_reasons(trained: Language) -> None:
+    """Salience lies in [0, 1] and sums to the three sentences it speaks of; reasons name signals, strongest first."""
+    doc = trained(BRIDGE)
+    spans = [doc.char_span(*bounds) for bounds in sorted(key[2:] for key in doc.user_data)]
+    salience = [span._.salience for span in spans]
+    assert len(spans) == 7
+    assert all(0 <= value <= 1 for value in salience)
+    assert sum(salience) == pytest.approx(3, abs=1e-3)
+    for span in spans:
+        weights = list(span._.salience_reason.values())
+        assert weights == sorted(weights, reverse=True)
+        assert len(weights) <= 3
+
+
+def test_a_span_that_is_no_sentence_has_no_salience(trained: Language) -> None:
+    """None rather than a guess."""
+    doc = trained(BRIDGE)
+    assert doc[1:3]._.salience is None
+    assert doc[1:3]._.salience_reason is None
+
+
+def test_a_sentence_with_white_space_at_its_end_has_salience() -> None:
+    """spaCy's sentences include the line break after them, the summary's do not."""
+    nlp = make_nlp(method="lead")
+    nlp.add_pipe("sentencizer", first=True)
+    nlp.initialize()
+    doc = nlp("A bird sang in the tree.\n\nThe tree stood still.")
+    assert [sent._.salience for sent in doc.sents] == [1.0, 0.5]
+    assert texts(doc.spans["summary"]) == ["A bird sang in the tree.", "The tree stood still."]
+
+
+def test_the_summary_is_verbatim_in_document_order_with_scores(trained: Language) -> None:
+    """`doc._.summary` is the text of the spans, and the scores beside them are the sentences' salience."""
+    doc = trained(BRIDGE)
+    group = doc.spans["summary"]
+    assert doc._.summary == " ".join(texts(group))
+    assert [span.start for span in group] == sorted(span.start for span in group)
+    assert group.attrs["scores"] == pytest.approx([span._.salience for span in group])
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+@pytest.mark.parametrize("method", ["trained", "centrality", "lead"])
+def test_odd_documents_do_no_harm(trained: Language, method: str, text: str) -> None:
+    """Empty, blank and one-word documents pass through, alone and in a batch."""
+    nlp = trained if method == "trained" else untrained(method)
+    doc = nlp(text)
+    assert doc._.summary.split() == (text.split() if len(doc.spans["summary"]) else [])
+    assert [len(doc.spans["summary"]) for doc in nlp.pipe([text, BRIDGE, text])][1] == 3
+
+
+def test_everything_survives_bytes_docbin_and_processes(trained: Language) -> None:
+    """Summary, scores, salience, reasons and the vectors behind `summarize` come through all of spaCy's ways out."""
+    doc = trained(BRIDGE)
+    stored = DocBin(docs=[doc], store_user_data=True).to_bytes()
+    copies = [
+        Doc(trained.vocab).from_bytes(doc.to_bytes()),
+        next(DocBin(store_user_data=True).from_bytes(stored).get_docs(spacy.blank("en").vocab)),
+        pickle.loads(pickle.dumps(doc)),
+        list(trained.pipe([BRIDGE, BRIDGE], n_process=2))[1],
+    ]
+    for copy in copies:
+        assert copy._.summary == doc._.summary
+        assert copy.spans["summary"].attrs["scores"] == pytest.approx(doc.spans["summary"].attrs["scores"])
+        assert texts(copy._.summarize(words=20)) == texts(doc._.summarize(words=20))
+        assert copy[0:12]._.salience == pytest.approx(doc[0:12]._.salience)
+        assert copy[0:12]._.salience_reason == doc[0:12]._.salience_reason
+
+
+def test_merged_and_cut_documents_keep_salience(trained: Language) -> None:
+    """`Doc.from_docs` and `Span.as_doc` carry the sentences' entries, moved to their new places."""
+    doc = trained(BRIDGE)
+    merged = Doc.from_docs([trained("A short start."), doc])
+    second = merged.char_span(15, 15 + len("The town council voted on Monday to close the old bridge."))
+    assert second._.salience == pytest.approx(doc[0:12]._.salience)
+    part = second.as_doc(copy_user_data=True)
+    assert part[:]._.salience == pytest.approx(doc[0:12]._.salience)
+
+
+def test_a_second_run_replaces_the_first() -> None:
+    """Entries of an earlier run with other sentences do not linger."""
+    nlp = untrained("lead")
+    doc = nlp(BRIDGE)
+    doc.spans["sentences"] = [doc[0:12]]
+    assert len(nlp.get_pipe("summarizer")(doc)._.summarize(ratio=1)) == 1
+
+
+def test_round_trip_through_disk_and_bytes(trained: Language, tmp_path: Path) -> None:
+    """A stored pipeline gives the same salience, the same summary and has the same settings."""
+    trained.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    again = make_nlp()
+    again.from_bytes(trained.to_bytes())
+    expected = trained(BRIDGE).spans["summary"].attrs["scores"]
+    for nlp in (loaded, again):
+        assert nlp(BRIDGE).spans["summary"].attrs["scores"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_untrained_pipe_round_trips(tmp_path: Path) -> None:
+    """The methods that need no training store no ranker, and load again."""
+    nlp = untrained("centrality")
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path)(BRIDGE)._.summary == nlp(BRIDGE)._.summary
+
+
+def test_it_can_be_pickled(trained: Language) -> None:
+    """As spaCy does where processes are spawned."""
+    pipe = pickle.loads(pickle.dumps(trained.get_pipe("summarizer")))
+    doc = pipe(trained.make_doc(BRIDGE))
+    assert doc._.summary == trained(BRIDGE)._.summary
+    with pytest.raises(DossierError, match="get_pipe"):
+        pipe.summarize(doc, query="ferry")
+
+
+def test_initialize_names_the_remedy_when_there_are_no_pairs() -> None:
+    """Training a ranker without reference summaries is a mistake in the corpus or the config."""
+    nlp = make_nlp()
+    with pytest.raises(DossierError, match="dossier pairs.*'centrality' or 'lead'"):
+        nlp.initialize(lambda: [Example(nlp.make_doc("No pair."), nlp.make_doc("No pair."))])
+
+
+def test_an_uninitialized_pipe_refuses_to_predict() -> None:
+    """As spaCy's own pipes do."""
+    nlp = make_nlp()
+    nlp.get_pipe("summarizer").model.get_ref("encoder").initialize(X=([nlp.make_doc("a")], [np.array([[0, 1]])]))
+    with pytest.raises(ValueError, match="E109"):
+        nlp(BRIDGE)
+
+
+@pytest.mark.parametrize("config", [{"method": "magic"}, {"sentences": None}, {"sentences": 0}, {"ratio": 1.5}])
+def test_bad_settings_are_refused(config: dict) -> None:
+    """At construction, with the value and what would be right."""
+    with pytest.raises(DossierError):
+        make_nlp(**config)
+
+
+def test_mixed_batches_teach_from_pairs_only() -> None:
+    """Documents without a summary pass a gradient of zero to the encoder, also when a batch has no other."""
+    nlp = make_nlp()
+    examples = make_examples(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    entities = Example.from_dict(nlp.make_doc("Anna met Bo."), {"entities": [(0, 4, "PER")]})
+    empty = Example(nlp.make_doc(""), nlp.make_doc(""))
+    assert nlp.update([entities, empty], sgd=optimizer)["summarizer"] == 0
+    assert nlp.update([entities, examples[0], empty], sgd=optimizer)["summarizer"] != 0
+    assert nlp.update([empty], sgd=optimizer)["summarizer"] == 0
+
+
+def test_encoder_gets_the_gradient_of_the_loss() -> None:
+    """What reaches the token vectors is the derivative of the loss through pooling and scaling, by finite differences."""
+    nlp = make_nlp(replay=1)
+    pipe = nlp.get_pipe("summarizer")
+    example = make_examples(nlp)[0]
+    nlp.initialize(lambda: [example])
+    encoder, ranker = pipe.model.get_ref("encoder"), pipe.model.get_ref("ranker")
+    bounds = [np.array([(span.start, span.end) for span in example.reference.spans["sentences"]])]
+    vectors, _ = encoder.begin_update(([example.predicted], bounds))
+    weights = ranker.layers[0].shims[0]._model
+    weights.output.data.normal_()
+    weights.linear.data.normal_()
+    vectors = [v.astype("f") for v in vectors]
+
+    def run(v: np.ndarray) -> tuple[float, np.ndarray]:
+        gradient = np.zeros_like(v)
+        pipe._memory.rng = np.random.default_rng(1)
+        weights.seen.fill_(2000)
+        loss = pipe._update_ranker(ranker, [example], bounds, [v], [gradient], [0])
+        return loss, gradient
+
+    # Signals depend on the vectors too, but pass no gradient: hold them still by an infinite deviation.
+    weights.square.fill_(1e12)
+    weights.linear.data.zero_()
+    _, gradient = run(vectors[0])
+    direction = np.random.default_rng(0).normal(size=vectors[0].shape).astype("f")
+    direction /= np.linalg.norm(direction)
+    step = 0.02 * float(np.linalg.norm(vectors[0][0]))
+    ahead, behind = run(vectors[0] + step * direction)[0], run(vectors[0] - step * direction)[0]
+    # The member heads and the calibrated logit add up in the gradient, the loss reports one cross-entropy: compare
+    # directions of change with the loss of the members alone.
+    assert np.sign(ahead - behind) == np.sign(float((gradient * direction).sum()))
+
+
+def test_features_of_sections_join_to_those_of_the_whole() -> None:
+    """A document summarized from its sections' features has offsets into the whole text."""
+    nlp = untrained("lead")
+    pipe = nlp.get_pipe("summarizer")
+    first, second = BRIDGE[:107], BRIDGE[107:]
+    parts = [pipe.features(nlp(first)), pipe.features(nlp("")), pipe.features(nlp(second))]
+    parts = pickle.loads(pickle.dumps(parts))
+    merged = SentenceFeatures.concat(parts, [0, len(first), len(first)])
+    chosen = pipe.select(merged, sentences=3)
+    assert [BRIDGE[start:end] for start, end, _ in chosen] == texts(nlp(BRIDGE).spans["summary"])
+    assert all(isinstance(score, float) for _, _, score in chosen)
+
+
+def test_nothing_but_empty_sections_selects_nothing() -> None:
+    """The merged features of an empty document are empty."""
+    nlp = untrained("lead")
+    pipe = nlp.get_pipe("summarizer")
+    merged = SentenceFeatures.concat([pipe.features(nlp("")), pipe.features(nlp(" "))], [0, 0])
+    assert pipe.select(merged, sentences=3) == []
+
+
+def test_a_query_draws_the_summary_towards_it(trained: Language) -> None:
+    """With the query's words in one sentence only, that sentence is chosen, on a Doc that was stored and loaded too."""
+    pipe = trained.get_pipe("summarizer")
+    stored = Doc(trained.vocab).from_bytes(trained(BRIDGE).to_bytes())
+    assert texts(pipe.summarize(stored, query="birds under arches", sentences=1)) == ["Birds nest under the arches."]
+    assert texts(pipe.summarize(trained.make_doc(BRIDGE), query="mayor", sentences=1)) == ["The mayor spoke for an hour."]
+    with pytest.raises(DossierError, match="empty"):
+        pipe.summarize(stored, query="")
+
+
+def test_sentences_of_a_senter_come_before_rules() -> None:
+    """`doc.sents` where it is set, else `doc.spans["sentences"]`, else rules."""
+    nlp = untrained("lead", sentences=1)
+    pipe = nlp.get_pipe("summarizer")
+    words = ["One", "two", "three", "four", "five"]
+    annotated = Doc(nlp.vocab, words=words, sent_starts=[True, False, True, False, False])
+    assert texts(pipe(annotated).spans["summary"]) == ["One two"]
+    spans = Doc(nlp.vocab, words=words)
+    spans.spans["sentences"] = [Span(spans, 0, 3), Span(spans, 3, 5)]
+    assert texts(pipe(spans).spans["summary"]) == ["One two three"]
+    assert texts(pipe(Doc(nlp.vocab, words=words)).spans["summary"]) == ["One two three four five"]
+
+
+def test_gold_tokens_that_differ_are_aligned() -> None:
+    """The reference may be tokenized otherwise than the prediction."""
+    nlp = make_nlp()
+    gold = reference(nlp, PAIRS[0][0], PAIRS[0][1])
+    with gold.retokenize() as retokenizer:
+        retokenizer.merge(gold[0:3])
+    example = Example(nlp.make_doc(gold.text), gold)
+    nlp.initialize(lambda: [example])
+    assert nlp.update([example], sgd=nlp.create_optimizer())["summarizer"] != 0
