@@ -38,7 +38,7 @@ class Layout:
     header (bool): Whether the first row holds the names.
     comments (bool): Whether lines that begin with `#` and are no rows are comments.
     prefix (str): What stands before each token and is no part of it, as `en:` in WikiANN.
-    quoted (bool): Whether tokens with commas or quotation marks are quoted as in CSV: `","`, `""""`.
+    quoted (bool): Whether tokens with commas or quotation marks are quoted as in CSV, as `","` is.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
     bare (bool): Whether tags are labels without a prefix, as in Few-NERD.
     """

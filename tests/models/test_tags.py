@@ -1,5 +1,7 @@
 """The tag schemes: which tags there are, which may follow which, and spans to tags and back."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,7 +51,7 @@ def test_tags_of_spans_obey_the_scheme(name: str, layout: tuple[int, list[tuple[
     tags = tag(scheme, *layout)
     if tags:
         assert begin[tags[0]] and end[tags[-1]]
-        assert all(follow[left, right] for left, right in zip(tags, tags[1:], strict=False))
+        assert all(follow[left, right] for left, right in pairwise(tags))
 
 
 @given(layout=layouts())

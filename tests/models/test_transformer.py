@@ -79,7 +79,7 @@ def test_gradients_equal_those_of_spacy_transformers(folder: Path, blank: Langua
     models = [ours(folder, transformer_config=NO_DROPOUT), reference(folder, **NO_DROPOUT)]
     gradients = []
     for model in models:
-        vectors, backprop = model.begin_update(docs)
+        _, backprop = model.begin_update(docs)
         backprop([d.copy() for d in gradient])
         shim = next(shim for node in model.walk() for shim in node.shims)
         named = shim._model.named_parameters()

@@ -1,5 +1,6 @@
 """Alignment of tokens with sub-words, and windows that drop nothing and cut no word."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def cut_texts(nlp: Language, tokenizer: SubWordTokenizer, text: str, size: int) 
     subwords = subwords_of(doc, tokenizer)
     starts = [window.start for window in cut_windows(doc, subwords, size)]
     bounds = [0, *(int(subwords.offsets[start, 0]) for start in starts[1:]), len(text)]
-    return [text[start:end].strip() for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [text[start:end].strip() for start, end in pairwise(bounds)]
 
 
 def n_subwords(nlp: Language, tokenizer: SubWordTokenizer, text: str) -> int:
@@ -192,8 +193,8 @@ def test_a_long_document_is_aligned_and_cut_in_a_moment(nlp: Language, tokenizer
     words = ["Lisbon", "mayor", "ships", "waited", "outside", "."] * 7000
     doc = Doc(nlp.vocab, words=words)
     encoding = tokenizer.encode([doc.text])[0]
-    start = time.perf_counter()
+    start = time.process_time()
     subwords = align(doc, encoding)
     windows = cut_windows(doc, subwords, 254)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert windows[-1].end == len(subwords)

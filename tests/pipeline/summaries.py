@@ -75,3 +75,7 @@ def untrained(method: str = "centrality", **config: Any) -> Language:
 
 def texts(spans: Any) -> list[str]:
     return [span.text for span in spans]
+
+
+def summary_of(doc: Doc) -> list[str]:
+    return texts(doc.spans["summary"])
