@@ -14,7 +14,8 @@ from ..errors import DossierError
 
 OUTSIDE = "O"
 MISSING = frozenset(("-", "_"))
-PREFIXED = re.compile(r"([BIESLUMW])-(\S.*)", re.DOTALL)
+# A few corpora (LST20) write an underscore for the hyphen.
+PREFIXED = re.compile(r"([BIESLUMW])[-_](\S.*)", re.DOTALL)
 BRACKET = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
 OPENERS = frozenset("BSUW")
 SINGLES = frozenset("SUW")

@@ -137,6 +137,7 @@ def test_split_tag() -> None:
     assert split_tag("B-creative-work") == ("B", "creative-work")
     assert split_tag("I-GPE_LOC") == ("I", "GPE_LOC")
     assert split_tag("person-actor", bare=True) == ("I", "person-actor")
+    assert split_tag("B_PER_x") == ("B", "PER_x")
     with pytest.raises(ValueError):
         split_tag("person-actor")
 
