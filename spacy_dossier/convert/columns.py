@@ -19,6 +19,7 @@ from .schemes import OUTSIDE, opens, split_tag
 from .source import Input, TextFile, find_inputs, open_text, spooled
 
 SENTENCES_PER_DOC = 10
+KEPT_BYTES = 8 << 20  # largest file that is kept in memory
 MAX_LISTED = 1000  # problems listed for one file; all are counted
 
 
@@ -103,8 +104,15 @@ class ColumnFile:
             raise DossierError(
                 "no column holds a second layer of tags", file=self.file.name, remedy="Name it with --nested-column."
             )
-        self.survey: Survey = survey(read_sentences(self.file.lines(), self.layout), bare=self.layout.bare)
+        # A small file is read once and kept; a large one is read twice, so that memory stays flat.
+        self._kept: list[Sentence | Problem] | None = None
+        if path.stat().st_size <= KEPT_BYTES:
+            self._kept = list(self._read())
+        self.survey: Survey = survey(self._read(), bare=self.layout.bare)
         self.report = self._new_report()
+
+    def _read(self) -> Iterable[Sentence | Problem]:
+        return read_sentences(self.file.lines(), self.layout) if self._kept is None else self._kept
 
     def _new_report(self) -> Report:
         layout, scheme = self.layout, self.survey.scheme
@@ -132,9 +140,9 @@ class ColumnFile:
         """
         self.report = report = self._new_report()
         labels: Counter[str] = Counter()
-        docs = 0
+        docs, all_outside = 0, {OUTSIDE}
         verdicts: dict[tuple[str, str], tuple[str, str | None]] = {}
-        for item in read_sentences(self.file.lines(), self.layout):
+        for item in self._read():
             if isinstance(item, Problem):
                 if self.options.strict:
                     raise item.error(self.file.name)
@@ -146,6 +154,9 @@ class ColumnFile:
                 docs += item.mark is not None or report.sents == 0
                 report.sents += 1
                 report.tokens += len(item.tokens)
+                if all_outside.issuperset(item.tags):
+                    yield item
+                    continue
                 for i, pair in enumerate(zip((OUTSIDE, *item.tags), (*item.tags, OUTSIDE), strict=True)):
                     if pair == (OUTSIDE, OUTSIDE):
                         continue

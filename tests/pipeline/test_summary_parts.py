@@ -1,0 +1,255 @@
+"""Labels, signals and selection, against slow and plain computations of the same."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import spacy
+from rouge_score.rouge_scorer import RougeScorer
+
+from spacy_dossier.errors import DossierError
+from spacy_dossier.pipeline.summary_features import SentenceFeatures, sentence_bounds, sentence_features
+from spacy_dossier.pipeline.summary_labels import WordTokenizer, expected_rouge, make_target, oracle_rows
+from spacy_dossier.pipeline.summary_salience import inclusion
+from spacy_dossier.pipeline.summary_select import Budget, entity_bonus, select_rows
+from spacy_dossier.pipeline.summary_signals import (
+    BEFORE,
+    GROUPS,
+    HEAD,
+    NEAR,
+    SIGNALS,
+    centrality_scores,
+    signals,
+    similarities,
+)
+from spacy_dossier.pipeline.summary_store import select_features
+
+from .summaries import BRIDGE, BRIDGE_SUMMARY, texts, untrained
+
+SENTENCES = [sentence + "." for sentence in BRIDGE.rstrip(".").split(". ")]
+
+
+def make_features(n: int, width: int = 8, seed: int = 0) -> SentenceFeatures:
+    rng = np.random.default_rng(seed)
+    vectors = rng.normal(size=(n, width))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    counts = rng.integers(0, 6, size=n).astype(np.int32)
+    return SentenceFeatures(
+        starts=np.arange(n) * 10,
+        ends=np.arange(n) * 10 + 9,
+        n_words=np.full(n, 5, dtype=np.int32),
+        vectors=vectors.astype(np.float16),
+        flags=np.zeros((n, 7), dtype=np.uint8),
+        words=rng.integers(0, 50, size=int(counts.sum())).astype(np.uint32),
+        word_counts=counts,
+        names=np.zeros(0, dtype=np.uint32),
+        name_counts=np.zeros(n, dtype=np.int32),
+        entities=np.zeros(0, dtype=np.uint32),
+        entity_counts=np.zeros(n, dtype=np.int32),
+    )
+
+
+def features_of(text: str) -> SentenceFeatures:
+    doc = spacy.blank("en")(text)
+    bounds = sentence_bounds(doc)
+    return sentence_features(doc, bounds, np.ones((len(bounds), 4), dtype=np.float32))
+
+
+def rouge_scores(rows: tuple[int, ...]) -> tuple[float, float]:
+    scorer = RougeScorer(["rouge1", "rouge2"], use_stemmer=True)
+    scores = scorer.score(BRIDGE_SUMMARY, "\n".join(SENTENCES[row] for row in rows))
+    return scores["rouge1"].fmeasure, scores["rouge2"].fmeasure
+
+
+def test_the_oracle_is_the_best_greedy_extract() -> None:
+    """Its first sentence is the best single one by rouge-score; it never loses by adding one."""
+    rows = oracle_rows(SENTENCES, BRIDGE_SUMMARY, WordTokenizer("en"))
+    best = max(range(len(SENTENCES)), key=lambda row: sum(rouge_scores((row,))))
+    assert rows[0] == best
+    assert set(rows) == {0, 1, 2}
+    assert oracle_rows(SENTENCES, "zebra", WordTokenizer("en")) == []
+
+
+def test_rouge_of_extracts_is_that_of_rouge_score() -> None:
+    """ROUGE-1 of every extract of three, to rounding."""
+    target = make_target(SENTENCES, BRIDGE_SUMMARY, WordTokenizer("en"))
+    extracts = np.array(list(combinations(range(len(SENTENCES)), 3)))
+    assert target.rouge1(extracts) == pytest.approx([rouge_scores(tuple(rows))[0] for rows in extracts])
+
+
+def test_labels_are_highest_for_the_best_extract_and_sum_to_its_size() -> None:
+    """Soft labels agree with the greedy oracle where there is one good extract."""
+    labels = make_target(SENTENCES, BRIDGE_SUMMARY, WordTokenizer("en")).labels
+    assert labels.sum() == pytest.approx(3)
+    assert set(np.argsort(-labels)[:3]) == {0, 1, 2}
+    assert labels.max() <= 1
+    assert make_target(SENTENCES[:2], BRIDGE_SUMMARY, WordTokenizer("en")).labels == pytest.approx([1, 1])
+
+
+def test_labels_of_long_articles_are_bounded_work() -> None:
+    """Extracts are made of at most forty candidates, however long the article."""
+    target = make_target(SENTENCES * 200, BRIDGE_SUMMARY, WordTokenizer("en"))
+    assert target.labels.sum() == pytest.approx(3)
+    assert (target.labels > 0).sum() <= 40
+
+
+def test_other_scripts_have_words() -> None:
+    """rouge-score's own tokenizer drops everything that is not ASCII."""
+    assert WordTokenizer("ru").tokenize("Мост закрыт, паром ходит.") == ["мост", "закрыт", "паром", "ходит"]
+    assert WordTokenizer("en").tokenize("Bridges closing") == ["bridg", "close"]
+
+
+def test_the_gradient_of_expected_rouge_is_its_derivative() -> None:
+    """By central differences, and for each member of the ensemble on its own."""
+    target = make_target(SENTENCES, BRIDGE_SUMMARY, WordTokenizer("en"))
+    logits = np.random.default_rng(0).normal(size=(len(SENTENCES), 2))
+    _, gradient = expected_rouge(logits, target, np.random.default_rng(1))
+    for i in range(len(SENTENCES)):
+        for k in range(2):
+            step = np.zeros_like(logits)
+            step[i, k] = 1e-5
+            ahead, behind = (expected_rouge(logits + s * step, target, np.random.default_rng(1))[0] for s in (1, -1))
+            assert gradient[i, k] / 2 == pytest.approx((ahead - behind) / 2e-5, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 40, 1000])
+def test_inclusion_probabilities_sum_to_the_extract(n: int) -> None:
+    """And keep the order of the logits."""
+    logits = np.random.default_rng(0).normal(scale=3, size=n)
+    p = inclusion(logits)
+    assert p.sum() == pytest.approx(min(n, 3), abs=1e-3)
+    assert ((p >= 0) & (p <= 1)).all()
+    if n > 3:
+        assert (np.argsort(p) == np.argsort(logits)).all()
+
+
+def test_similarities_are_those_of_all_pairs_within_reach() -> None:
+    """In blocks and windows the same as from the full matrix."""
+    n = 1500
+    features = make_features(n)
+    vectors = features.vectors.astype(np.float64)
+    full = vectors @ vectors.T
+    centrality, _, previous, following, repeats = similarities(features)
+    centroid = vectors.sum(0) / np.linalg.norm(vectors.sum(0))
+    assert centrality == pytest.approx(vectors @ centroid, abs=1e-3)
+    assert previous[1:] == pytest.approx(np.diag(full, -1), abs=1e-3)
+    assert following[:-1] == pytest.approx(np.diag(full, 1), abs=1e-3)
+    for i in (0, 1, 40, 700, 1023, 1024, 1025, n - 1):
+        reach = [j for j in range(i) if j >= i - NEAR or j < HEAD]
+        assert repeats[i] == pytest.approx(max([0.0, *full[i, reach]]), abs=1e-3)
+
+
+def test_centrality_is_the_sum_over_all_pairs() -> None:
+    """Running sums give what n × n similarities would."""
+    features = make_features(1100)
+    vectors = features.vectors.astype(np.float64)
+    full = vectors @ vectors.T
+    sums = np.triu(full, 1).sum(axis=1) + BEFORE * np.tril(full, -1).sum(axis=1)
+    scores, _ = centrality_scores(features)
+    assert scores == pytest.approx((sums - sums.min()) / np.ptp(sums), abs=1e-3)
+
+
+def test_every_signal_is_finite_and_belongs_to_one_group() -> None:
+    """The groups that reasons name cover all signals once."""
+    columns = signals(make_features(50))
+    assert columns.shape == (50, len(SIGNALS))
+    assert np.isfinite(columns).all()
+    assert sorted(i for group in GROUPS.values() for i in group) == list(range(len(SIGNALS)))
+    assert signals(make_features(1)).shape == (1, len(SIGNALS))
+
+
+def test_words_are_counted_as_people_count_them() -> None:
+    """By white space; by tokens in a script without it."""
+    assert features_of("It's a well-known fact - isn't it? Yes.").n_words.tolist() == [7, 1]
+    words = ["桥", "在", "周一", "关闭", "了", "。"]
+    doc = spacy.tokens.Doc(spacy.blank("en").vocab, words=words, spaces=[False] * 6)
+    features = sentence_features(doc, np.array([[0, 6]]), np.ones((1, 2), dtype=np.float32))
+    assert features.n_words.tolist() == [5]
+
+
+def test_fragments_are_told_from_sentences() -> None:
+    """A headline, and a quotation that begins here and ends elsewhere."""
+    text = 'Bridge closed\n\nThe bridge is shut. "We had to," he said. "It was old. He left.'
+    features = features_of(text)
+    sentences = [text[start:end] for start, end in zip(features.starts, features.ends, strict=True)]
+    kept = [s for s, fragment in zip(sentences, features.fragments(), strict=True) if not fragment]
+    assert kept == ["The bridge is shut.", '"We had to," he said.', "He left."]
+
+
+def test_fragments_stand_in_where_there_is_nothing_else() -> None:
+    """A list of headings is summarized by headings."""
+    features = features_of("Bridge closed\n\nFerry opens\n\nMayor speaks")
+    assert len(select_features(features, np.ones(3), Budget(sentences=2), 0.0, False)) == 2
+
+
+@pytest.mark.parametrize("budget", [Budget(words=11), Budget(characters=40), Budget(sentences=2), Budget(ratio=0.1)])
+def test_no_budget_is_exceeded(budget: Budget) -> None:
+    """Whatever the lengths."""
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        n = 20
+        features = make_features(n, seed=seed)
+        words, chars = rng.integers(1, 12, size=n), rng.integers(3, 40, size=n)
+        rows = select_rows(rng.random(n), features.vectors, words, chars, budget, redundancy=0.3)
+        assert rows == sorted(set(rows))
+        assert len(rows) <= budget.max_sentences(n)
+        if budget.words:
+            assert 0 < words[rows].sum() <= budget.words
+        if budget.characters:
+            assert chars[rows].sum() + len(rows) - 1 <= budget.characters
+
+
+def test_lazy_selection_is_maximal_marginal_relevance() -> None:
+    """The same rows as computing every gain again at every step."""
+    for seed in range(20):
+        features = make_features(40, seed=seed)
+        scores = np.random.default_rng(seed).random(40)
+        vectors = features.vectors.astype(np.float64)
+        chosen: list[int] = []
+        while len(chosen) < 8:
+            similar = np.maximum((vectors @ vectors[chosen].T).max(axis=1), 0) if chosen else np.zeros(40)
+            gains = scores - 0.5 * similar
+            gains[chosen] = -np.inf
+            chosen.append(int(gains.argmax()))
+        rows = select_rows(scores, features.vectors, np.ones(40), np.ones(40), Budget(sentences=8), redundancy=0.5)
+        assert rows == sorted(chosen)
+
+
+def test_a_repeated_sentence_is_not_chosen_twice() -> None:
+    """With redundancy control, the second best replaces the copy of the best."""
+    vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float16)
+    ones = np.ones(3)
+    scores = np.array([0.9, 0.9, 0.3])
+    assert select_rows(scores, vectors, ones, ones, Budget(sentences=2), redundancy=0.8) == [0, 2]
+    assert select_rows(scores, vectors, ones, ones, Budget(sentences=2)) == [0, 1]
+
+
+def test_salient_entities_are_covered_on_request() -> None:
+    """The sentence that names the entity mentioned most is taken though others score higher."""
+    features = make_features(4)
+    features.entities = np.array([7, 7, 9], dtype=np.uint32)
+    features.entity_counts = np.array([0, 0, 1, 2], dtype=np.int32)
+    bonus = entity_bonus(features.entities, features.entity_counts, top=1)
+    scores = np.array([0.9, 0.8, 0.1, 0.2])
+    ones = np.ones(4)
+    assert select_rows(scores, features.vectors, ones, ones, Budget(sentences=2), bonus=bonus) == [0, 2]
+
+
+def test_a_budget_is_needed_and_must_make_sense() -> None:
+    """No budget, zero and a share above one are refused; an absent summary stays absent."""
+    for arguments in ({}, {"words": 0}, {"ratio": 1.1}, {"characters": -3}):
+        with pytest.raises(DossierError):
+            Budget(**arguments)
+    doc = spacy.blank("en")(BRIDGE)
+    untrained("lead")
+    assert doc._.summarize(sentences=2) == []
+    assert doc._.summary == ""
+
+
+def test_summaries_of_another_length_need_no_model() -> None:
+    """`doc._.summarize` keeps words, characters and share of the sentences."""
+    doc = untrained("lead")(BRIDGE)
+    assert texts(doc._.summarize(sentences=1)) == SENTENCES[:1]
+    assert sum(len(text.split()) for text in texts(doc._.summarize(words=20))) <= 20
+    assert len(" ".join(texts(doc._.summarize(characters=80)))) <= 80
+    assert len(doc._.summarize(ratio=0.5)) == 4
