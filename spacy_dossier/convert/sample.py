@@ -289,10 +289,10 @@ class Sample:
         return not longer or any(len({row[i] for row in sentence}) > 1 for sentence in longer)
 
     def _is_quoted(self, token: int) -> bool:
-        """Whether a CSV writer has been at the tokens: no comma or quotation mark stands unquoted, and a comma does."""
-        cells = set(self.columns[token])
+        """Whether a CSV writer has been at the tokens: no comma or quotation mark is bare, and quoted commas recur."""
+        cells = self.columns[token]
         marked = [cell for cell in cells if "," in cell or '"' in cell]
-        return self.delimiter == "\t" and '","' in cells and all(map(QUOTED.fullmatch, marked))
+        return self.delimiter == "\t" and cells.count('","') > 2 and all(map(QUOTED.fullmatch, marked))
 
     def _language_prefix(self, token: int) -> str:
         column = self.columns[token]

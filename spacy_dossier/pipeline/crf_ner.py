@@ -51,6 +51,7 @@ subword_features = true
 """
 )["crf_ner"]
 
+MISALIGNED = "align with no tokens of the pipeline; they are treated as missing annotation"
 BEGIN = 3  # as a value of Token.ent_iob
 
 # An entity of a document: first token, token after the last, label, probability.
@@ -165,7 +166,7 @@ class CRFEntityRecognizer(TrainablePipe):
         """Find the labels, unless they are given, and allocate the weights."""
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
         if labels is None:
-            labels = sorted({ent.label_ for eg in get_examples() for ent in eg.reference.ents})
+            labels = self._survey(get_examples())
         for label in labels:
             self.add_label(label)
         if not self.labels:
@@ -178,6 +179,18 @@ class CRFEntityRecognizer(TrainablePipe):
             self.model.set_dim("nO", len(self.scheme))
         self.model.initialize(X=sample)
         self._reset_calibration()
+
+    def _survey(self, examples: Iterable[Example]) -> list[str]:
+        """RETURNS (list[str]): The labels of all entities. Warns of those that cannot be learnt from."""
+        labels: set[str] = set()
+        total = aligned = 0
+        for eg in examples:
+            labels.update(ent.label_ for ent in eg.reference.ents)
+            total += len(eg.reference.ents)
+            aligned += len(eg.get_aligned_spans_y2x(eg.reference.ents, allow_overlap=False))
+        if aligned < total:
+            warnings.warn(f"'{self.name}': {total - aligned} of {total} entities {MISALIGNED}", stacklevel=3)
+        return sorted(labels)
 
     def _reset_calibration(self) -> None:
         self.cfg.update(temperature=1.0, calibration=None, threshold_for_precision=None)
@@ -307,18 +320,11 @@ class CRFEntityRecognizer(TrainablePipe):
         parameters = [xp2torch(self.model.get_param(name), requires_grad=True) for name in names]
         masks = [torch.from_numpy(mask).to(flat.device) for mask in self.scheme.allowed()]
         gold = [self._gold_tags(eg) for eg in examples]
-        lost = sum(n for _, _, n in gold)
-        if lost:
-            warnings.warn(
-                f"'{self.name}': {lost} entities of a batch align with no tokens or have a label the model does not "
-                "know; they are treated as missing annotation",
-                stacklevel=3,
-            )
-        allowed = torch.cat([torch.from_numpy(mask) for mask, _, _ in gold]).to(flat.device)
+        allowed = torch.cat([torch.from_numpy(mask) for mask, _ in gold]).to(flat.device)
         # Chains whose tags are all missing have a loss of zero and teach nothing.
         chains = [
             [chain for chain in find_chains(eg.predicted, self.max_chain, uncut=spans) if not mask[chain].all()]
-            for eg, (mask, spans, _) in zip(examples, gold, strict=True)
+            for eg, (mask, spans) in zip(examples, gold, strict=True)
         ]
         n_chains = sum(map(len, chains))
         total = flat.new_zeros(())
@@ -337,9 +343,9 @@ class CRFEntityRecognizer(TrainablePipe):
         }
         return float(total), d_emissions, d_scores
 
-    def _gold_tags(self, eg: Example) -> tuple[NDArray[np.bool_], list[tuple[int, int]], int]:
-        """Which tags the annotation leaves open, where its entities are, on the tokens of the predicted Doc, and how
-        many entities are lost: they align with no tokens, or the model does not know their label.
+    def _gold_tags(self, eg: Example) -> tuple[NDArray[np.bool_], list[tuple[int, int]]]:
+        """Which tags the annotation leaves open, and where its entities are, on the tokens of the predicted Doc.
+        What the tokens or the labels of the model cannot express is left open too, with a warning once in a run.
 
         RETURNS: Shape of the mask: (n_tokens, n_tags)
         """
@@ -347,7 +353,7 @@ class CRFEntityRecognizer(TrainablePipe):
         doc = eg.predicted
         allowed = np.ones((len(doc), len(scheme)), dtype=bool)
         if not eg.reference.has_annotation("ENT_IOB"):
-            return allowed, [], 0
+            return allowed, []
         entities, tags = eg.get_aligned_ents_and_ner()
         outside = np.array([tag == "O" for tag in tags], dtype=bool)
         annotated = eg.reference.user_data.get("entity_labels")
@@ -357,9 +363,16 @@ class CRFEntityRecognizer(TrainablePipe):
         for entity in entities:
             if entity.label_ not in scheme.labels:
                 allowed[entity.start : entity.end] = True
+                warnings.warn(
+                    f"'{self.name}' does not know the label '{entity.label_}': its entities are treated as missing "
+                    "annotation",
+                    stacklevel=2,
+                )
+        if len(entities) < len(eg.reference.ents):
+            warnings.warn(f"'{self.name}': entities {MISALIGNED}", stacklevel=2)
         for entity in known:
             _pin(allowed, scheme, doc, entity.start, entity.end, entity.label_)
-        return allowed, [(entity.start, entity.end) for entity in known], len(eg.reference.ents) - len(known)
+        return allowed, [(entity.start, entity.end) for entity in known]
 
 
 def _pin(allowed: NDArray[np.bool_], scheme: TagScheme, doc: Doc, start: int, end: int, label: str) -> None:

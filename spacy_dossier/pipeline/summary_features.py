@@ -13,7 +13,6 @@ from spacy.attrs import (
     IS_ALPHA,
     IS_DIGIT,
     IS_PUNCT,
-    IS_QUOTE,
     IS_SPACE,
     IS_STOP,
     IS_TITLE,
@@ -29,6 +28,7 @@ from ..convert.sentences import rule_sentences
 
 SENTENCES_KEY = "sentences"
 TERMINAL = frozenset(".!?…。！？।॥؟۔։።။")
+DOUBLE_QUOTES = ('"', "“", "”", "„", "«", "»", "``", "''", "「", "」", "『", "』")
 CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
 
 Ints2d = NDArray[np.int64]
@@ -151,12 +151,12 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     RETURNS (SentenceFeatures): The features.
     """
     n = len(bounds)
-    attrs = doc.to_array(
-        [LOWER, IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_QUOTE, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM]
-    )
-    attrs = attrs.reshape(len(doc), 10)
+    flagged = (IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM)
+    attrs = doc.to_array([LOWER, *flagged]).reshape(len(doc), 1 + len(flagged))
     lower = attrs[:, 0].astype(np.uint64)
-    alpha, digit, punct, quote, space, stop, title, upper, num = (attrs[:, k] != 0 for k in range(1, 10))
+    alpha, digit, punct, space, stop, title, upper, num = (column != 0 for column in attrs.T[1:])
+    # Single marks are left out: most are apostrophes.
+    quote = np.isin(lower, np.array([doc.vocab.strings.add(mark) for mark in DOUBLE_QUOTES], dtype=np.uint64))
     hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
     owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
     lengths = bounds[:, 1] - bounds[:, 0]

@@ -126,7 +126,9 @@ def select_features(
 ) -> list[int]:
     """Choose sentences, fragments only where a document has nothing else."""
     whole = ~features.fragments()
-    eligible = np.where(whole, scores, -np.inf) if whole.any() else scores
+    # Salience is small in long documents; redundancy weighs against the highest.
+    scaled = scores / max(float(scores.max(initial=0)), 1e-9)
+    eligible = np.where(whole, scaled, -np.inf) if whole.any() else scaled
     return select_rows(
         eligible,
         features.vectors,

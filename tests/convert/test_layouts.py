@@ -235,11 +235,11 @@ def test_a_file_without_tags_is_refused(tmp_path: Path) -> None:
 
 def test_tokens_quoted_as_csv(tmp_path: Path) -> None:
     """A CSV writer's quotation marks are no part of the tokens; those of the text are."""
-    text = 'Oslo\tB-LOC\n","\tO\n""""\tO\n"1,000"\tO\n'
-    assert words(read(tmp_path, text)) == [["Oslo", ",", '"', "1,000"]]
+    text = 'Oslo\tB-LOC\n","\tO\n","\tO\n","\tO\n""""\tO\n"1,000"\tO\n'
+    assert words(read(tmp_path, text)) == [["Oslo", ",", ",", ",", '"', "1,000"]]
     for row in ('"\tO\n', "a,b\tO\n", '"x\tO\n'):
         token = row.split("\t")[0]
-        assert words(read(tmp_path, text + row)) == [["Oslo", '","', '""""', '"1,000"', token]]
+        assert words(read(tmp_path, text + row)) == [["Oslo", '","', '","', '","', '""""', '"1,000"', token]]
 
 
 def test_white_space_and_invisible_tokens_stay(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def subwords_of(doc: Doc, tokenizer: SubWordTokenizer) -> SubWords:
     return align(doc, tokenizer.encode([doc.text])[0])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
 @given(text=TEXTS)
 @example(text="")
 @example(text=" \n ")
@@ -86,7 +86,7 @@ def test_every_token_has_the_subwords_that_overlap_it(nlp: Language, tokenizer: 
     assert subwords.indices.tolist() == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
 @given(text=TEXTS, size=st.integers(1, 20), context=st.integers(0, 5))
 def test_windows_drop_nothing_and_cut_no_word_that_fits(
     nlp: Language, tokenizer: SubWordTokenizer, text: str, size: int, context: int

@@ -113,3 +113,29 @@ def test_a_file_that_is_no_docbin_is_a_clear_error(nlp: Language, tmp_path: Path
     path.write_bytes(content)
     with pytest.raises(DossierError, match="not a DocBin file"):
         read(nlp, paths=[path])
+
+
+def test_line_breaks_are_laid_out_between_sentences(nlp: Language, tmp_path: Path) -> None:
+    """Headings always end with a line break, other sentences by the share; annotation stays on its words."""
+    words = ["Harbour", "news", "Anna", "Kovacs", "left", "Lisbon", ".", "Nobody", "waved", "."]
+    tags = ["O", "O", "B-PER", "I-PER", "O", "B-LOC", *"OOOO"]
+    spaces = [word not in ("Lisbon", "waved") for word in words]
+    starts = [i in (0, 2, 7) for i in range(len(words))]
+    doc = Doc(nlp.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
+    DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
+
+    def read(share: float) -> Doc:
+        (example,) = build_corpus({"a": tmp_path / "a.spacy"}, tokens="text", line_breaks=share)(nlp)
+        assert example.predicted.text == example.reference.text
+        return example.reference
+
+    assert read(0.0).text.strip() == "Harbour news Anna Kovacs left Lisbon. Nobody waved."
+    assert read(1e-9).text.strip() == "Harbour news\nAnna Kovacs left Lisbon. Nobody waved."
+    laid_out = read(1.0)
+    assert laid_out.text.strip() == "Harbour news\nAnna Kovacs left Lisbon.\n\nNobody waved."
+    assert [ent.text for ent in laid_out.ents] == ["Anna Kovacs", "Lisbon"]
+    assert [sent.text.strip() for sent in laid_out.sents] == [
+        "Harbour news",
+        "Anna Kovacs left Lisbon.",
+        "Nobody waved.",
+    ]

@@ -66,7 +66,8 @@ def test_the_oracle_is_the_best_greedy_extract() -> None:
     rows = oracle_rows(SENTENCES, BRIDGE_SUMMARY, WordTokenizer("en"))
     best = max(range(len(SENTENCES)), key=lambda row: sum(rouge_scores((row,))))
     assert rows[0] == best
-    assert set(rows) == {0, 1, 2}
+    assert set(rows) == {0, 2}
+    assert sum(rouge_scores(tuple(rows))) > sum(rouge_scores((0, 1, 2)))
     assert oracle_rows(SENTENCES, "zebra", WordTokenizer("en")) == []
 
 
@@ -228,7 +229,7 @@ def test_salient_entities_are_covered_on_request() -> None:
     """The sentence that names the entity mentioned most is taken though others score higher."""
     features = make_features(4)
     features.entities = np.array([7, 7, 9], dtype=np.uint32)
-    features.entity_counts = np.array([0, 0, 1, 2], dtype=np.int32)
+    features.entity_counts = np.array([0, 0, 2, 1], dtype=np.int32)
     bonus = entity_bonus(features.entities, features.entity_counts, top=1)
     scores = np.array([0.9, 0.8, 0.1, 0.2])
     ones = np.ones(4)
