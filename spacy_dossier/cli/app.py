@@ -6,7 +6,6 @@ Importing it must stay cheap: the subcommand modules import Typer only, and load
 import sys
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -23,16 +22,16 @@ from .report import report_cli
 class DossierGroup(TyperGroup):
     """Turns a `DossierError` into one line on stderr and exit code 1; `--debug` shows the traceback."""
 
-    def invoke(self, ctx: click.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except DossierError as error:
             if ctx.params.get("debug"):
                 raise
-            click.echo(f"dossier: {error}", err=True)
+            typer.echo(f"dossier: {error}", err=True)
             raise typer.Exit(1) from None
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)
 
 

@@ -1,5 +1,8 @@
 """Summaries beside their baselines."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import spacy
@@ -75,3 +78,22 @@ def test_textrank_prefers_the_sentence_that_others_resemble() -> None:
     assert textrank_rows(vectors.astype(np.float16), 1) == [2]
     assert 0 not in textrank_rows(vectors.astype(np.float16), 3)
     assert textrank_rows(vectors.astype(np.float16), 9) == [0, 1, 2, 3]
+
+
+@pytest.mark.realdata
+def test_baselines_on_news_are_where_they_are_known_to_be(shared_data: Path) -> None:
+    """LEAD-3, random and the greedy oracle on a hundred CNN articles, beside their scores on others of the same kind."""
+    nlp = untrained("lead")
+    pairs = [
+        json.loads(line) for line in (shared_data / "summaries" / "cnndm_dev.jsonl").read_text("utf8").splitlines()
+    ]
+    docs = []
+    for pair in pairs:
+        doc = nlp.make_doc(pair["text"])
+        doc.user_data["summary_reference"] = pair["summary"]
+        docs.append(doc)
+    table = evaluate_summaries(nlp, docs)
+    assert table["pairs"] == 100
+    assert table["lead3"]["rouge1"] == pytest.approx(0.282, abs=0.03)
+    assert table["random"]["rouge1"] == pytest.approx(0.222, abs=0.03)
+    assert table["oracle"]["rouge1"] == pytest.approx(0.497, abs=0.03)
