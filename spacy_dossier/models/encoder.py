@@ -221,7 +221,9 @@ class EncoderShim(PyTorchShim):
                 cast(Any, torch2xp(parameter.grad)),
                 lr_scale=1.0 if is_new else self.learn_rate_scale * decay,
             )
-            parameter.data = xp2torch(updated, device=parameter.device)
+            weights = xp2torch(updated, device=parameter.device)
+            if weights.data_ptr() != parameter.data_ptr():  # Thinc's Adam works in place where it can
+                parameter.data.copy_(weights)
             parameter.grad = None
 
     @contextlib.contextmanager
