@@ -84,9 +84,7 @@ def test_textrank_prefers_the_sentence_that_others_resemble() -> None:
 def test_baselines_on_news_are_where_they_are_known_to_be(shared_data: Path) -> None:
     """LEAD-3, random and the greedy oracle on a hundred CNN articles score as they do on others of the same kind."""
     nlp = untrained("lead")
-    pairs = [
-        json.loads(line) for line in (shared_data / "summaries" / "cnndm_dev.jsonl").read_text("utf8").splitlines()
-    ]
+    lines = (shared_data / "summaries" / "cnndm_dev.jsonl").read_text("utf8").splitlines()
     docs = []
     for pair in map(json.loads, lines):
         doc = nlp.make_doc(pair["text"])
