@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
+from . import fork  # noqa: F401
 from .windows import N_CASES
 
 LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")

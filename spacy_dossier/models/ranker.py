@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model, PyTorchWrapper_v3, torch2xp, xp2torch
-from thinc.types import Floats1d, Floats2d, Ints2d
+from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, torch2xp, xp2torch
+from thinc.types import Floats2d, Ints2d
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..pipeline.summary_signals import SIGNALS
+from . import fork  # noqa: F401
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
 OVERLAP = 32  # sentences on either side of a block that it sees without ranking them
@@ -31,6 +32,7 @@ def build_sentence_ranker(
     members: int = 4,
     dropout: float = 0.3,
     vector_dropout: float = 0.5,
+    learn_rate_scale: float = 3.0,
 ) -> Model[EncoderInput, list[Floats2d]]:
     """Build the summarizer's model. It has two parts, which the component calls one after the other, since the signals
     that the ranker takes beside the vectors are computed from the vectors in between:
@@ -49,13 +51,15 @@ def build_sentence_ranker(
     members (int): Rankers in the ensemble; salience comes from the mean of their logits.
     dropout (float): Dropout in the members' hidden layers during training.
     vector_dropout (float): Dropout of the sentence vectors during training.
+    learn_rate_scale (float): The ranker's learning rate, as a factor of the optimizer's. It starts from nothing, beside
+        an encoder that does not.
     RETURNS (Model): The model; called as a whole it is its encoder.
     """
     encoder: Model = Model("sentence_encoder", encode_sentences, init=init_encoder, layers=[tok2vec])
     module = InterSentence(len(SIGNALS), hidden_width, vector_width, members, dropout, vector_dropout)
-    inter: Model = PyTorchWrapper_v3(
-        module, convert_inputs=inputs_to_torch, convert_outputs=outputs_to_xp, deserialize_model=deserialize
-    )
+    shim = RankerShim(module, deserialize_model=deserialize)
+    shim.learn_rate_scale = learn_rate_scale
+    inter: Model = Model("inter_sentence", rank_batch, shims=[shim])
     ranker: Model = Model("sentence_ranker", rank_sentences, init=init_ranker, layers=[inter])
     return Model(
         "summarizer",
@@ -255,20 +259,33 @@ def deserialize(module: InterSentence, state_bytes: bytes, device: torch.device)
     return module.to(device)
 
 
-def inputs_to_torch(model: Model, X: Any, is_train: bool) -> tuple[ArgsKwargs, Callable[[ArgsKwargs], Floats2d]]:
+class RankerShim(PyTorchShim):
+    """A module with a learning rate of its own.
+
+    learn_rate_scale (float): Factor of the optimizer's learning rate.
+    """
+
+    learn_rate_scale = 1.0
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is None:
+                continue
+            key, grad = (self.id, name), torch2xp(parameter.grad)
+            updated, _ = optimizer(key, torch2xp(parameter.data), grad, lr_scale=self.learn_rate_scale)
+            parameter.data = xp2torch(updated, device=parameter.device)
+            parameter.grad = None
+
+
+def rank_batch(model: Model, X: Any, is_train: bool) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    """Between Thinc's arrays and the module's tensors."""
     vectors, signals, counts = X
+    shim = model.shims[0]
     inputs = ArgsKwargs(args=(xp2torch(vectors, requires_grad=is_train), xp2torch(signals), counts), kwargs={})
+    logits, backprop_torch = shim(inputs, is_train)
 
-    def backprop(d_inputs: ArgsKwargs) -> Floats2d:
-        return torch2xp(d_inputs.args[0])
-
-    return inputs, backprop
-
-
-def outputs_to_xp(model: Model, X: Any, is_train: bool) -> tuple[Floats1d, Callable[[Floats2d], ArgsKwargs]]:
-    _, logits = X
-
-    def backprop(d_logits: Floats2d) -> ArgsKwargs:
-        return ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits)})
+    def backprop(d_logits: Floats2d) -> Floats2d:
+        gradients = ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits)})
+        return torch2xp(backprop_torch(gradients).args[0])
 
     return torch2xp(logits), backprop

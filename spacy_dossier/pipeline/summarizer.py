@@ -34,7 +34,8 @@ from .summary_store import (
 )
 from .summary_training import Lesson, Memory, extract_loss, has_summary, training_bounds
 
-METHODS = ("trained", "centrality", "lead")
+# How to score sentences, and how much redundancy counts unless told; by cross-validation on news.
+METHODS = {"trained": 0.05, "centrality": 0.3, "lead": 0.0}
 DEFAULT_CONFIG = Config().from_str(
     """
 [summarizer]
@@ -43,7 +44,7 @@ sentences = 3
 words = null
 characters = null
 ratio = null
-redundancy = 0.05
+redundancy = null
 cover_entities = false
 replay = 32
 scorer = {"@scorers":"spacy-dossier.summary_scorer.v1"}
@@ -93,7 +94,7 @@ def make_summarizer(
     words: int | None,
     characters: int | None,
     ratio: float | None,
-    redundancy: float,
+    redundancy: float | None,
     cover_entities: bool,
     replay: int,
     scorer: Callable | None,
@@ -104,7 +105,8 @@ def make_summarizer(
     method (str): "trained" ranks with the trained model; "centrality" and "lead" need no training pairs.
     sentences, words, characters (int | None): Most of each that a summary may hold.
     ratio (float | None): Most sentences of a summary, as a share of the document's.
-    redundancy (float): Weight of a sentence's similarity to those already chosen, against its salience.
+    redundancy (float | None): Weight of a sentence's similarity to those already chosen, against its salience as a
+        share of the document's highest; None is the method's own.
     cover_entities (bool): Name the salient entities if the budget allows.
     replay (int): Documents the ranker learns from at each step of training: those of the batch and others seen before.
     scorer (Callable | None): The scoring method.
@@ -150,7 +152,7 @@ class Summarizer(TrainablePipe):
         nlp: Language | None = None,
         method: str = "trained",
         budget: Budget = Budget(sentences=3),
-        redundancy: float = 0.0,
+        redundancy: float | None = None,
         cover_entities: bool = False,
         replay: int = 32,
         scorer: Callable | None = None,
@@ -163,7 +165,7 @@ class Summarizer(TrainablePipe):
         self.scorer = scorer
         self.budget = budget
         self.method = method
-        self.redundancy = redundancy
+        self.redundancy = METHODS[method] if redundancy is None else redundancy
         self.cover_entities = cover_entities
         self.cfg: dict[str, Any] = {}
         self._pipeline = Pipeline(nlp)

@@ -15,7 +15,7 @@ Floats2d = NDArray[np.float32]
 NEAR = 64
 HEAD = 32
 BLOCK = 1024  # sentences compared at a time: bounds memory
-BEFORE = -0.5  # weight of similarity to what comes before, against 1 for what comes after
+BEFORE = -1.0  # weight of similarity to what comes before, against 1 for what comes after
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[tuple[int, int]]:
