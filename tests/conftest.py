@@ -1,10 +1,24 @@
 """Fixtures shared by all tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_extensions() -> Iterator[None]:
+    """Extension attributes that one test module registers are not there in the next."""
+    from spacy.tokens.underscore import Underscore
+
+    stores = (Underscore.doc_extensions, Underscore.span_extensions, Underscore.token_extensions)
+    before = [dict(store) for store in stores]
+    yield
+    for store, extensions in zip(stores, before, strict=True):
+        store.clear()
+        store.update(extensions)
 
 
 @pytest.fixture(scope="session")

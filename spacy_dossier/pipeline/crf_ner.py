@@ -185,7 +185,9 @@ class CRFEntityRecognizer(TrainablePipe):
         labels: set[str] = set()
         total = aligned = 0
         for eg in examples:
-            labels.update(ent.label_ for ent in eg.reference.ents)
+            for ent in eg.reference.ents:
+                labels.add(ent.label_)
+                eg.predicted.vocab.strings.add(ent.label_)  # the reference may have been read with another vocabulary
             total += len(eg.reference.ents)
             aligned += len(eg.get_aligned_spans_y2x(eg.reference.ents, allow_overlap=False))
         if aligned < total:
