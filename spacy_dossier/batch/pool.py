@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DossierError
-from .worker import Job
+from .analyst import Job
 
 MAX_CRASHES = 3  # of one shard with no document to blame
 

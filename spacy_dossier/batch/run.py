@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DossierError
+from .analyst import Job
 from .discover import Rules, display, require
 from .ledger import Ledger
 from .lock import Lock
@@ -28,7 +29,6 @@ from .plan import Planner
 from .pool import Pool
 from .record import SCHEMA_VERSION, Failure, Record
 from .sinks import NAMES, PATTERNS, check_formats, replace_synced, sync_folder, write_synced
-from .worker import Job
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -199,22 +199,14 @@ class Run:
         return size, max(1, cores // size), 1
 
     def job(self, ledger: Ledger, work: Path, extractors: int) -> Job:
-        return Job(
+        return job_of(
+            self.options,
+            self.pipeline,
+            self.formats,
+            self.device,
             ledger=str(ledger.path.absolute()),
             folder=str(work.absolute()),
-            pipeline={"load": self.pipeline.load, "name": self.pipeline.name, "version": self.pipeline.version},
-            device=self.device,
-            space=self.options.space(self.pipeline),
             generation=ledger.generation,
-            formats=self.formats,
-            sentences=self.options.sentences,
-            words=self.options.words,
-            min_confidence=self.options.min_confidence,
-            with_text=self.options.with_text,
-            attachments=self.options.attachments,
-            text_field=self.options.text_field,
-            time_limit=self.options.time_limit,
-            memory_limit=self.options.memory_limit,
             extractors=extractors,
         )
 
@@ -263,18 +255,14 @@ class Run:
         counts = {**dict.fromkeys(("documents", "records", "failures", "tokens", "characters"), 0), **ledger.counts()}
         words = self.progress.words
         self.summary = Summary(status, counts, seconds, outputs)
-        content = {
-            "schema_version": SCHEMA_VERSION,
-            "status": status,
-            "pipeline": {
-                "name": self.pipeline.name,
-                "version": self.pipeline.version,
-                "sha256": self.pipeline.sha256,
-            },
-            "inputs": [display(os.fspath(entry)) for entry in self.inputs] + (["-"] if self.text is not None else []),
-            "options": asdict(self.options),
-            "counts": counts,
-            "this_run": {
+        content = run_json(
+            status,
+            self.pipeline,
+            self.inputs,
+            self.text,
+            self.options,
+            counts,
+            {
                 "started": self.begun.isoformat(timespec="seconds"),
                 "seconds": round(seconds, 1),
                 "documents_computed": self.computed,
@@ -283,15 +271,71 @@ class Run:
                 "device": self.device,
                 "processes": self.processes,
             },
-            "outputs": outputs,
-            "versions": {
-                "python": platform.python_version(),
-                **{name: version(name) for name in ("spacy-dossier", "spacy", "kreuzberg")},
-            },
-        }
+            outputs,
+        )
         temporary = self.output / STATE / "run.json"
-        write_synced(temporary, json.dumps(content, indent=2).encode() + b"\n")
+        write_synced(temporary, content)
         replace_synced(temporary, self.output / "run.json")
+
+
+def job_of(
+    options: Options,
+    pipeline: Pipeline,
+    formats: list[str],
+    device: str,
+    *,
+    ledger: str,
+    folder: str,
+    generation: int,
+    extractors: int,
+) -> Job:
+    """RETURNS (Job): What the processes of a run are told."""
+    return Job(
+        ledger=ledger,
+        folder=folder,
+        pipeline={"load": pipeline.load, "name": pipeline.name, "version": pipeline.version},
+        device=device,
+        space=options.space(pipeline),
+        generation=generation,
+        formats=formats,
+        sentences=options.sentences,
+        words=options.words,
+        min_confidence=options.min_confidence,
+        with_text=options.with_text,
+        attachments=options.attachments,
+        text_field=options.text_field,
+        time_limit=options.time_limit,
+        memory_limit=options.memory_limit,
+        extractors=extractors,
+    )
+
+
+def run_json(
+    status: str,
+    pipeline: Pipeline,
+    inputs: Sequence[str | Path],
+    text: str | None,
+    options: Options,
+    counts: dict[str, int],
+    this_run: dict[str, Any],
+    outputs: list[str],
+) -> bytes:
+    """RETURNS (bytes): What run.json says."""
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "status": status,
+        "pipeline": {"name": pipeline.name, "version": pipeline.version, "sha256": pipeline.sha256},
+        "inputs": [display(os.fspath(entry)) for entry in inputs] + (["-"] if text is not None else []),
+        "options": asdict(options),
+        "counts": counts,
+        "this_run": this_run,
+        "outputs": outputs,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("spacy-dossier", "spacy", "kreuzberg")},
+        },
+    }
+    return json.dumps(content, indent=2).encode() + b"\n"
 
 
 def is_ours(name: str) -> bool:

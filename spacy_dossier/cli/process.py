@@ -54,6 +54,12 @@ def process_cli(
     workers: Annotated[int, typer.Option(help="Processes that hold the pipeline; 0 for as many as measured best.")] = 0,
     time_limit: Annotated[float, typer.Option(help="Seconds the reading of one file may take.")] = 60.0,
     memory_limit: Annotated[int, typer.Option(help="Megabytes the reading of one file may take.")] = 2000,
+    engine: Annotated[
+        str, typer.Option(help="local, or ray: the same on a Ray cluster (it needs the extra `ray`).")
+    ] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="Address of the cluster; without it one is started on this machine.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
 ) -> None:
     """Process documents of any kind: entities and a summary of each, as records.
@@ -69,6 +75,10 @@ def process_cli(
     from ..errors import DossierError
     from .console import stderr
 
+    if engine not in ("local", "ray"):
+        raise DossierError("unknown engine", value=engine, remedy="Choose local or ray")
+    if ray_address and engine != "ray":
+        raise DossierError("--ray-address needs --engine ray", value=ray_address)
     entries, text = gather(inputs or [], files_from)
     if not entries and text is None:
         raise DossierError("nothing to process", remedy="Give files, folders or globs, - for a text, or --files-from")
@@ -93,12 +103,21 @@ def process_cli(
     )
     if dry_run:
         return show_plan(entries, text, options, None if streaming else Path(output), pipeline)
-    if streaming:
+    if engine == "ray":
+        from ..batch.ray_engine import process_on_ray
+
+        if streaming:
+            raise DossierError("the Ray engine writes to a folder or an object store", remedy="Give one with -o")
+        counts = process_on_ray(entries, output, pipeline, options, address=ray_address, text=text)
+        stderr.print(closing_line(counts, output), markup=False)
+        if counts["failures"]:
+            raise typer.Exit(2)
+    elif streaming:
         with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
             work(Run(entries, Path(folder), pipeline, options, text=text), streaming=True)
     else:
         run = Run(entries, Path(output), pipeline, options, text=text)
-        work(run, streaming=False, after=lambda: stderr.print(closing_line(run), markup=False))
+        work(run, streaming=False, after=lambda: stderr.print(closing_line(run.summary.counts, output), markup=False))
 
 
 def gather(inputs: list[str], files_from: str | None) -> tuple[list[str], str | None]:
@@ -180,10 +199,9 @@ def note(state: "Progress") -> str:
     return ", ".join(parts)
 
 
-def closing_line(run: "Run") -> str:
-    counts = run.summary.counts
+def closing_line(counts: dict[str, int], output: str) -> str:
     failed = f", {counts['failures']:,} failures in failures.jsonl" if counts["failures"] else ""
-    return f"{counts['records']:,} records, {counts['tokens']:,} words in {run.output}{failed}"
+    return f"{counts['records']:,} records, {counts['tokens']:,} words in {output}{failed}"
 
 
 def show_plan(entries: list[str], text: str | None, options: object, output: Path | None, pipeline: str) -> None:

@@ -99,10 +99,11 @@ class EncoderShim(PyTorchShim):
     window, context (int): Most sub-words kept of a window, and sub-words read on either side of it.
     batch_subwords (int): Most padded sub-words that go through the encoder at once.
     case_embedding (bool): Tell an uncased encoder how each sub-word is written.
-    mixed_precision (bool): bfloat16 autocast on a GPU.
+    mixed_precision (bool): Train under bfloat16 autocast, where the device computes that natively.
     learn_rate_scale (float): The encoder's learning rate, as a factor of the optimizer's.
     layer_decay (float): Each layer learns slower than the one above it by this factor (Howard & Ruder 2018, 3.1).
-    frozen_layers (int): The embeddings and this many layers from the bottom are not trained; 0 trains all.
+    frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
+    frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class EncoderShim(PyTorchShim):
         mixed_precision: bool,
         learn_rate_scale: float,
         layer_decay: float,
+        frozen_embeddings: bool,
         frozen_layers: int,
     ) -> None:
         super().__init__(None)
@@ -125,6 +127,7 @@ class EncoderShim(PyTorchShim):
         self.mixed_precision = mixed_precision
         self.learn_rate_scale = learn_rate_scale
         self.layer_decay = layer_decay
+        self.frozen_embeddings = frozen_embeddings
         self.frozen_layers = frozen_layers
         self.tokenizer: SubWordTokenizer | None = None
 
@@ -173,6 +176,8 @@ class EncoderShim(PyTorchShim):
         self._model.eval()
         for name, parameter in module.named_parameters():
             parameter.requires_grad = self.depth(name) > self.frozen_layers or self.frozen_layers == 0
+        if self.frozen_embeddings:
+            module.encoder.get_input_embeddings().requires_grad_(False)
 
     def copy(self) -> "EncoderShim":
         """A copy of its own for the optimizer too, which tells parameters apart by the shim's id."""
@@ -196,19 +201,19 @@ class EncoderShim(PyTorchShim):
         return int(self.module.encoder.config.num_hidden_layers)
 
     def autocast(self) -> torch.autocast:
+        """Around all passes of a training batch: leaving it drops the weights' copies in bfloat16."""
         device = self.device.type
-        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.mixed_precision and device != "cpu")
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.mixed_precision and computes_bfloat16(device))
 
     def predict(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         self.module.eval()
-        with torch.inference_mode(), self.autocast():
+        with torch.inference_mode():
             return self.module(*inputs)
 
     def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """The same in training mode, with a graph for autograd."""
         self.module.train()
-        with self.autocast():
-            return self.module(*inputs)
+        return self.module(*inputs)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         for name, parameter in self.module.named_parameters():
@@ -272,6 +277,12 @@ class EncoderShim(PyTorchShim):
         self._set(module)
         self.check_window()
         return self
+
+
+def computes_bfloat16(device: str) -> bool:
+    """Whether a device multiplies bfloat16 natively, so that it pays: GPUs, and CPUs with AVX-512 BF16, AMX or SVE."""
+    able = torch.cpu.get_capabilities()
+    return device != "cpu" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "sve_bf16"))
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -25,6 +25,9 @@ from .windows import SubWords, Window, align, cut_windows
 
 TOK2VEC = "spacy-dossier.Tok2VecTransformer.v1"
 
+# Least length of a window, as a share of the longest in its batch, on a CPU.
+FILL = 0.7
+
 
 class SubWordBatch(FullTransformerBatch):
     """The vectors of a batch of documents, one row a sub-word, without padding or special tokens."""
@@ -84,6 +87,7 @@ def build_transformer_model(
     mixed_precision: bool = False,
     learn_rate_scale: float = 1.0,
     layer_decay: float = 1.0,
+    frozen_embeddings: bool = False,
     frozen_layers: int = 0,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006  (spaCy's registry wants literal defaults)
     transformer_config: dict[str, Any] = {},  # noqa: B006
@@ -96,10 +100,11 @@ def build_transformer_model(
     context (int): Sub-words read on either side of a window as context.
     batch_subwords (int): Most padded sub-words that go through the encoder at once.
     case_embedding (bool): Tell an uncased encoder how each sub-word is written.
-    mixed_precision (bool): bfloat16 autocast on a GPU.
+    mixed_precision (bool): Train under bfloat16 autocast, where the device computes that natively.
     learn_rate_scale (float): The encoder's learning rate, as a factor of the optimizer's.
     layer_decay (float): Each layer learns slower than the one above it by this factor.
-    frozen_layers (int): The embeddings and this many layers from the bottom are not trained; 0 trains all.
+    frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
+    frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
     tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
     """
     if window < 1 or context < 0:
@@ -112,6 +117,7 @@ def build_transformer_model(
         mixed_precision=mixed_precision,
         learn_rate_scale=learn_rate_scale,
         layer_decay=layer_decay,
+        frozen_embeddings=frozen_embeddings,
         frozen_layers=frozen_layers,
     )
     return Model(
@@ -141,6 +147,7 @@ def build_tok2vec_transformer(
     mixed_precision: bool = False,
     learn_rate_scale: float = 1.0,
     layer_decay: float = 1.0,
+    frozen_embeddings: bool = False,
     frozen_layers: int = 0,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
@@ -160,6 +167,7 @@ def build_tok2vec_transformer(
         mixed_precision,
         learn_rate_scale,
         layer_decay,
+        frozen_embeddings,
         frozen_layers,
         tokenizer_config,
         transformer_config,
@@ -204,12 +212,14 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
         for i, (doc, subs) in enumerate(zip(docs, subwords, strict=True))
         for window in cut_windows(doc, subs, shim.window, shim.context)
     ]
-    encode = shim.begin_update if is_train else shim.predict
     # A graph is kept for all windows of a training batch, so its size is the batcher's business, not ours.
-    if windows:
-        vectors = _encode_windows(encode, tokenizer, subwords, windows, shim.batch_subwords, shim.device)
-    else:
+    if not windows:
         vectors = torch.zeros((0, width), device=shim.device)
+    elif is_train:
+        with shim.autocast():
+            vectors = _encode_windows(shim.begin_update, tokenizer, subwords, windows, shim)
+    else:
+        vectors = _encode_windows(shim.predict, tokenizer, subwords, windows, shim)
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
         gradient = d_batch.model_output.last_hidden_state
@@ -225,16 +235,16 @@ def _encode_windows(
     tokenizer: SubWordTokenizer,
     subwords: list[SubWords],
     windows: list[tuple[int, Window]],
-    batch_subwords: int,
-    device: torch.device,
+    shim: EncoderShim,
 ) -> Tensor:
     """RETURNS (Tensor): float32. Shape: (n_subwords of all documents, H)"""
+    device = shim.device
     n_prefix, n_suffix = len(tokenizer.prefix), len(tokenizer.suffix)
     sizes = np.array([len(window) + n_prefix + n_suffix for _, window in windows])
     kept = np.array([window.end - window.start for _, window in windows])
     parts: list[Tensor] = []
     order: list[int] = []
-    for batch in _batches(sizes, batch_subwords):
+    for batch in _batches(sizes, shim.batch_subwords, fill=FILL if device.type == "cpu" else 0.0):
         length = int(sizes[batch].max())
         ids = np.full((len(batch), length), tokenizer.pad_id, dtype=np.int64)
         cases = np.zeros((len(batch), length), dtype=np.int64)
@@ -263,12 +273,16 @@ def _encode_windows(
     return torch.cat(parts).index_select(0, torch.from_numpy(back).to(device))
 
 
-def _batches(sizes: np.ndarray, budget: int) -> Iterator[list[int]]:
-    """Windows of like length together, longest first, so that running out of memory happens at once or not at all."""
+def _batches(sizes: np.ndarray, budget: int, fill: float) -> Iterator[list[int]]:
+    """Windows of like length together, longest first, so that running out of memory happens at once or not at all.
+
+    fill (float): A window shorter than this share of the longest starts another batch: a CPU pays for padding, a GPU
+        rather for the number of batches.
+    """
     batch: list[int] = []
     longest = 0
     for i in np.argsort(-sizes, kind="stable").tolist():
-        if batch and longest * (len(batch) + 1) > budget:
+        if batch and (longest * (len(batch) + 1) > budget or sizes[i] < fill * longest):
             yield batch
             batch = []
         if not batch:

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from spacy_dossier.batch.worker import Extraction, Job, Order, Worker
+from spacy_dossier.batch.analyst import Extraction, Job
+from spacy_dossier.batch.worker import Order, Worker
 
 PACKAGE = '''
 import os, signal, time
