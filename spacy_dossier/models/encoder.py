@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
 from . import fork  # noqa: F401
+from .runtime import Encode, check_runtime, computes_bfloat16, export, make_encode
 from .windows import N_CASES
 
 LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
@@ -104,6 +105,7 @@ class EncoderShim(PyTorchShim):
     layer_decay (float): Each layer learns slower than the one above it by this factor (Howard & Ruder 2018, 3.1).
     frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
     frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
+    runtime (str): What inference runs in: one of `runtime.RUNTIMES`. Training is PyTorch's always.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class EncoderShim(PyTorchShim):
         layer_decay: float,
         frozen_embeddings: bool,
         frozen_layers: int,
+        runtime: str,
     ) -> None:
         super().__init__(None)
         self.window = window
@@ -129,7 +132,10 @@ class EncoderShim(PyTorchShim):
         self.layer_decay = layer_decay
         self.frozen_embeddings = frozen_embeddings
         self.frozen_layers = frozen_layers
+        self.runtime = check_runtime(runtime)
+        self.exported: dict[str, bytes] = {}
         self.tokenizer: SubWordTokenizer | None = None
+        self._encode: Encode | None = None
 
     @property
     def module(self) -> CasedEncoder:
@@ -174,6 +180,7 @@ class EncoderShim(PyTorchShim):
     def _set(self, module: CasedEncoder) -> None:
         self._model = module.to(get_torch_default_device())
         self._model.eval()
+        self._encode = None
         for name, parameter in module.named_parameters():
             parameter.requires_grad = self.depth(name) > self.frozen_layers or self.frozen_layers == 0
         if self.frozen_embeddings:
@@ -181,6 +188,7 @@ class EncoderShim(PyTorchShim):
 
     def copy(self) -> "EncoderShim":
         """A copy of its own for the optimizer too, which tells parameters apart by the shim's id."""
+        self._encode = None
         copied = copy.deepcopy(self)
         with Shim.global_id_lock:
             Shim.global_id += 1
@@ -206,9 +214,17 @@ class EncoderShim(PyTorchShim):
         return torch.autocast(device, dtype=torch.bfloat16, enabled=self.mixed_precision and computes_bfloat16(device))
 
     def predict(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Vectors in the runtime, which is set up at its first use."""
         self.module.eval()
+        if self._encode is None:
+            self._encode = make_encode(self.module, self.runtime, self.exported.get(self.runtime))
         with torch.inference_mode():
-            return self.module(*inputs)
+            return self._encode(*inputs)
+
+    def export(self) -> None:
+        """Export the encoder for the ONNX runtime it is set to, to be stored with the weights."""
+        self.exported = {self.runtime: export(self.module, self.runtime)}
+        self._encode = None
 
     def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """The same in training mode, with a graph for autograd."""
@@ -216,6 +232,7 @@ class EncoderShim(PyTorchShim):
         return self.module(*inputs)
 
     def finish_update(self, optimizer: Optimizer) -> None:
+        self.exported, self._encode = {}, None
         for name, parameter in self.module.named_parameters():
             if parameter.grad is None:
                 continue
@@ -239,6 +256,7 @@ class EncoderShim(PyTorchShim):
         averaged = {name: params[key] for name, key in keys.items() if key in params}
         parameters = {name: p for name, p in self.module.named_parameters() if name in averaged} if averaged else {}
         own = {name: parameter.data for name, parameter in parameters.items()}
+        encode, self._encode = self._encode, None
         try:
             for name, parameter in parameters.items():
                 parameter.data = xp2torch(averaged[name], device=parameter.device)
@@ -246,6 +264,7 @@ class EncoderShim(PyTorchShim):
         finally:
             for name, parameter in parameters.items():
                 parameter.data = own[name]
+            self._encode = encode
 
     def to_bytes(self) -> bytes:
         if self._model is None:
@@ -255,6 +274,7 @@ class EncoderShim(PyTorchShim):
                 "config": json.dumps(self.module.encoder.config.to_dict(), default=str, sort_keys=True),
                 "tokenizer": cast(SubWordTokenizer, self.tokenizer).to_dict(),
                 "weights": safetensors.torch.save(_state(self.module)),
+                "exported": self.exported,
             }
         )
 
@@ -274,15 +294,10 @@ class EncoderShim(PyTorchShim):
             )
         module.load_state_dict(weights, strict=False)
         self.tokenizer = SubWordTokenizer.from_dict(message["tokenizer"])
+        self.exported = message.get("exported", {})
         self._set(module)
         self.check_window()
         return self
-
-
-def computes_bfloat16(device: str) -> bool:
-    """Whether a device multiplies bfloat16 natively, so that it pays: GPUs, and CPUs with AVX-512 BF16, AMX or SVE."""
-    able = torch.cpu.get_capabilities()
-    return device != "cpu" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "sve_bf16"))
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -89,6 +89,7 @@ def build_transformer_model(
     layer_decay: float = 1.0,
     frozen_embeddings: bool = False,
     frozen_layers: int = 0,
+    runtime: str = "torch",
     tokenizer_config: dict[str, Any] = {},  # noqa: B006  (spaCy's registry wants literal defaults)
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], FullTransformerBatch]:
@@ -105,6 +106,8 @@ def build_transformer_model(
     layer_decay (float): Each layer learns slower than the one above it by this factor.
     frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
     frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
+    runtime (str): What inference runs in: "torch" (float32), "bf16", "onnx" or "int8"; the last two are for the CPU
+        and need the extra `onnx`. Training is PyTorch's always.
     tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
     """
     if window < 1 or context < 0:
@@ -119,6 +122,7 @@ def build_transformer_model(
         layer_decay=layer_decay,
         frozen_embeddings=frozen_embeddings,
         frozen_layers=frozen_layers,
+        runtime=runtime,
     )
     return Model(
         "dossier-transformer",
@@ -149,6 +153,7 @@ def build_tok2vec_transformer(
     layer_decay: float = 1.0,
     frozen_embeddings: bool = False,
     frozen_layers: int = 0,
+    runtime: str = "torch",
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], list[Floats2d]]:
@@ -169,6 +174,7 @@ def build_tok2vec_transformer(
         layer_decay,
         frozen_embeddings,
         frozen_layers,
+        runtime,
         tokenizer_config,
         transformer_config,
     )

@@ -20,7 +20,9 @@ SETTINGS: dict[str, Any] = {
     "mixed_precision": False,
     "learn_rate_scale": 1.0,
     "layer_decay": 1.0,
+    "frozen_embeddings": False,
     "frozen_layers": 0,
+    "runtime": "torch",
 }
 
 

@@ -1,0 +1,118 @@
+"""Inference by other means than PyTorch in float32: the same vectors, and a fallback that says why."""
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from thinc.api import Adam
+
+from spacy_dossier.errors import DossierError
+from spacy_dossier.models.runtime import computes_bfloat16
+from spacy_dossier.models.transformer import build_transformer_model
+
+TEXTS = [
+    "Amara Okafor flew from Lagos to Ghent on Tuesday.",
+    "Short.",
+    "",
+    "The board of Meridian Freight met twice; nothing was decided. Rain fell on the harbour all day long.",
+]
+
+
+def vectors(model: Any, texts: list[str] = TEXTS) -> np.ndarray:
+    nlp = spacy.blank("en")
+    return model.predict([nlp.make_doc(text) for text in texts]).model_output.last_hidden_state.numpy()
+
+
+def build(folder: Path, **config: Any) -> Any:
+    model = build_transformer_model(str(folder), window=30, **config)
+    model.initialize()
+    return model
+
+
+def same_weights(model: Any, source: Any) -> Any:
+    model.shims[0].module.load_state_dict(source.shims[0].module.state_dict())
+    return model
+
+
+@pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_roberta"])
+@pytest.mark.parametrize("cases", [False, True])
+def test_onnx_gives_the_same_vectors(fixture: str, cases: bool, request: pytest.FixtureRequest) -> None:
+    folder = request.getfixturevalue(fixture)
+    plain = build(folder, case_embedding=cases)
+    if cases:
+        torch.nn.init.normal_(plain.shims[0].module.cases.weight)
+    found = vectors(same_weights(build(folder, case_embedding=cases, runtime="onnx"), plain))
+    np.testing.assert_allclose(found, vectors(plain), atol=1e-4)
+
+
+def test_int8_gives_near_vectors(tiny_encoder: Path) -> None:
+    plain = build(tiny_encoder)
+    expected, found = vectors(plain), vectors(same_weights(build(tiny_encoder, runtime="int8"), plain))
+    assert not np.array_equal(found, expected)
+    assert np.linalg.norm(found - expected) < 0.2 * np.linalg.norm(expected)
+
+
+@pytest.mark.skipif(not computes_bfloat16("cpu"), reason="this CPU does not multiply bfloat16")
+def test_bfloat16_gives_near_vectors(tiny_encoder: Path) -> None:
+    plain = build(tiny_encoder)
+    expected, found = vectors(plain), vectors(same_weights(build(tiny_encoder, runtime="bf16"), plain))
+    assert found.dtype == np.float32
+    assert not np.array_equal(found, expected)
+    assert np.linalg.norm(found - expected) < 0.03 * np.linalg.norm(expected)
+
+
+def test_an_export_is_stored_and_used(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline that carries its export opens a session without exporting again."""
+    model = build(tiny_encoder, runtime="onnx")
+    model.shims[0].export()
+    expected = vectors(model)
+    again = build_transformer_model(str(tiny_encoder), window=30, runtime="onnx").from_bytes(model.to_bytes())
+
+    def never(*args: Any) -> bytes:
+        raise AssertionError("exported again")
+
+    monkeypatch.setattr("spacy_dossier.models.runtime.export", never)
+    np.testing.assert_allclose(vectors(again), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "bf16"])
+def test_training_is_seen_by_the_runtime(tiny_encoder: Path, runtime: str) -> None:
+    """After an update no vector comes from the weights before it."""
+    model = build(tiny_encoder, runtime=runtime)
+    before = vectors(model)
+    nlp = spacy.blank("en")
+    batch, backprop = model.begin_update([nlp.make_doc(text) for text in TEXTS])
+    gradient = torch.randn(batch.model_output.last_hidden_state.shape)
+    batch.model_output.last_hidden_state = gradient
+    backprop(batch)
+    model.finish_update(Adam(0.1))
+    assert np.abs(vectors(model) - before).max() > 0.01
+
+
+def test_without_onnxruntime_one_line_says_so_and_pytorch_runs(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = build(tiny_encoder)
+    model = same_weights(build(tiny_encoder, runtime="onnx"), plain)
+    real = builtins.__import__
+
+    def missing(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.split(".")[0] in ("onnx", "onnxruntime"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.warns(UserWarning, match=r"is not installed .*spacy-dossier\[onnx\]") as caught:
+        found = vectors(model)
+        vectors(model)
+    assert len([w for w in caught if "not installed" in str(w.message)]) == 1
+    np.testing.assert_array_equal(found, vectors(plain))
+
+
+def test_an_unknown_runtime_is_refused(tiny_encoder: Path) -> None:
+    with pytest.raises(DossierError, match="unknown runtime"):
+        build_transformer_model(str(tiny_encoder), runtime="tpu")
