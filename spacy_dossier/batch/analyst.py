@@ -160,6 +160,7 @@ class Analyst:
             except Exception as error:  # broken packages raise anything
                 reason = one_line(f"{type(error).__name__}: {error}")
                 raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline["load"]) from None
+            self.say(type="loaded")
         return self.loaded
 
     def run_pipeline(self, todo: list[Piece], found: dict[bytes, Any], *, careful: bool = False) -> dict[bytes, Any]:

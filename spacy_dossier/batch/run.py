@@ -106,6 +106,7 @@ class Run:
         self.progress = Progress()
         self.started = time.monotonic()
         self.begun = datetime.now(timezone.utc)
+        self.loaded: float | None = None  # when the last worker had its pipeline
         self.computed = 0
         self.device = "cpu"
         self.processes = 0
@@ -226,7 +227,9 @@ class Run:
 
     def advance(self, message: dict[str, Any], units: dict[int, int]) -> None:
         progress = self.progress
-        if message["type"] == "progress":
+        if message["type"] == "loaded":
+            self.loaded = time.monotonic()
+        elif message["type"] == "progress":
             progress.words += message["words"]
         elif message["type"] == "done":
             progress.done += units[message["shard"]]
@@ -235,6 +238,11 @@ class Run:
             self.computed += message["counts"]["computed"]
         progress.seconds = time.monotonic() - self.started
         self.report(progress)
+
+    @property
+    def seconds_loading(self) -> float:
+        """Until the last worker had loaded its pipeline; 0 where none had to."""
+        return 0.0 if self.loaded is None else self.loaded - self.started
 
     def finish(self, ledger: Ledger) -> None:
         """Write failures.jsonl and remove the files of shards that are no more."""
@@ -265,6 +273,7 @@ class Run:
             {
                 "started": self.begun.isoformat(timespec="seconds"),
                 "seconds": round(seconds, 1),
+                "seconds_loading": round(self.seconds_loading, 1),
                 "documents_computed": self.computed,
                 "words_computed": words,
                 "words_per_second": round(words / seconds) if seconds else 0,

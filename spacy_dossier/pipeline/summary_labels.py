@@ -4,12 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rouge_score import tokenizers
 
 WORD = re.compile(r"[^\W_]+")
 Grams = Counter[tuple[str, ...]]
@@ -23,14 +23,23 @@ POLICY_CANDIDATES = 12  # sentences that the extracts of `expected_rouge` are ma
 EXPLORATION = 0.5  # standard deviation of the noise on logits that chooses them
 
 
-class WordTokenizer(tokenizers.Tokenizer):
+class WordTokenizer:
     """rouge-score's stemmed words for English; else, since it drops what is not ASCII, runs of letters and digits.
+    RougeScorer takes it as a tokenizer.
 
     lang (str): Language code.
     """
 
     def __init__(self, lang: str = "en") -> None:
-        self.english = tokenizers.DefaultTokenizer(use_stemmer=True) if lang == "en" else None
+        self.lang = lang
+
+    @cached_property
+    def english(self) -> Any:
+        if self.lang != "en":
+            return None
+        from rouge_score.tokenizers import DefaultTokenizer  # takes a second, which only training needs to spend
+
+        return DefaultTokenizer(use_stemmer=True)
 
     def tokenize(self, text: str) -> list[str]:
         if self.english is not None:

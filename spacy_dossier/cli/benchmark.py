@@ -1,0 +1,67 @@
+"""`dossier benchmark`: words a second beside those of its peers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def benchmark_cli(
+    pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or the name of its package.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Documents, as `dossier process` takes them.")],
+    encoder: Annotated[str, typer.Option("--encoder", "-e", help="Folder of the encoder, for the peers.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for benchmark.json and benchmark.svg.")],
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(help="torch, bf16, onnx or int8; repeatable. Ratios are of the first; torch and bf16 by default."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms up.")] = 3,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many documents.")] = None,
+) -> None:
+    """Time the whole job against spaCy, Hugging Face's pipeline and the bare encoder, in one run.
+
+    Ours is `dossier process` from text files to records with entities, confidences, sentences and summaries; the peers
+    recognise entities only, and find their texts in memory. Loading counts for none.
+    """
+    import json
+    from itertools import islice
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..batch.discover import require
+    from ..errors import DossierError
+    from ..models.runtime import check_runtime
+    from ..scoring.benchmark import bars, benchmark, read_texts
+    from .console import progress
+
+    runtimes = [check_runtime(name) for name in runtime or ["torch", "bf16"]]
+    for entry in inputs:
+        require(entry)
+    texts = list(islice(read_texts(inputs), limit))
+    if not texts:
+        raise DossierError("no texts to time", value=", ".join(inputs))
+    output.mkdir(parents=True, exist_ok=True)
+    with progress("Timing") as advance:
+        result = benchmark(
+            pipeline,
+            encoder,
+            texts,
+            runtimes=list(dict.fromkeys(runtimes)),
+            rounds=rounds,
+            advance=lambda n, note: advance(n, note=note),
+        )
+    (output / "benchmark.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (output / "benchmark.svg").write_text(bars(result), encoding="utf-8")
+
+    table = Table(title=f"{result['words']:,} words, median of {rounds} rounds")
+    for column in ("", "words/s", "ours ×"):
+        table.add_column(column, justify="left" if not column else "right")
+    own = result["words_per_second"]["ours"]
+    for name, rate in sorted(result["words_per_second"].items(), key=lambda item: -item[1]):
+        table.add_row(result["systems"][name], f"{rate:,.0f}", f"{own / rate:.2f}")
+    console = Console(highlight=False)
+    console.print(table)
+    for name, value in result["ratios"].items():
+        console.print(f"{name}: {value:.2f} times")
+    console.print(f"Wrote {output / 'benchmark.json'} and {output / 'benchmark.svg'}", soft_wrap=True)

@@ -1,0 +1,69 @@
+"""`partial_senter`: spaCy's `senter`, for training on corpora of which some have no sentence boundaries."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline.senter import DEFAULT_SENTER_MODEL, SentenceRecognizer, senter_score
+from spacy.training import Example, validate_examples
+from thinc.api import Model
+from thinc.types import Floats2d
+
+
+@Language.factory(
+    "partial_senter",
+    assigns=["token.is_sent_start"],
+    default_config={
+        "model": DEFAULT_SENTER_MODEL,
+        "overwrite": False,
+        "scorer": {"@scorers": "spacy.senter_scorer.v1"},
+    },
+    default_score_weights={"sents_f": 1.0, "sents_p": 0.0, "sents_r": 0.0},
+)
+def make_partial_senter(
+    nlp: Language, name: str, model: Model, overwrite: bool, scorer: Callable | None
+) -> "PartialSentenceRecognizer":
+    """Construct a sentence recognizer. Settings are those of spaCy's `senter`."""
+    return PartialSentenceRecognizer(nlp.vocab, model, name, overwrite=overwrite, scorer=scorer or senter_score)
+
+
+class PartialSentenceRecognizer(SentenceRecognizer):
+    """spaCy's sentence recognizer takes a token without annotation for one that begins no sentence, so that documents
+    without boundaries teach it to find none. This one learns nothing from them.
+    """
+
+    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """Cross-entropy over the tokens whose annotation says whether they begin a sentence, per sentence.
+
+        examples (Iterable[Example]): The batch.
+        scores (list[Floats2d]): Probabilities of "goes on" and "begins" for each token. Shape: (n_tokens, 2)
+        RETURNS (tuple[float, list[Floats2d]]): The loss, and the gradient by what goes into the softmax.
+        """
+        examples = list(examples)
+        validate_examples(examples, "PartialSentenceRecognizer.get_loss")
+        xp = self.model.ops.xp
+        truths = []
+        masks = []
+        n_sentences = 0
+        for eg in examples:
+            # 1 begins a sentence, -1 (as an unsigned number, too) does not, 0 and None say nothing. The first token of
+            # a document says it begins one even where nobody has annotated any.
+            annotated = eg.reference.has_annotation("SENT_START")
+            aligned = eg.get_aligned("SENT_START") if annotated else [None] * len(eg.predicted)
+            begins = np.array([value == 1 for value in aligned], dtype=bool)
+            known = np.array([value is not None and value != 0 for value in aligned], dtype=bool)
+            truths.append(np.stack([~begins, begins], axis=1).astype("f"))
+            masks.append(known.astype("f")[:, None])
+            n_sentences += int(begins.sum())
+        gradients = [
+            (guess - xp.asarray(truth)) * xp.asarray(mask) / max(n_sentences, 1)
+            for guess, truth, mask in zip(scores, truths, masks, strict=True)
+        ]
+        loss = sum(
+            float(-(xp.log(xp.clip(guess, 1e-9, 1.0)) * xp.asarray(truth * mask)).sum())
+            for guess, truth, mask in zip(scores, truths, masks, strict=True)
+        ) / max(n_sentences, 1)
+        if not np.isfinite(loss):
+            raise ValueError(Errors.E910.format(name=self.name))
+        return loss, gradients
