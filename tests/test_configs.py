@@ -9,7 +9,9 @@ from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
 
-CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.cfg"))
+FOLDER = Path(__file__).resolve().parents[1] / "configs"
+# Those that start from an encoder; summarizer.cfg starts from a trained pipeline.
+CONFIGS = sorted(path for path in FOLDER.glob("*.cfg") if path.stem != "summarizer")
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +79,27 @@ def test_config_trains(
         assert doc.has_annotation("SENT_START")
         assert doc._.summary
         assert doc._.trf_data is None
+
+
+def test_summarizer_config_leaves_the_rest_as_it_was(
+    corpora: dict[str, str], tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """It is complete, learns from pairs on a trained pipeline, and changes neither entities nor sentences."""
+    default = FOLDER / "default.cfg"
+    without = {"paths.train_pairs": None, "paths.dev_pairs": None, "components.summarizer.method": "centrality"}
+    train(default, tmp_path / "first", overrides=overrides(default, corpora, tiny_encoder) | without)
+    source = tmp_path / "first" / "model-last"
+
+    config = tmp_path / "summarizer.cfg"
+    config.write_text((FOLDER / "summarizer.cfg").read_text().replace("training/conll2003/model-final", str(source)))
+    fill_config(tmp_path / "filled.cfg", config)
+    assert (tmp_path / "filled.cfg").read_text() == config.read_text()
+
+    pairs = {"paths.train_pairs": corpora["pairs"], "paths.dev_pairs": corpora["pairs"]}
+    train(config, tmp_path / "second", overrides=pairs | {"training.max_steps": 2, "training.eval_frequency": 2})
+    before, after = spacy.load(source), spacy.load(tmp_path / "second" / "model-last")
+    for name in ("transformer", "senter", "crf_ner"):
+        assert after.get_pipe(name).to_bytes(exclude=["vocab"]) == before.get_pipe(name).to_bytes(exclude=["vocab"])
+    doc = after("Anna Kovacs flew to Lisbon. Nobody met her. It rained for days.")
+    assert doc._.summary
+    assert doc.spans["summary"].attrs["scores"] != [0.5] * len(doc.spans["summary"])

@@ -188,10 +188,11 @@ def spacy_baseline(encoder: str, texts: Sequence[str]) -> System:
 
 def huggingface(encoder: str, texts: Sequence[str]) -> list[System]:
     """The token-classification pipeline with the same encoder; entities only. Its classifier is untrained."""
-    from transformers import AutoModelForTokenClassification, AutoTokenizer, logging, pipeline
+    from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer, logging, pipeline
 
     logging.set_verbosity_error()
-    tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=WINDOW + 2)
+    longest = min(WINDOW + 2, AutoConfig.from_pretrained(encoder).max_position_embeddings)
+    tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=longest)
     model = AutoModelForTokenClassification.from_pretrained(encoder, num_labels=2 * len(LABELS) + 1)
     classify = pipeline(
         "token-classification", model=model, tokenizer=tokenizer, aggregation_strategy="simple", stride=16, device=-1
@@ -214,11 +215,12 @@ def bare_encoder(encoder: str, texts: Sequence[str]) -> System:
 
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     model = AutoModel.from_pretrained(encoder).eval()
+    size = min(WINDOW, model.config.max_position_embeddings - 2)
     windows: list[list[int]] = []
     for text in texts:
         ids = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
         windows += [
-            [tokenizer.cls_token_id, *ids[i : i + WINDOW], tokenizer.sep_token_id] for i in range(0, len(ids), WINDOW)
+            [tokenizer.cls_token_id, *ids[i : i + size], tokenizer.sep_token_id] for i in range(0, len(ids), size)
         ]
     batches: list[list[list[int]]] = []
     for ids in sorted(windows, key=len, reverse=True):
