@@ -25,6 +25,8 @@ def imported(path: Path) -> Iterator[Path]:
             base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = [node.value]  # started as a process of its own: python -m spacy_dossier.batch.worker
         else:
             continue
         for name in names:

@@ -13,6 +13,7 @@ import json
 import os
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -80,6 +81,7 @@ def process_on_ray(
         # A shard's rows in a block of their own, so that the tasks that read them share them out.
         rows = ray.data.from_items(shards, override_num_blocks=max(1, len(shards)))
         pieces = rows.map_batches(read, batch_size=1, fn_kwargs={"job": job}, num_cpus=0.25, zero_copy_batch=False)
+        warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")  # no other way bounds the retries
         records = pieces.map_batches(
             Predictor,
             fn_constructor_args=(job,),
