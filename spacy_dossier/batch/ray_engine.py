@@ -94,7 +94,8 @@ def process_on_ray(
         )
         sink = make_sink(filesystem, folder, formats)
         try:
-            records.write_datasink(sink, ray_remote_args={"num_cpus": 0.25})
+            if shards:
+                records.write_datasink(sink, ray_remote_args={"num_cpus": 0.25})
         except DossierError:
             raise
         except Exception as error:  # Ray wraps whatever happened on the cluster
@@ -225,9 +226,10 @@ def make_sink(filesystem: FileSystem, folder: str, formats: Sequence[str]) -> An
     from ray.data import Datasink
 
     class Sink(Datasink):
-        counts: Counter[str]
-        names: list[str]
-        failures: list[bytes]
+        def __init__(self) -> None:
+            self.counts: Counter[str] = Counter()
+            self.names: list[str] = []
+            self.failures: list[bytes] = []
 
         def write(self, blocks: Iterable[pa.Table], ctx: Any) -> dict[str, Any]:
             from ray.data.block import BlockAccessor

@@ -112,6 +112,14 @@ def test_an_output_that_is_taken_is_refused(ray: Any, toy: str, folder: Path, tm
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
+def test_nothing_to_do_is_a_whole_run(ray: Any, toy: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    counts = process_on_ray([tmp_path / "in"], str(tmp_path / "out"), toy, Options())
+    assert counts["documents"] == 0
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "complete"
+    assert (tmp_path / "out" / "failures.jsonl").read_bytes() == b""
+
+
 def test_a_format_it_does_not_write_is_refused(toy: str, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DossierError, match="no DocBin"):
         process_on_ray([folder], str(tmp_path / "out"), toy, Options(formats=("docbin",)))
