@@ -54,7 +54,7 @@ def process_on_ray(
     inputs (Sequence[str | Path]): Files, folders, globs, on a file system that all nodes share.
     output (str): A folder that all nodes share, or the URL of one that pyarrow writes to: s3://…, gs://….
     pipeline (str | Path): Name of a pipeline installed on all nodes, or its folder where all nodes find it.
-    address (str | None): Of the cluster, such as ray://host:10001; None for one of this machine's own.
+    address (str | None): Of the cluster, host:port or auto; None starts one on this machine.
     RETURNS (dict[str, int]): Counts: documents, records, failures, tokens, characters.
     RAISES (DossierError): Inputs, pipeline, output, Ray missing or not to be reached, or a document that ends every
         process that takes it.
@@ -70,8 +70,12 @@ def process_on_ray(
         cores = int(ray.cluster_resources().get("CPU", 1))
         gpus = int(ray.cluster_resources().get("GPU", 0))
         on_gpu = options.device.startswith("cuda") or (options.device == "auto" and gpus > 0)
+        if on_gpu and not gpus:
+            raise DossierError("the cluster has no GPU", value=options.device, remedy="Choose --device cpu")
         device = "cuda:0" if on_gpu else "cpu"  # Ray shows each actor its own GPU only
         actors = options.workers or (gpus if on_gpu else max(1, cores - 1))
+        # Actors hold their share of the CPUs to the end: some must be left for the tasks that read and write.
+        share = min(1.0, int(max(cores - 1, 0.5) / actors * 100) / 100)
         job = job_of(options, found, formats, device, ledger="", folder="", generation=0, extractors=1)
         shards = plan(inputs, text, options, digest(options.space(found), options.shape()))
         context = ray.data.DataContext.get_current()
@@ -87,7 +91,7 @@ def process_on_ray(
             fn_constructor_args=(job,),
             batch_size=BATCH_DOCS,
             compute=ray.data.ActorPoolStrategy(size=actors),
-            num_cpus=0 if on_gpu else 1,
+            num_cpus=0 if on_gpu else share,
             num_gpus=1 if on_gpu else 0,
             max_restarts=-1,
             max_task_retries=RETRIES,
@@ -141,10 +145,18 @@ def cluster(address: str | None) -> Iterator[Any]:
         import ray.data
     except ImportError:
         raise DossierError("--engine ray needs Ray", remedy='Install it: pip install "spacy-dossier[ray]"') from None
+    if address and address.startswith("ray://"):
+        raise DossierError(
+            "Ray Data does not run over Ray Client",
+            value=address,
+            remedy="Run this on a node of the cluster, with host:6379 or auto as address",
+        )
     was_there = ray.is_initialized()
     if not was_there:
         try:
-            ray.init(address=address, log_to_driver=False, include_dashboard=False if address is None else None)
+            ray.init(
+                address=address or "local", log_to_driver=False, include_dashboard=False if address is None else None
+            )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DossierError(
                 f"no Ray cluster answers ({str(error).splitlines()[0]})",

@@ -9,6 +9,7 @@ import logging
 import os
 import tempfile
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -70,20 +71,39 @@ class OnnxEncode:
     def __init__(self, exported: bytes) -> None:
         self.exported = exported
         self.session: Any = None
-        self.pid = 0
+        _LIVE.add(self)
+
+    def __getstate__(self) -> dict[str, bytes]:
+        return {"exported": self.exported}
+
+    def __setstate__(self, state: dict[str, bytes]) -> None:
+        self.__init__(state["exported"])  # type: ignore[misc]
 
     def __call__(self, ids: Tensor, mask: Tensor, cases: Tensor) -> Tensor:
-        if self.session is None or self.pid != os.getpid():
+        if self.session is None:
             import onnxruntime
 
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
             options.log_severity_level = 3
             self.session = onnxruntime.InferenceSession(self.exported, options, providers=["CPUExecutionProvider"])
-            self.pid = os.getpid()
         names = [node.name for node in self.session.get_inputs()]
         inputs = {"ids": ids, "mask": mask, "cases": cases}
         return torch.from_numpy(self.session.run(None, {name: inputs[name].numpy() for name in names})[0])
+
+
+_LIVE: "weakref.WeakSet[OnnxEncode]" = weakref.WeakSet()
+_INHERITED: list[Any] = []  # a session's end waits for its threads, which are the parent's: in a child it must not end
+
+
+def _leave_sessions() -> None:
+    for encode in _LIVE:
+        _INHERITED.append(encode.session)
+        encode.session = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_sessions)
 
 
 def export(module: nn.Module, runtime: str) -> bytes:
@@ -98,7 +118,7 @@ def export(module: nn.Module, runtime: str) -> bytes:
     from onnxruntime.quantization import QuantType, quantize_dynamic
     from onnxruntime.transformers import optimizer
 
-    for name in ("onnxruntime.transformers", "fusion_base", "root"):
+    for name in ("onnxruntime.transformers", "fusion_base"):
         logging.getLogger(name).setLevel(logging.ERROR)
     eager = _eager(module)
     config = eager.encoder.config

@@ -214,7 +214,8 @@ def bare_encoder(encoder: str, texts: Sequence[str]) -> System:
     from transformers import AutoModel, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    tokenizer.backend_tokenizer.no_truncation()  # which some tokenizers' files ask for
+    tokenizer.backend_tokenizer.no_truncation()  # some tokenizers' files ask for both
+    tokenizer.backend_tokenizer.no_padding()
     model = AutoModel.from_pretrained(encoder).eval()
     size = min(WINDOW, model.config.max_position_embeddings - 2)
     windows: list[list[int]] = []

@@ -93,6 +93,23 @@ def test_training_is_seen_by_the_runtime(tiny_encoder: Path, runtime: str) -> No
     assert np.abs(vectors(model) - before).max() > 0.01
 
 
+def test_a_forked_process_opens_a_session_of_its_own(tiny_encoder: Path) -> None:
+    """After the parent has used its own; and the encoder can be copied with it."""
+    import multiprocessing
+
+    model = build(tiny_encoder, runtime="onnx")
+    expected = vectors(model)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        found = pool.apply_async(model.shims[0].predict, (inputs(),)).get(timeout=60)
+    np.testing.assert_allclose(found, model.shims[0].predict(inputs()), atol=1e-6)
+    np.testing.assert_allclose(vectors(model.copy()), expected, atol=1e-6)
+
+
+def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ids = torch.arange(5, 15).reshape(2, 5)
+    return ids, torch.ones_like(ids), torch.zeros_like(ids)
+
+
 def test_without_onnxruntime_one_line_says_so_and_pytorch_runs(
     tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
