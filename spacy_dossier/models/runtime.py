@@ -34,7 +34,7 @@ def check_runtime(runtime: str) -> str:
 
 def computes_bfloat16(device: str) -> bool:
     """Whether a device multiplies bfloat16 natively, so that it pays: GPUs, and CPUs with AVX-512 BF16, AMX or SVE."""
-    able = getattr(torch.cpu, "get_capabilities", dict)()  # not in older versions
+    able: Any = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return device != "cpu" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "sve_bf16"))
 
 
