@@ -91,7 +91,7 @@ def benchmark(
             for system in systems
             if system.name.startswith("ours")
         },
-        "seconds": {name: [round(value, 3) for value in values] for name, values in seconds.items()},
+        "seconds": {name: [round(value, 6) for value in values] for name, values in seconds.items()},
         "systems": {system.name: system.help for system in systems},
         "machine": {
             "processor": processor(),
