@@ -12,11 +12,12 @@ import spacy
 import typer
 from rich.console import Console
 from rich.table import Table
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import DocBin
 from spacy.training import Example
 
 from spacy_dossier.models.runtime import RUNTIMES
 from spacy_dossier.scoring.benchmark import runtime_config
+from spacy_dossier.scoring.corpus import with_tokens_of
 
 
 def main(
@@ -30,26 +31,21 @@ def main(
     for runtime in RUNTIMES:
         nlp = spacy.load(pipeline, config=runtime_config(runtime))
         references = list(DocBin().from_disk(corpus).get_docs(nlp.vocab))
-        batch = [copy_of(nlp.vocab, doc) for doc in references[:40]]
+        batch = [with_tokens_of(nlp.vocab, doc) for doc in references[:40]]
         vectors = nlp.get_pipe("transformer").model.predict(batch).model_output.last_hidden_state.float().numpy()
         expected.append(vectors)
         error = np.linalg.norm(vectors - expected[0]) / np.linalg.norm(expected[0])
-        examples = [Example(copy_of(nlp.vocab, doc), doc) for doc in references]
+        examples = [Example(with_tokens_of(nlp.vocab, doc), doc) for doc in references]
         start = time.perf_counter()
         scores = nlp.evaluate(examples)
         rate = sum(map(len, references)) / (time.perf_counter() - start)
         rouge = "–"
         if pairs is not None:
             articles = list(DocBin().from_disk(pairs).get_docs(nlp.vocab))
-            result = nlp.evaluate([Example(copy_of(nlp.vocab, doc), doc) for doc in articles])
+            result = nlp.evaluate([Example(with_tokens_of(nlp.vocab, doc), doc) for doc in articles])
             rouge = f"{result['summary_rouge1']:.4f}"
         table.add_row(runtime, f"{scores['ents_f']:.4f}", rouge, f"{error:.1e}", f"{rate:,.0f}")
     Console().print(table)
-
-
-def copy_of(vocab: spacy.Vocab, doc: Doc) -> Doc:
-    """RETURNS (Doc): The same tokens, nothing annotated."""
-    return Doc(vocab, words=[token.text for token in doc], spaces=[bool(token.whitespace_) for token in doc])
 
 
 if __name__ == "__main__":

@@ -161,7 +161,7 @@ def sentences_of(doc: Doc) -> list[tuple[int, int]]:
 
 def predict_gold_tokens(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Run:
     """Run the pipeline's components over the corpus' own tokens."""
-    return _run(nlp, docs, (_with_tokens_of(nlp.vocab, doc[:]) for doc in docs), advance)
+    return _run(nlp, docs, (with_tokens_of(nlp.vocab, doc[:]) for doc in docs), advance)
 
 
 def predict_raw_text(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Run:
@@ -179,7 +179,7 @@ def predict_by_sentence(nlp: Language, docs: Sequence[Doc], advance: Advance = l
     units = [(i, sent) for i, doc in enumerate(docs) for sent in (doc.sents if len(doc) > 1 else [doc[:]])]
     found = [Prediction([], None) for _ in docs]
     started = time.perf_counter()
-    parts = nlp.pipe(_with_tokens_of(nlp.vocab, sent) for _, sent in units)
+    parts = nlp.pipe(with_tokens_of(nlp.vocab, sent) for _, sent in units)
     done = 0
     for (i, sent), doc in zip(units, parts, strict=True):
         found[i].entities.extend(entities_of(doc, offset=sent.start_char))
@@ -212,7 +212,8 @@ def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[st
     return Run(found, seconds)
 
 
-def _with_tokens_of(vocab: Vocab, span: Span) -> Doc:
+def with_tokens_of(vocab: Vocab, span: Doc | Span) -> Doc:
+    """RETURNS (Doc): The same tokens, nothing annotated."""
     return Doc(vocab, words=[token.text for token in span], spaces=[bool(token.whitespace_) for token in span])
 
 
