@@ -71,14 +71,18 @@ class SubWordTokenizer:
                 remedy="Choose an encoder with a tokenizer.json",
             )
         # What the tokenizer itself puts around a text: not every tokenizer class knows the special tokens of its file.
-        framed = pretrained.backend_tokenizer.encode("a")
+        # Padding, which some files ask for, is no part of it.
+        tokenizer: Tokenizer = pretrained.backend_tokenizer
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        framed = tokenizer.encode("a")
         inside = [i for i, is_special in enumerate(framed.special_tokens_mask) if not is_special]
         frame = {
             "prefix": framed.ids[: inside[0]],
             "suffix": framed.ids[inside[-1] + 1 :],
             "pad_id": pretrained.pad_token_id or 0,
         }
-        return cls(pretrained.backend_tokenizer, frame)
+        return cls(tokenizer, frame)
 
     def encode(self, texts: list[str]) -> list[Any]:
         """RETURNS (list[tokenizers.Encoding]): Without special tokens, uncut."""
