@@ -4,48 +4,63 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DossierError
+from .discover import Rules
 from .extract import Extracted, one_line
 from .ledger import Shard
+from .options import Options, Pipeline
 from .record import Failure, PipelineInfo, Record, make_record
 from .rows import MEDIA_TYPES, Cursor, NoTextField, clean, clean_value, kind_of
 from .sandbox import Sandbox
+from .sinks import write_shard
 
 if TYPE_CHECKING:
     from spacy.language import Language
 
 
-@dataclass
+@dataclass(frozen=True)
 class Job:
     """What a coordinator tells its workers once.
 
+    device (str): "cpu" or "cuda:N".
+    extractors (int): Processes that read files, side by side.
+    ledger (str): Path of the ledger, and generation its plan's; both for workers that share one.
     folder (str): The worker's own place for unfinished files.
-    space (str): Hash of pipeline and result options: with a text's hash, the key of a result.
+    warm (bool): Load the pipeline and run a first text through it at once, and say so.
     """
 
-    ledger: str
-    folder: str
-    pipeline: dict[str, str]
+    pipeline: Pipeline
+    options: Options
     device: str
-    space: str
-    generation: int
-    formats: list[str]
-    sentences: int | None
-    words: int | None
-    min_confidence: float
-    with_text: bool
-    attachments: bool
-    text_field: str
-    time_limit: float
-    memory_limit: int
-    extractors: int
+    extractors: int = 1
+    ledger: str = ""
+    generation: int = 0
+    folder: str = ""
+    warm: bool = False
+
+    @property
+    def space(self) -> str:
+        """Hash of pipeline and result options: with a text's hash, the key of a result."""
+        return self.options.space(self.pipeline)
+
+    def to_json(self) -> str:
+        """RETURNS (str): One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Job:
+        data = json.loads(line)
+        pipeline, options = data.pop("pipeline"), data.pop("options")
+        rules = Rules(**options.pop("rules"))
+        return cls(pipeline=Pipeline(**pipeline), options=Options(rules=rules, **options), **data)
 
 
 @dataclass
@@ -91,9 +106,9 @@ class Extraction:
         sandbox = getattr(self.local, "sandbox", None)
         if sandbox is None:
             sandbox = self.local.sandbox = Sandbox(
-                time_limit=self.job.time_limit,
-                memory_limit=self.job.memory_limit * 1_000_000,
-                attachments=self.job.attachments,
+                time_limit=self.job.options.time_limit,
+                memory_limit=self.job.options.memory_limit * 1_000_000,
+                attachments=self.job.options.attachments,
             )
             self.sandboxes.append(sandbox)
         return sandbox.extract(path)
@@ -116,7 +131,7 @@ class Extraction:
     def rows(self, member: dict[str, Any], unit: int) -> Iterator[Piece]:
         first, count = member["first"], member["count"]
         try:
-            rows = self.cursor.read(member["path"], self.job.text_field, first, count)
+            rows = self.cursor.read(member["path"], self.job.options.text_field, first, count)
             missing = "the file has become shorter since the run was planned"
         except (OSError, ValueError, NoTextField) as error:
             rows, missing = [], one_line(str(error))
@@ -139,15 +154,16 @@ class Extraction:
 
 
 class Analyst:
-    """Holds the pipeline: texts of pieces → results → records.
+    """Holds the pipeline: texts of pieces → results → records → the files of a shard.
 
     say (Callable): Told how far it is: `type` and values as keywords.
     """
 
     def __init__(self, job: Job, say: Any) -> None:
         self.job = job
+        self.space = job.space
         self.say = say
-        self.info = PipelineInfo(name=job.pipeline["name"], version=job.pipeline["version"])
+        self.info = PipelineInfo(name=job.pipeline.name, version=job.pipeline.version)
         self.loaded: Language | None = None
 
     @property
@@ -156,19 +172,41 @@ class Analyst:
             from .infer import load
 
             try:
-                self.loaded = load(self.job.pipeline["load"], self.job.device)
+                self.loaded = load(self.job.pipeline.load, self.job.device)
             except Exception as error:  # broken packages raise anything
                 reason = one_line(f"{type(error).__name__}: {error}")
-                raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline["load"]) from None
+                raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline.load) from None
             self.say(type="loaded")
         return self.loaded
 
+    def live(self, pieces: Sequence[Piece], poison: Sequence[str]) -> list[Piece]:
+        """RETURNS (list[Piece]): Those that have a text, with the key of their result; the others are failures.
+
+        poison (Sequence[str]): Documents known to end the process.
+        """
+        for piece in pieces:
+            if piece.read.error:
+                piece.failure = failure(piece, piece.read.stage, *piece.read.error)
+            elif piece.id in poison:
+                piece.failure = failure(piece, "pipeline", "Crash", "the process ended while it was in the pipeline")
+            else:
+                piece.key = hashlib.sha256(f"{self.space}\0".encode() + piece.read.text.encode()).digest()
+        return [piece for piece in pieces if piece.failure is None]
+
     def run_pipeline(self, todo: list[Piece], found: dict[bytes, Any], *, careful: bool = False) -> dict[bytes, Any]:
+        """Run the pipeline over texts, each with a key of its own.
+
+        found (dict): Where the results are put too.
+        careful (bool): One document at a time, each announced before its turn.
+        RETURNS (dict): Results by key; exceptions for texts the pipeline raised on.
+        """
         if not todo:
             return {}
         from .infer import DocFailure, analyze
         from .sections import SummaryBudget
 
+        options = self.job.options
+        nlp = self.nlp  # before a document is announced: a pipeline that ends the process on loading is none's fault
         fresh: dict[bytes, Any] = {}
         kept: dict[int, list[str]] = {}
 
@@ -178,11 +216,11 @@ class Analyst:
         if careful:
             self.say(type="doc", id=todo[0].id)
         results = analyze(
-            self.nlp,
+            nlp,
             [piece.read.text for piece in todo],
-            SummaryBudget(self.job.sentences, self.job.words),
+            SummaryBudget(options.sentences, options.words),
             gpu=self.job.device != "cpu",
-            keep=keep if "docbin" in self.job.formats else None,
+            keep=keep if "docbin" in options.formats else None,
             one_by_one=careful,
         )
         said = time.monotonic()
@@ -223,12 +261,45 @@ class Analyst:
                 pipeline=self.info,
                 pages=read.pages,
                 meta=read.meta,
-                min_confidence=self.job.min_confidence,
-                with_text=self.job.with_text,
+                min_confidence=self.job.options.min_confidence,
+                with_text=self.job.options.with_text,
             )
         except ValueError as error:
             piece.failure = failure(piece, "record", "BadOffsets", one_line(str(error)))
             return None
+
+    def write(
+        self, number: int, pieces: Sequence[Piece], found: dict[bytes, Any], write: Callable[[str, bytes], None]
+    ) -> dict[str, Any]:
+        """Write the files of a shard.
+
+        pieces (Sequence[Piece]): All of it; found has a result for each that is no failure.
+        write (Callable): Called with the name and the bytes of each file.
+        RETURNS (dict): outputs (name → bytes and sha256), counts, and failures as lines of JSON.
+        """
+        records: list[Record] = []
+        docs: list[tuple[Record, list[str]]] = []
+        for piece in pieces:
+            record = self.record(piece, found) if piece.failure is None else None
+            if record is not None:
+                records.append(record)
+                docs.append((record, found[piece.key].get("docs", [])))
+
+        def docbin() -> bytes:
+            from .docbins import to_docbin
+
+            return to_docbin(self.nlp, docs)
+
+        outputs = write_shard(write, number, records, self.job.options.formats, docbin)
+        counts = {
+            "documents": len(pieces),
+            "records": len(records),
+            "failures": len(pieces) - len(records),
+            "tokens": sum(record.n_tokens for record in records),
+            "characters": sum(record.n_chars for record in records),
+        }
+        failures = [piece.failure.to_json() for piece in pieces if piece.failure is not None]
+        return {"outputs": outputs, "counts": counts, "failures": failures}
 
 
 def failure(piece: Piece, stage: str, kind: str, message: str) -> Failure:

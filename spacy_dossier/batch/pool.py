@@ -10,7 +10,7 @@ import selectors
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,32 @@ class Process:
 
 @dataclass
 class Trouble:
-    """How often a shard's worker ended, and the documents found guilty."""
+    """How often a shard's process ended, and the documents found guilty.
+
+    The shard is done again; the second time one document at a time, and a document that ends its process there is not
+    tried again.
+    """
 
     crashes: int = 0
     blameless: int = 0
     poison: list[str] = field(default_factory=list)
+
+    def blame(self, at: str | None) -> None:
+        """Its process ended. at (str | None): The document it was at, when it went one by one."""
+        self.crashes += 1
+        if at is None:
+            self.blameless += 1
+        else:
+            self.poison.append(at)
+
+    @property
+    def careful(self) -> bool:
+        return self.crashes > 1
+
+    @property
+    def hopeless(self) -> bool:
+        """It keeps happening, and there is no document to blame."""
+        return self.blameless > MAX_CRASHES
 
 
 class Pool:
@@ -57,6 +78,7 @@ class Pool:
         self.processes: list[Process] = []
         self.trouble: dict[int, Trouble] = {}
         self.todo: list[int] = []
+        self.cold: set[int] = set()  # workers still to be waited for, where all are to be warm before any begins
 
     def run(self, shards: list[int], committed: Callable[[dict[str, Any], Path], None]) -> Iterator[dict[str, Any]]:
         """Do shards.
@@ -71,6 +93,8 @@ class Pool:
         left = len(self.todo)
         for number in range(min(self.size, left)):
             self.start(number)
+            if self.job.warm:
+                self.cold.add(number)
         while left:
             self.hand_out()
             for key, _ in self.selector.select(1.0):
@@ -81,11 +105,17 @@ class Pool:
                         process.shards.remove(message["shard"])
                         process.at = None
                         left -= 1
+                    elif message["type"] == "warm":
+                        if process.number not in self.cold:  # one that was started again
+                            continue
+                        self.cold.remove(process.number)
                     yield message
             self.hand_out()
 
     def hand_out(self) -> None:
         """Give shards to workers, lowest first; a second one each, to be read while the first is in the pipeline."""
+        if self.cold:
+            return
         for depth in (1, 2):
             if depth == 2 and len(self.todo) < self.size:
                 return
@@ -97,7 +127,7 @@ class Pool:
 
     def send(self, process: Process, shard: int) -> None:
         trouble = self.trouble.get(shard, Trouble())
-        order = {"shard": shard, "careful": trouble.crashes > 1, "poison": trouble.poison}
+        order = {"shard": shard, "careful": trouble.careful, "poison": trouble.poison}
         process.shards.append(shard)
         assert process.popen.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # its end shows on its stdout
@@ -130,7 +160,7 @@ class Pool:
         process = Process(number, popen, folder)
         assert popen.stdin is not None and popen.stdout is not None
         with contextlib.suppress(BrokenPipeError):
-            popen.stdin.write(json.dumps(asdict(replace(self.job, folder=str(folder)))).encode() + b"\n")
+            popen.stdin.write(replace(self.job, folder=str(folder)).to_json().encode() + b"\n")
             popen.stdin.flush()
         self.processes.append(process)
         self.selector.register(popen.stdout, selectors.EVENT_READ, process)
@@ -153,22 +183,16 @@ class Pool:
                 yield message
 
     def ended(self, process: Process) -> None:
-        """Start a worker that ended again. Its shard is done again; the second time one document at a time, and a
-        document that ends it there is not tried again."""
+        """Start a worker that ended again, and put its shards back."""
         assert process.popen.stdout is not None
         self.selector.unregister(process.popen.stdout)
         self.close(process)
         self.processes.remove(process)
         if process.shards:
-            trouble = self.trouble.setdefault(process.shards[0], Trouble())
-            trouble.crashes += 1
-            if process.at is not None:
-                trouble.poison.append(process.at)
-            else:
-                trouble.blameless += 1
+            self.trouble.setdefault(process.shards[0], Trouble()).blame(process.at)
         for shard in process.shards:
             heapq.heappush(self.todo, shard)
-        if process.shards and self.trouble[process.shards[0]].blameless > MAX_CRASHES:
+        if process.shards and self.trouble[process.shards[0]].hopeless:
             code = process.popen.returncode
             said = (process.folder / "log.txt").read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise DossierError(

@@ -28,7 +28,7 @@ from .ledger import Ledger, Shard
 from .options import Options, digest, find_pipeline
 from .plan import Planner
 from .record import Record
-from .run import job_of, run_json
+from .run import run_json
 from .sinks import NAMES, WRITERS, check_formats
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def process_on_ray(
         actors = options.workers or (gpus if on_gpu else max(1, cores - 1))
         # Actors hold their share of the CPUs to the end: some must be left for the tasks that read and write.
         share = min(1.0, int(max(cores - 1, 0.5) / actors * 100) / 100)
-        job = job_of(options, found, formats, device, ledger="", folder="", generation=0, extractors=1)
+        job = Job(found, options, device)
         shards = plan(inputs, text, options, digest(options.space(found), options.shape()))
         context = ray.data.DataContext.get_current()
         context.execution_options.preserve_order = True
@@ -186,7 +186,7 @@ def read(batch: dict[str, Any], job: Job) -> dict[str, list[Any]]:
     pieces = [
         piece
         for number, members in zip(batch["shard"].tolist(), batch["members"].tolist(), strict=True)
-        for piece in extraction(json.dumps(asdict(job))).pieces(Shard(number, "", json.loads(members), {}, 0, 0))
+        for piece in extraction(job.to_json()).pieces(Shard(number, "", json.loads(members), {}, 0, 0))
     ]
     return {"piece": [json.dumps(asdict(piece), default=str) for piece in pieces]}
 
@@ -194,7 +194,7 @@ def read(batch: dict[str, Any], job: Job) -> dict[str, list[Any]]:
 @functools.lru_cache(maxsize=1)
 def extraction(job: str) -> Extraction:
     """One for each process that Ray runs tasks in: a sandbox takes a second to start."""
-    return Extraction(Job(**json.loads(job)))
+    return Extraction(Job.from_json(job))
 
 
 class Predictor:

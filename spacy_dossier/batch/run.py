@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -81,6 +81,7 @@ class Run:
     output (Path): The folder.
     text (str | None): A document given as text.
     report (Callable): Called with a Progress now and then.
+    warm (bool): Let every worker load and warm up before any gets work, so that the work can be timed by itself.
     """
 
     def __init__(
@@ -92,21 +93,23 @@ class Run:
         *,
         text: str | None = None,
         report: Callable[[Progress], None] = lambda progress: None,
+        warm: bool = False,
     ) -> None:
         options.check()
         for entry in inputs:
             require(os.fspath(entry))
         self.inputs = inputs
         self.output = output
-        self.options = options
-        self.formats = check_formats(options.formats)
+        self.options = replace(options, formats=tuple(check_formats(options.formats)))
         self.pipeline: Pipeline = find_pipeline(pipeline)
         self.text = text
         self.report = report
+        self.warm = warm
         self.progress = Progress()
         self.started = time.monotonic()
         self.begun = datetime.now(timezone.utc)
-        self.loaded: float | None = None  # when the last worker had its pipeline
+        self.launched: float | None = None  # when the workers were started
+        self.loaded: float | None = None  # when the last one had its pipeline
         self.computed = 0
         self.device = "cpu"
         self.processes = 0
@@ -177,6 +180,7 @@ class Run:
             self.device = find_device(self.options.device)
             size, threads, extractors = self.layout(len(todo))
             self.processes = size
+            self.launched = time.monotonic()
             pool = Pool(self.job(ledger, work, extractors), size, threads)
             try:
                 for message in pool.run(list(units), lambda m, folder: self.commit(ledger, m, folder)):
@@ -200,15 +204,15 @@ class Run:
         return size, max(1, cores // size), 1
 
     def job(self, ledger: Ledger, work: Path, extractors: int) -> Job:
-        return job_of(
-            self.options,
+        return Job(
             self.pipeline,
-            self.formats,
+            self.options,
             self.device,
+            extractors,
             ledger=str(ledger.path.absolute()),
-            folder=str(work.absolute()),
             generation=ledger.generation,
-            extractors=extractors,
+            folder=str(work.absolute()),
+            warm=self.warm,
         )
 
     def commit(self, ledger: Ledger, message: dict[str, Any], folder: Path) -> None:
@@ -227,7 +231,7 @@ class Run:
 
     def advance(self, message: dict[str, Any], units: dict[int, int]) -> None:
         progress = self.progress
-        if message["type"] == "loaded":
+        if message["type"] == ("warm" if self.warm else "loaded"):
             self.loaded = time.monotonic()
         elif message["type"] == "progress":
             progress.words += message["words"]
@@ -241,8 +245,8 @@ class Run:
 
     @property
     def seconds_loading(self) -> float:
-        """Until the last worker had loaded its pipeline; 0 where none had to."""
-        return 0.0 if self.loaded is None else self.loaded - self.started
+        """From the start of the workers until the last had loaded its pipeline; 0 where none had to."""
+        return 0.0 if self.loaded is None or self.launched is None else self.loaded - self.launched
 
     def finish(self, ledger: Ledger) -> None:
         """Write failures.jsonl and remove the files of shards that are no more."""
@@ -285,38 +289,6 @@ class Run:
         temporary = self.output / STATE / "run.json"
         write_synced(temporary, content)
         replace_synced(temporary, self.output / "run.json")
-
-
-def job_of(
-    options: Options,
-    pipeline: Pipeline,
-    formats: list[str],
-    device: str,
-    *,
-    ledger: str,
-    folder: str,
-    generation: int,
-    extractors: int,
-) -> Job:
-    """RETURNS (Job): What the processes of a run are told."""
-    return Job(
-        ledger=ledger,
-        folder=folder,
-        pipeline={"load": pipeline.load, "name": pipeline.name, "version": pipeline.version},
-        device=device,
-        space=options.space(pipeline),
-        generation=generation,
-        formats=formats,
-        sentences=options.sentences,
-        words=options.words,
-        min_confidence=options.min_confidence,
-        with_text=options.with_text,
-        attachments=options.attachments,
-        text_field=options.text_field,
-        time_limit=options.time_limit,
-        memory_limit=options.memory_limit,
-        extractors=extractors,
-    )
 
 
 def run_json(

@@ -38,11 +38,15 @@ def check_formats(formats: Sequence[str]) -> list[str]:
 
 
 def write_shard(
-    folder: Path, number: int, records: Sequence[Record], formats: Sequence[str], docs: Callable[[], bytes]
+    write: Callable[[str, bytes], None],
+    number: int,
+    records: Sequence[Record],
+    formats: Sequence[str],
+    docs: Callable[[], bytes],
 ) -> dict[str, dict[str, Any]]:
-    """Write a shard's files, synced to disk.
+    """Write a shard's files.
 
-    folder (Path): Where to: a place on the same file system as the output folder.
+    write (Callable): Called with the name and the bytes of each.
     docs (Callable): Makes the bytes of the DocBin, when it is asked for.
     RETURNS (dict): Final name → bytes and sha256. The bytes are a function of the records alone.
     """
@@ -50,7 +54,7 @@ def write_shard(
     for name in formats:
         data = docs() if name == "docbin" else WRITERS[name](records)
         final = NAMES[name].format(number)
-        write_synced(folder / final, data)
+        write(final, data)
         outputs[final] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     return outputs
 

@@ -8,7 +8,6 @@ files their final names and committing is the coordinator's.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import os
 import queue
@@ -22,11 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DossierError
-from .analyst import Analyst, Extraction, Job, Piece, failure
+from .analyst import Analyst, Extraction, Job, Piece
 from .extract import one_line
 from .ledger import Ledger, Shard, pack
-from .record import Record
-from .sinks import write_shard, write_synced
+from .sinks import write_synced
 
 POLL_SECONDS = 0.05
 
@@ -49,14 +47,7 @@ class Worker(Analyst):
 
     def do(self, order: Order, pieces: list[Piece]) -> None:
         shard = order.shard
-        for piece in pieces:
-            if piece.read.error:
-                piece.failure = failure(piece, piece.read.stage, *piece.read.error)
-            elif piece.id in order.poison:
-                piece.failure = failure(piece, "pipeline", "Crash", "the process ended while it was in the pipeline")
-            else:
-                piece.key = hashlib.sha256(f"{self.job.space}\0".encode() + piece.read.text.encode()).digest()
-        live = [piece for piece in pieces if piece.failure is None]
+        live = self.live(pieces, order.poison)
         found = self.look_up(shard, live)
         fresh = self.compute(order, live, found)
         fresh |= self.take_over(shard, live, found)
@@ -104,25 +95,8 @@ class Worker(Analyst):
     def finish(
         self, shard: Shard, pieces: list[Piece], found: dict[bytes, Any], fresh: dict[bytes, Any], words: int
     ) -> None:
-        records: list[Record] = []
-        tokens = chars = 0
-        docs: list[tuple[Record, list[str]]] = []
-        for piece in pieces:
-            record = self.record(piece, found) if piece.failure is None else None
-            if record is not None:
-                records.append(record)
-                tokens += record.n_tokens
-                chars += record.n_chars
-                docs.append((record, found[piece.key].get("docs", [])))
-        failures = [piece.failure for piece in pieces if piece.failure is not None]
         folder = Path(self.job.folder)
-
-        def docbin() -> bytes:
-            from .docbins import to_docbin
-
-            return to_docbin(self.nlp, docs)
-
-        outputs = write_shard(folder, shard.number, records, self.job.formats, docbin)
+        done = self.write(shard.number, pieces, found, lambda name, data: write_synced(folder / name, data))
         cache = folder / f"results-{shard.number}.jsonl"
         lines = (
             json.dumps([key.hex(), base64.b64encode(pack(result)).decode()])
@@ -133,18 +107,10 @@ class Worker(Analyst):
         self.say(
             type="done",
             shard=shard.number,
-            outputs=outputs,
+            outputs=done["outputs"],
             results=str(cache),
-            counts={
-                "documents": len(pieces),
-                "records": len(records),
-                "failures": len(failures),
-                "tokens": tokens,
-                "characters": chars,
-                "computed": len(fresh),
-                "tokens_computed": words,
-            },
-            failures=[row.to_json() for row in failures],
+            counts={**done["counts"], "computed": len(fresh), "tokens_computed": words},
+            failures=done["failures"],
         )
 
 
@@ -158,7 +124,7 @@ def main() -> None:
         with lock:
             answers.write(json.dumps(message) + "\n")
 
-    job = Job(**json.loads(sys.stdin.readline()))
+    job = Job.from_json(sys.stdin.readline())
     orders: queue.Queue[tuple[int, bool, list[str]] | None] = queue.Queue()
     ready: queue.Queue[tuple[Order, list[Piece]]] = queue.Queue(1)
     extraction = Extraction(job)
@@ -186,6 +152,9 @@ def main() -> None:
     say(type="ready")
     try:
         worker = Worker(job, say)
+        if job.warm:
+            worker.nlp("What is set up at the first text is set up now.")
+            say(type="warm")
         while True:
             worker.do(*ready.get())
     except DossierError as error:

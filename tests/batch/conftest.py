@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -110,9 +110,9 @@ class InlinePool:
         folder = Path(job.folder) / "worker-0"
         folder.mkdir()
         self.folder = folder
-        job = Job(**json.loads(json.dumps(asdict(replace(job, folder=str(folder))))))
+        job = Job.from_json(replace(job, folder=str(folder)).to_json())
         self.worker = Worker(job, lambda **message: self.messages.append(json.loads(json.dumps(message))))
-        self.worker.loaded = self.loaded.get((job.pipeline["load"], job.device))
+        self.worker.loaded = self.loaded.get((job.pipeline.load, job.device))
         self.extraction = Extraction(job)
 
     def run(self, shards: list[int], committed: Callable[[dict[str, Any], Path], None]) -> Iterator[dict[str, Any]]:
@@ -127,7 +127,7 @@ class InlinePool:
 
     def stop(self) -> None:
         if self.worker.loaded is not None:
-            self.loaded[(self.job.pipeline["load"], self.job.device)] = self.worker.loaded
+            self.loaded[(self.job.pipeline.load, self.job.device)] = self.worker.loaded
         self.worker.ledger.close()
         self.extraction.close()
 
