@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 
-# What the WHATWG encoding standard reads for these labels: the superset that documents so labelled really use.
-WHATWG = {
+# What is really used under these names, mostly as the WHATWG encoding standard has it.
+USUAL = {
     "iso8859-1": "cp1252",
     "ascii": "cp1252",
     "iso8859-9": "cp1254",
@@ -16,6 +17,10 @@ WHATWG = {
     "gbk": "gb18030",
     "shift_jis": "cp932",
     "euc_kr": "cp949",
+    "big5": "cp950",
+    "big5hkscs": "cp950",
+    "shift_jis_2004": "cp932",
+    "euc_jis_2004": "euc_jp",
 }
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -25,13 +30,16 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 DECLARED = re.compile(rb"""(?:charset\s*=|<\?xml[^>]{0,100}?\sencoding\s*=)\s*["']?\s*([A-Za-z0-9_:.\-]+)""", re.I)
-# Guessed among first; the rare rest (EBCDIC, DOS code pages of small use) only when none of these fits.
-LIKELY = [
-    *("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258"),
-    *("iso8859_2", "iso8859_5", "iso8859_7", "koi8_r", "koi8_u", "cp866", "cp855", "mac_cyrillic", "cp874", "tis_620"),
-    *("big5", "gb18030", "gb2312", "euc_jp", "shift_jis", "cp932", "euc_kr", "cp949", "johab"),
-    *("iso2022_jp", "iso2022_kr", "hz"),
-]
+COMMENT = re.compile(rb"<!--.*?-->", re.S)
+NOT_CHARSETS = {"idna", "punycode", "raw-unicode-escape", "raw_unicode_escape", "unicode-escape", "unicode_escape"}
+ESCAPES = re.compile(rb"\x1b[$(]|\x0e|~\{|\+[A-Za-z0-9+/]{2}")  # how ISO 2022, HZ and UTF-7 write what is not ASCII
+TERMINAL = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]|[\x01-\x08\x0c\x1a]")
+CONTROL = re.compile(r"[\x00-\x07\x10-\x19\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
+LEADS = [bytes([byte]) for byte in range(0xC2, 0xF5)]  # first bytes of what is not ASCII in UTF-8
+# English in cp1252: an apostrophe inside a word, or a sign that is not between two letters
+PUNCTUATED = re.compile(
+    r"(?:[\x00-\x7f]|’(?![a-z])|’(?=(?:s|t|re|ll|d|m|ve)\b)|(?<![A-Za-z])[–—‘“”…•€£©®™°§½«»·]|[–—”…©®™°»](?![A-Za-z]))*"
+)
 SAMPLE = 200_000  # bytes a guess looks at
 
 
@@ -40,10 +48,13 @@ class Undecodable(ValueError):
 
 
 def decode(data: bytes, *, declared: bool = False, label: str | None = None) -> str:
-    """Read bytes as text: byte-order mark, declaration, UTF-8, UTF-16 by its pattern of zeros, then a guess.
+    """Read bytes as text: by byte-order mark, as UTF-8 if they are that, by what is declared, else by a guess.
+
+    UTF-8 goes before a declaration, for text that is valid UTF-8 by chance is hardly ever seen, and false
+    declarations often.
 
     declared (bool): Look for the charset that HTML and XML declare in their first 2,000 bytes.
-    label (str | None): The charset that a protocol (a mail header) names; tried before UTF-8.
+    label (str | None): The charset that a protocol (a mail header) names.
     RETURNS (str): The text without byte-order mark, line ends as "\\n".
     RAISES (Undecodable): Binary data.
     """
@@ -55,79 +66,93 @@ def _decode(data: bytes, declared: bool, label: str | None) -> str:
     for bom, encoding in BOMS:
         if data.startswith(bom):
             return data[len(bom) :].decode(encoding, "replace")
-    labels = [label] if label else []
+    if b"\x00" in data:
+        return _decode_wide(data)
+    if (text := _utf8(data)) is not None:
+        return text
+    names = [label] if label else []
     if declared:
-        labels += [match.group(1).decode("ascii") for match in DECLARED.finditer(data[:2000])]
-    for name in labels:
-        try:
-            encoding = codecs.lookup(name).name
-            if not encoding.startswith(("utf-16", "utf-32")):  # a declaration readable as ASCII cannot be true
-                return data.decode(WHATWG.get(encoding, encoding))
-        except (LookupError, ValueError):
-            continue
-    sample = data[:SAMPLE]
-    if b"\x00" in sample:
-        return _decode_wide(data, sample)
-    if b"\x1b$" not in sample and b"\x0e" not in sample and b"~{" not in sample:
-        try:
-            return data.decode("utf-8")
-        except UnicodeDecodeError:
-            pass
-    controls = sum(byte < 32 and byte not in b"\t\n\r\f\x0b\x0e\x0f\x1a\x1b" for byte in sample)
-    if controls > len(sample) / 50:
-        raise Undecodable("binary data")
-    return data.decode(_western(sample) or _guess(sample), "replace")
+        names += [match.group(1).decode("ascii") for match in DECLARED.finditer(COMMENT.sub(b"", data[:2000]))]
+    for name in names:
+        if (text := _declared(data, name)) is not None:
+            return text
+    return _guess(data)
 
 
-def _decode_wide(data: bytes, sample: bytes) -> str:
-    """UTF-16 without a mark: in Western text, nearly every second byte is zero."""
+def _decode_wide(data: bytes) -> str:
+    """What holds zeros is UTF-16 or UTF-32 without a mark, text with stray zeros or filled up with them, or no text."""
+    sample = data[: min(SAMPLE, len(data) // 2 * 2)]
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     half = max(1, len(sample) // 2)
-    if min(even, odd) < half / 20 and max(even, odd) > half / 4:
+    if min(even, odd) < half / 20 and max(even, odd) > half / 4:  # Western UTF-16: nearly every second byte is zero
         return data.decode("utf-16-be" if even > odd else "utf-16-le", "replace")
-    if even + odd <= len(sample) / 1000:  # a stray zero in what is text otherwise
-        return _decode(data.replace(b"\x00", b" "), False, None)
-    raise Undecodable("binary data (zero bytes)")
+    encoding = guess_encoding(data) or ""
+    if encoding.startswith(("utf-16", "utf-32")):
+        return data.decode(encoding, "replace")
+    text = data.rstrip(b"\x00")
+    if text.count(0) > len(text) / 10:
+        raise Undecodable("binary data (zero bytes)")
+    return _checked(_decode(text.replace(b"\x00", b" "), False, None))
 
 
-def _western(sample: bytes) -> str | None:
-    """Latin-script text has few high bytes, and in cp1252 they are letters inside words or quotes around them.
-
-    Statistical detectors are at a loss with so little evidence: a novel with curly quotes reads as well in cp852.
-    """
-    text = sample.decode("cp1252", "replace")
-    high = [match.start() for match in re.finditer(r"[^\x00-\x7f]", text)]
-    if not high or len(high) > len(text) / 5:
+def _utf8(data: bytes) -> str | None:
+    """RETURNS (str | None): The text if it is UTF-8, or would be but for a few bytes or a cut at its end."""
+    if data.isascii() and ESCAPES.search(data):
         return None
-    letters = [i for i in high if text[i].isalpha()]
-    inside = [i for i in high if 0 < i < len(text) - 1 and text[i - 1].isalpha() and text[i + 1].isalpha()]
-    odd = sum(not text[i].isalpha() and text[i] not in "’‘'·­" for i in inside)  # "za¿ó³æ": Polish read as cp1252
-    runs = sum(text[i - 1 : i].isalpha() and text[i - 1] > "\x7f" for i in letters)  # words in another script
-    if runs > len(letters) / 3:
-        return None
-    if odd > len(inside) / 20:
-        latin2 = [char for char in sample.decode("iso8859_2") if char > "\x7f"]
-        known = sum(char.lower() in "ąćęłńóśźżáčďéěíňřšťúůýžőűäöüâăîşţđ" for char in latin2)
-        return "iso8859_2" if known > len(latin2) * 0.95 else None
-    turkish = sum(text[i] in "ýþðÝÞÐ" for i in letters)
-    if letters and turkish > len(letters) / 4:
-        return "cp1254"
-    western = sum(text[i] in "àáâãäåæçèéêëìíîïñòóôõöøùúûüßÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜœŒªº" for i in letters)
-    central = sum(text[i] in "žšŽŠ" for i in letters)  # at the same place in cp1250, where they are far more usual
-    if western + central < len(letters) * 0.95 or central > len(letters) / 20:
-        return None
-    # "õ" and "û" are the Hungarian "ő" and "ű", "ã" and "þ" the Romanian "ă" and "ţ" of cp1250
-    if sum(text[i] in "õûÕÛ" for i in letters) > len(letters) / 20 and "é" in text and "ç" not in text:
-        return None
-    return "cp1252"
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        cut = error.start if error.start >= len(data) - 3 else len(data)
+    with contextlib.suppress(UnicodeDecodeError):  # halves of surrogate pairs, as some programs write them
+        return data.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = data.decode("utf-8", "replace")
+    good = sum(map(data.count, LEADS)) - (cut < len(data))
+    return text if good > 10 * (text.count("\ufffd") - (cut < len(data))) else None
 
 
-def _guess(sample: bytes) -> str:
-    import charset_normalizer
+def _declared(data: bytes, name: str) -> str | None:
+    """RETURNS (str | None): The text, None where the declaration is unknown or cannot be true."""
+    try:
+        encoding = codecs.lookup(name).name
+        if encoding in NOT_CHARSETS or encoding.startswith(("utf-16", "utf-32")):  # for there are no zeros
+            return None
+        return data.decode(USUAL.get(encoding, encoding))
+    except (LookupError, ValueError):
+        return None
 
-    best = charset_normalizer.from_bytes(sample, cp_isolation=LIKELY).best() or (
-        charset_normalizer.from_bytes(sample).best()
-    )
-    if best is None:
-        raise Undecodable("text in no known encoding")
-    return WHATWG.get(best.encoding, best.encoding)
+
+def _guess(data: bytes) -> str:
+    encoding = guess_encoding(data)
+    if encoding is None:
+        raise Undecodable("binary data")
+    for name in (USUAL.get(encoding, encoding), encoding, "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError, Undecodable):
+            return _checked(data.decode(name))
+    return _checked(data.decode("utf-8" if data.isascii() else encoding, "replace"))
+
+
+def _checked(text: str) -> str:
+    """RAISES (Undecodable): What was decoded is full of control characters, so it was no text."""
+    head = text[:SAMPLE]
+    if len(CONTROL.findall(head)) > len(head) / 50:
+        raise Undecodable("binary data")
+    return text
+
+
+def guess_encoding(data: bytes) -> str | None:
+    """RETURNS (str | None): The codec of the encoding that bytes most likely are text in; None for binary data."""
+    import chardet
+
+    if b"\x00" not in data and not data.isascii():
+        first = re.search(rb"[\x80-\xff]", data).start()  # type: ignore[union-attr]
+        if first > 1000:  # begin where there is something to go by
+            data = data[data.rfind(b"\n", 0, first) + 1 :]
+        few = sum(byte > 0x7F for byte in data[:SAMPLE]) <= 8
+        if few and PUNCTUATED.fullmatch(data[:SAMPLE].decode("cp1252", "replace")):
+            return "cp1252"  # a guess from so little goes wrong
+    data = data[:SAMPLE]
+    for sample in (data, TERMINAL.sub(b" ", data)):
+        found = chardet.detect(sample, max_bytes=SAMPLE, compat_names=False)["encoding"]
+        if found is not None:
+            return codecs.lookup(found).name
+    return "ascii" if data.isascii() else None

@@ -62,6 +62,7 @@ class Options:
             SCHEMA_VERSION,
             version("spacy-dossier"),
             version("kreuzberg"),
+            version("chardet"),
             list(self.formats),
             self.min_confidence,
             self.with_text,

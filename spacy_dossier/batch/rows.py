@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import DossierError
-from .decode import decode
+from .decode import USUAL, decode, guess_encoding
 
 MEDIA_TYPES = {
     ".jsonl": "application/x-ndjson",
@@ -166,15 +166,17 @@ def csv_encoding(path: str) -> str:
     ):
         if sample.startswith(bom):
             return encoding
-    cut = sample[: sample.rfind(b"\n") + 1] or sample
+    cut = sample if b"\0" in sample else sample[: sample.rfind(b"\n") + 1] or sample
     text = decode(cut)
-    for encoding in ("utf-8", "cp1252", "cp932", "gb18030", "big5", "cp949", "euc_jp", "cp1250", "cp1251", "koi8_r"):
-        try:
-            if cut.decode(encoding).replace("\r\n", "\n").replace("\r", "\n") == text:
-                return encoding
-        except UnicodeDecodeError:
-            continue
+    guess = guess_encoding(cut) or "utf-8"
+    for encoding in ("utf-8", USUAL.get(guess, guess), guess, "cp1252", "utf-16-le", "utf-16-be"):
+        if decode_newlines(cut, encoding) == text:
+            return encoding
     return "utf-8"
+
+
+def decode_newlines(data: bytes, encoding: str) -> str:
+    return data.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parquet(path: str, text_field: str) -> Iterator[TableRow]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from ..batch.decode import guess_encoding
 from ..errors import DossierError
 
 
@@ -147,7 +148,7 @@ def detect_encoding(path: Path, head: bytes, name: str, lang: str) -> str:
     """Find the encoding of a file without a byte-order mark.
 
     UTF-8 if the file is valid UTF-8 or nearly (single bad bytes are the business of the row they stand in); else
-    what files of the language are usually written in, if that reads as text; else what charset-normalizer says.
+    what files of the language are usually written in, if that reads as text; else what chardet says.
 
     path (Path): The file.
     head (bytes): Its first bytes.
@@ -198,10 +199,7 @@ def _legacy_encoding(sample: bytes, lang: str) -> str:
     high = sum(byte >= 0xC0 for word in words for byte in word)
     if 2 * high <= sum(len(word) for word in words):
         return next(codec for codec in WESTERN if _decodes(sample, codec))
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(b"\n".join(words)).best()
-    return best.encoding if best is not None else "latin_1"
+    return guess_encoding(b"\n".join(words)) or "latin_1"
 
 
 def _plausibility(text: str) -> float:

@@ -90,3 +90,64 @@ def test_fifty_encodings(shared_data: Path) -> None:
         if sum(a == b for a, b in zip(letters, found, strict=False)) < 0.97 * len(letters):
             wrong.append(str(path.relative_to(base)))
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp850", "Die Größe der Straße übersteigt die Länge, und schöne Grüße für die Ämter folgen später. "),
+        ("cp437", "Höjden på dörren är för låg, så vi måste bygga en högre öppning innan våren kommer. "),
+        ("mac_roman", "La qualité de l'été dépend du soleil; à l'été dernier, la récolte était très élevée. "),
+        ("cp852", "Wczoraj Anna przyjechała do Łodzi i zaraz zadzwoniła do przyjaciół, którzy żyją nad Wisłą. "),
+        ("cp1250", "Începutul anului aduce întotdeauna schimbări în viaţa oraşului, iar oamenii aşteaptă veşti bune. "),
+        ("cp1257", "Jaunikis pirmąją vestuvinę naktį iškeitė į areštinės gultą, o šeima liko namuose. "),
+        ("cp737", "Η Άννα έφτασε χθες το βράδυ στο Λονδίνο και τηλεφώνησε αμέσως στον παλιό της φίλο. "),
+        ("cp862", "אנה הגיעה אתמול בערב ללונדון והתקשרה מיד לחבר הוותיק שלה שגר ליד הנהר הגדול בעיר. "),
+        ("iso8859_6", "وصلت إلى لندن مساء أمس واتصلت على الفور بصديقها القديم الذي يعيش بالقرب من النهر الكبير. "),
+        ("utf-7", "Grüße aus München, wo Anna heute früh über die Brücke ging. "),
+        ("utf-32-le", "Анна Келлер приехала в Лондон вчера вечером. "),
+        ("cp500", "Dear Anna, the meeting in London is on Monday, and the report will be there by then. "),
+    ],
+)
+def test_encodings_of_other_systems(encoding: str, text: str) -> None:
+    """DOS, Macintosh, mainframes and the small scripts of Windows, told without any declaration."""
+    assert decode((text * 4).encode(encoding)) == text * 4
+
+
+@pytest.mark.parametrize(
+    "text", ["The café was closed.", "“No.”", "Price: €50", "10 – 20", "It’s so", "Où est Anna – elle déjeune", "Köln"]
+)
+def test_short_western_texts(text: str) -> None:
+    """One foreign character is little to go by: it is what is usual."""
+    assert decode(text.encode("cp1252")) == text
+
+
+def test_utf8_goes_before_a_false_declaration() -> None:
+    """A page or mail in UTF-8 that says otherwise is UTF-8; a declaration that fits is believed."""
+    assert decode("Grüße".encode(), label="iso-8859-1") == "Grüße"
+    assert decode('<meta charset="windows-1252">Łódź'.encode(), declared=True).endswith("Łódź")
+    assert decode("Łódź".encode("iso8859_2"), label="iso-8859-2") == "Łódź"
+    assert decode(b"a\\u0041", label="unicode_escape") == "a\\u0041"
+
+
+def test_utf8_that_is_nearly_whole() -> None:
+    """A file cut inside a character, one bad byte, halves of a surrogate pair: the rest is read as it was meant."""
+    text = "Zażółć gęślą jaźń. " * 10
+    assert decode(text.encode() + b"\xc5") == text + "\ufffd"
+    assert decode(text.encode() + b"\xff.") == text + "\ufffd."
+    assert decode(b"\xed\xa0\xbd\xed\xb8\x80 and \xed\xa0\x80") == "\U0001f600 and \ufffd"
+
+
+def test_zeros_and_control_sequences_in_a_text() -> None:
+    """Files filled up with zeros, odd lengths of UTF-16, colours of a terminal and the end mark of DOS stay text."""
+    assert decode("Größe.\n".encode() * 30 + bytes(500)) == "Größe.\n" * 30
+    assert decode(b"one\0two three") == "one two three"
+    assert decode("Anna".encode("utf-16-le") + b"\0") == "Anna\ufffd"
+    assert decode("Schöne Grüße aus München, alles läuft gut.\r\n\x1a".encode("cp437")).startswith("Schöne Grüße aus")
+    assert decode(b"bold \x0e on \x0f off") == "bold \x0e on \x0f off"
+
+
+def test_foreign_letters_late_in_a_long_file() -> None:
+    """A guess looks where there is something to go by."""
+    polish = "Zażółć gęślą jaźń, proszę państwa. Łódź jest piękna.\n" * 20
+    assert decode(b"plain line\n" * 60_000 + polish.encode("cp1250")).endswith(polish)
