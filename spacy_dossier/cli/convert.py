@@ -42,6 +42,10 @@ def convert_cli(
     nested_column: Annotated[
         str | None, typer.Option("--nested-column", help="The second layer's column, as in --tag-column.")
     ] = None,
+    outside: Annotated[
+        str | None,
+        typer.Option("--outside", help="What stands for tokens outside entities, where it is not O; found as a rule."),
+    ] = None,
     encoding: Annotated[
         str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
     ] = None,
@@ -92,6 +96,7 @@ def convert_cli(
         tag_column=tag_column,
         nested_column=nested_column,
         nested=nested or nested_column is not None,
+        outside=outside,
         spacing=spacing,
         sentences_per_doc=sentences_per_doc,
         strict=strict,
@@ -121,6 +126,7 @@ def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | 
         )
     if report is not None:
         write_json(report, {name: found.as_dict() for name, found in reports.items()})
+    outside = options.outside
     for name, found in reports.items():
         documents = f"{found.docs:,} documents" if found.docs else f"no document marks, {found.written:,} groups"
         typer.echo(
@@ -131,6 +137,11 @@ def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | 
             typer.echo(f"{name}: {found.orphans:,} inner tags without a beginning opened an entity", err=True)
         if found.unclosed:
             typer.echo(f"{name}: {found.unclosed:,} entities lack the tag that ends them", err=True)
+        if found.tokens and "tag" not in found.columns:
+            typer.echo(f"{name}: no column holds entity tags, so none are annotated (see --tag-column)", err=True)
+        elif found.missing:
+            remedy = "" if outside else "; if that means outside, say so with --outside"
+            typer.echo(f"{name}: {found.missing:,} tokens are marked as not annotated{remedy}", err=True)
         for problem in found.problems[:10]:
             typer.echo(f"{name}:{problem['line']}: expected {problem['expected']}, found {problem['row']!r}", err=True)
         if found.skipped:

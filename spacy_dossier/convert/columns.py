@@ -34,6 +34,7 @@ class Options:
     tag_column: str | None = None
     nested_column: str | None = None
     nested: bool = False
+    outside: str | None = None
     spacing: str = "restore"
     sentences_per_doc: int = SENTENCES_PER_DOC
     strict: bool = False
@@ -98,6 +99,7 @@ class ColumnFile:
             token_column=options.token_column,
             tag_column=options.tag_column,
             nested_column=options.nested_column,
+            outside=options.outside,
             file=self.file.name,
         )
         if options.nested and self.layout.nested is None:
@@ -117,11 +119,28 @@ class ColumnFile:
     def _new_report(self) -> Report:
         layout, scheme = self.layout, self.survey.scheme
         columns: dict[str, int | str] = {"token": layout.token + 1}
-        for role in ("tag", "nested", "index", "start", "lemma", "upos", "xpos", "feats", "misc"):
+        for role in (
+            "tag",
+            "label",
+            "nested",
+            "index",
+            "sentence",
+            "document",
+            "start",
+            "lemma",
+            "upos",
+            "xpos",
+            "feats",
+            "misc",
+        ):
             if (column := getattr(layout, role)) is not None:
                 columns[role] = column + 1
         if layout.key:
             columns["key"] = layout.key
+        if layout.form.example() != "B-X" and not layout.bare:
+            columns["form"] = layout.form.example()
+        if layout.form.outside != OUTSIDE:
+            columns["outside"] = layout.form.outside
         if layout.prefix:
             columns["prefix"] = layout.prefix
         return Report(
@@ -203,7 +222,8 @@ class ColumnFile:
         vocab (Vocab | None): The vocab to use; a new one if `None`.
         YIELDS (Doc): The documents.
         """
-        template = template_of(self.file, self.layout, self.report.scheme) if self.options.template else None
+        rows = self.options.template and not self.file.array  # an array has no lines to write back
+        template = template_of(self.file, self.layout, self.report.scheme) if rows else None
         make = DocMaker(
             vocab if vocab is not None else Vocab(),
             self.options.lang,

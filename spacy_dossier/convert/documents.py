@@ -15,6 +15,7 @@ from .sample import UPOS
 from .schemes import OUTSIDE, decode, opens, split_tag
 from .source import TextFile
 from .spacing import Spacer, spaces_from_offsets, spaces_from_text
+from .tags import TagForm
 
 SPACINGS = ("restore", "keep")
 TEMPLATE_KEY = "template"  # user_data: the document's lines as they stood in the file, in its encoding
@@ -148,7 +149,7 @@ class DocMaker:
     def _nested(self, doc: Doc, sentences: list[Sentence]) -> list[Span]:
         spans, offset = [], 0
         for sentence in sentences:
-            cells = [cell.strip() for cell in sentence.columns[self.layout.nested or 0]]
+            cells = self.layout.form.read(sentence.columns[self.layout.nested or 0])
             try:
                 entities = decode(cells)
             except ValueError as error:
@@ -199,9 +200,14 @@ def template_of(file: TextFile, layout: Layout, scheme: str) -> dict[str, Any]:
     }
 
 
+def _form(fields: dict[str, Any]) -> TagForm:
+    return TagForm(**fields)
+
+
 def layout_of(template: dict[str, Any]) -> Layout:
     """RETURNS (Layout): The layout that `template_of` recorded."""
     fields = dict(template["fields"])
-    if "names" in fields:
-        fields["names"] = tuple(fields["names"])
+    for name, make in (("names", tuple), ("cells", tuple), ("form", _form)):
+        if name in fields:
+            fields[name] = make(fields[name])
     return Layout(**fields)

@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 from ..errors import DossierError
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .layout import Layout
+from .lines import refold
 from .reader import Sentence, read_sentences
 from .schemes import SCHEMES, decode, encode, split_tag
 
@@ -100,6 +101,8 @@ def _source_doc(doc: Doc, scheme: str, report: ExportReport) -> str:
     text = doc.user_data[TEMPLATE_KEY].decode(template["encoding"], "surrogateescape")
     rows = io.StringIO(text, newline=template["newline"])
     written = scheme if scheme != "auto" else template["scheme"]
+    if layout.form.codes:
+        written = "iob2"  # codes say where entities begin
     pieces: list[str] = []
     start = 0
     for sentence in read_sentences(rows, layout):
@@ -158,20 +161,37 @@ def _tags(entities: list[Entity], missing: set[int], length: int, scheme: str, r
 
 def _retag(sentence: Sentence, layout: Layout, tags: list[str]) -> None:
     """Put other tags into the rows of a sentence, leaving everything else as it is."""
+    column = layout.tag or 0
+    if layout.label is not None:
+        labels = [tag[2:] or layout.label_outside for tag in tags]
+        tags = [tag[:1] for tag in tags]
+        for place, label in zip(sentence.places, labels, strict=True):
+            sentence.source[place] = _put(sentence.source[place], layout, layout.label, label)
+    tags = layout.form.write(tags)
+    if layout.line:
+        place = sentence.places[0]
+        sentence.source[place] = refold(sentence.source[place], layout, column, tags)
+        return
     for place, tag in zip(sentence.places, tags, strict=True):
-        line = sentence.source[place]
-        body = line.rstrip("\r\n")
-        # Cells between TABs may be empty, cells between spaces may not.
-        field = r"(?:(?<=\t)|^)[^\t]*" if layout.delimiter == "\t" else r"[^ \t]+"
-        start, end = [match.span() for match in re.finditer(field, body)][layout.tag or 0]
-        cell = tag
-        if layout.key:
-            fields = [] if body[start:end] == "_" else body[start:end].split("|")
-            kept = [part for part in fields if part.partition("=")[0] != layout.key]
-            where = next((i for i, part in enumerate(fields) if part.partition("=")[0] == layout.key), len(kept))
-            kept.insert(where, f"{layout.key}={tag}")
-            cell = "|".join(kept)
-        sentence.source[place] = body[:start] + cell + body[end:] + line[len(body) :]
+        sentence.source[place] = _put(sentence.source[place], layout, column, tag)
+
+
+def _put(line: str, layout: Layout, column: int, cell: str) -> str:
+    """RETURNS (str): A row with another cell in a column."""
+    body = line.rstrip("\r\n")
+    # Cells between TABs or commas may be empty, cells between spaces may not.
+    end = re.escape(layout.delimiter)
+    field = rf"(?:(?<={end})|^)[^{end}]*" if layout.delimiter != " " else r"[^ \t]+"
+    if layout.quoted and layout.delimiter != "\t":
+        field = rf'(?:(?<={end})|^)(?:"(?:[^"]|"")*"(?={end}|$)|[^{end}]*)'
+    start, stop = [match.span() for match in re.finditer(field, body)][column]
+    if layout.key and column == layout.tag:
+        fields = [] if body[start:stop] == "_" else body[start:stop].split("|")
+        kept = [part for part in fields if part.partition("=")[0] != layout.key]
+        where = next((i for i, part in enumerate(fields) if part.partition("=")[0] == layout.key), len(kept))
+        kept.insert(where, f"{layout.key}={cell}")
+        cell = "|".join(kept)
+    return body[:start] + cell + body[stop:] + line[len(body) :]
 
 
 def _sentences(doc: Doc, scheme: str, report: ExportReport, *, spaces: bool) -> Iterator[tuple[Span, list[str]]]:

@@ -1,14 +1,23 @@
 """The layout of a column file: what is in which column, and how a line falls into columns."""
 
+import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-DOCSTART = "-DOCSTART-"
+from .tags import PLAIN, TagForm
+
+DOCSTART = "-DOCSTART"  # Liner2 goes on with a space and the name of a file, all others with a hyphen
 FORMATS = ("auto", "columns", "conllu", "conllup", "conll2012", "uner", "germeval")
+DELIMITERS = ",;|"  # of tables, beside TAB
 SPACES = re.compile(r"[ \t]+")
 WORD_ID = re.compile(r"(\d+)(?:([-.])(\d+))?")
 QUOTED = re.compile(r'"(?=.*(?:,|""))(?:[^"]|"")*"')
+MARKUP = re.compile(r"<(/?)(\w+)(?:\s[^<>]*)?/?>\s*")
+MARKUP_ID = re.compile(r"""\s(?:id|name|title)=["']?([^"'<>]*)""")
+DOCUMENTS = frozenset(("doc", "document", "text", "article", "file", "headline"))  # the last in Finnish FiNER data
+SENTENCE_END = "EOS"  # what MeCab and CaboCha write
 DOCUMENT_MARKS = (
     re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>.*?))?\s*$"),
     re.compile(r"#begin document \(?(?P<id>.*?)\)?;?\s*(?P<part>part \d+)?\s*$"),
@@ -22,14 +31,20 @@ class Layout:
     """Where things are in a row. Columns are counted from 0; `None` where a file has no such column.
 
     format (str): One of `FORMATS` but `auto`; `columns` for a plain file.
-    delimiter (str): TAB, or a space for runs of spaces and TABs.
+    delimiter (str): TAB; a space for runs of spaces and TABs; comma, semicolon or bar.
     width (int | None): Columns of each row; `None` if only the rows of one sentence agree, as in CoNLL-2012.
     token (int): The token.
     tag (int | None): The entity tag, or the column that holds `key`; `None` in a file without entities.
+    form (TagForm): How tags are spelled.
+    label (int | None): The label, where the tag column holds the prefix alone.
+    label_outside (str): What the label column holds outside entities.
     key (str): Key of the entity tag among `key=value` pairs, as in a CoNLL-U MISC column.
     key_default (str): What a row without the key means.
     nested (int | None): The tag of the second layer.
     index (int | None): Number of the token in its sentence.
+    restarts (bool): Whether the number, not an empty line, tells where a sentence begins.
+    sentence (int | None): The number or name of the sentence; another one begins a sentence, an empty cell does not.
+    document (int | None): The name of the document, in the same way.
     start (int | None): Character offset of the token.
     lemma, upos, xpos, feats (int | None): Linguistic annotation.
     misc (int | None): Flags and `key=value` pairs joined by `|`, `SpaceAfter=No` among them.
@@ -38,7 +53,10 @@ class Layout:
     header (bool): Whether the first row holds the names.
     comments (bool): Whether lines that begin with `#` and are no rows are comments.
     prefix (str): What stands before each token and is no part of it, as `en:` in WikiANN.
-    quoted (bool): Whether tokens with commas or quotation marks are quoted as in CSV, as `","` is.
+    quoted (bool): Whether cells with delimiters or quotation marks are quoted as in CSV, as `","` is.
+    digits (bool): Whether a digit follows each token of one character and is no part of it, as in the Weibo corpus.
+    line (str): Where a line is a sentence, how it falls into tokens: `inline`, `parallel` or `json`.
+    cells (tuple[int, ...]): Where a line is a sentence, which of its cells are columns.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
     bare (bool): Whether tags are labels without a prefix, as in Few-NERD.
     """
@@ -48,10 +66,16 @@ class Layout:
     width: int | None = None
     token: int = 0
     tag: int | None = None
+    form: TagForm = PLAIN
+    label: int | None = None
+    label_outside: str = "_"
     key: str = ""
     key_default: str = "O"
     nested: int | None = None
     index: int | None = None
+    restarts: bool = False
+    sentence: int | None = None
+    document: int | None = None
     start: int | None = None
     lemma: int | None = None
     upos: int | None = None
@@ -64,13 +88,36 @@ class Layout:
     comments: bool = False
     prefix: str = ""
     quoted: bool = False
+    digits: bool = False
+    line: str = ""
+    cells: tuple[int, ...] = ()
     brackets: bool = False
     bare: bool = False
 
     @property
     def splits(self) -> Callable[[str], list[str]]:
         """RETURNS (Callable[[str], list[str]]): Splits a line into its columns."""
-        return split_tabs if self.delimiter == "\t" else split_spaces
+        return splitter(self.delimiter, quoted=self.quoted)
+
+    @property
+    def blank(self) -> str:
+        """RETURNS (str): Characters of lines that end a sentence: a table may keep its delimiters there."""
+        return " \t\r\n\x0b\x0c" + (self.delimiter + '"' if self.delimiter in DELIMITERS else "")
+
+
+def splitter(delimiter: str, *, quoted: bool) -> Callable[[str], list[str]]:
+    """RETURNS (Callable[[str], list[str]]): Splits a line at a delimiter of `Layout`."""
+    if delimiter == "\t":
+        return split_tabs
+    if delimiter == " ":
+        return split_spaces
+    return partial(split_table, delimiter=delimiter, quoted=quoted)
+
+
+def split_table(line: str, delimiter: str, quoted: bool) -> list[str]:
+    """Split at each delimiter, but not within quotation marks if cells can be quoted."""
+    line = line.rstrip("\r\n")
+    return next(csv.reader([line], delimiter=delimiter)) if quoted and '"' in line else line.split(delimiter)
 
 
 def split_tabs(line: str) -> list[str]:

@@ -302,16 +302,6 @@ def _number(fields: Iterable[dict[str, Any]]) -> Iterator[Row]:
 
 
 def _json_rows(file: TextFile) -> Iterator[Row | BadRow]:
-    lines = file.lines()
-    first = next((line for line in lines if line.strip()), "")
-    if first.lstrip().startswith("["):
-        try:
-            rows = json.loads(file.read())
-        except ValueError as error:
-            raise DossierError(f"not JSON: {error}", file=file.name) from None
-        for number, row in enumerate(rows, 1):
-            yield Row(number, row) if isinstance(row, dict) else BadRow(number, "expected a JSON object")
-        return
     for number, line in enumerate(file.lines(), 1):
         if not line.strip():
             continue

@@ -6,13 +6,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import DossierError
-from .layout import DOCSTART, WORD_ID, Layout, document_mark, unquote
-from .schemes import OUTSIDE, Scheme, brackets_to_iob2, find_scheme, split_tag
+from .layout import (
+    DELIMITERS,
+    DOCSTART,
+    DOCUMENTS,
+    MARKUP,
+    MARKUP_ID,
+    SENTENCE_END,
+    WORD_ID,
+    Layout,
+    document_mark,
+    unquote,
+)
+from .lines import unfold
+from .schemes import MISSING, OUTSIDE, Scheme, brackets_to_iob2, find_scheme, split_tag
+from .tags import PLAIN
 
 TEXT_LINE = re.compile(r"#\s*text\s*=\s*(.*)")
 SENTENCE_COMMENT = re.compile(r"#\s*(?:sent_id|text|newpar|id)\b")
 BAD_BYTE = re.compile("[\udc80-\udcff]")
-SECTION = re.compile(r"<(HEADLINE|BODY|INGRESS|PARAGRAPH)>\s*")  # Finnish FiNER data
+LINER2_HEAD = "\0"  # the first line of a file, which names its columns
+LINER2_MARK = re.compile(r"-DOCSTART (?:CONFIG FEATURES.*|FILE (.*?))\s*")
 
 
 @dataclass(slots=True)
@@ -125,10 +139,12 @@ class _Builder:
         layout = self.layout
         columns = list(zip(*self.rows, strict=True))
         tokens: Sequence[str] = columns[layout.token]
-        if layout.quoted:
+        if layout.quoted and layout.delimiter not in DELIMITERS:
             tokens = [unquote(token) for token in tokens]
         if layout.prefix:
             tokens = [token.removeprefix(layout.prefix) for token in tokens]
+        if layout.digits:
+            tokens = [token[:1] for token in tokens]
         if "" in tokens:
             return self._problem(tokens.index(""), "a token")
         joined = "".join(tokens)
@@ -160,6 +176,11 @@ class _Builder:
                 return brackets_to_iob2(cells)
             except ValueError:
                 return cells
+        if layout.label is not None:
+            pairs = zip(cells, columns[layout.label], strict=True)
+            cells = tuple(f"{a}-{b}" if a != layout.form.outside and a not in MISSING else a for a, b in pairs)
+        if layout.form != PLAIN:
+            return layout.form.read(cells)
         if any(cell not in self.known for cell in set(cells)):
             return [cell.strip() for cell in cells]
         return cells
@@ -186,12 +207,17 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
     YIELDS (Sentence | Problem): A sentence, or the first row that spoils one. Lines after the last sentence come as
         a `Sentence` without tokens, so that the file can be written back.
     """
+    if layout.line:
+        yield from _read_lines(lines, layout)
+        return
     builder = _Builder(layout)
     split, width, index, token = layout.splits, layout.width, layout.index, layout.token
     least = max(token, layout.tag or 0) + 1
     header = list(layout.names) if layout.header else None
+    table, blank = layout.delimiter in DELIMITERS, layout.blank
+    parts = _Parts(layout) if layout.restarts or layout.sentence is not None or layout.document is not None else None
     for number, line in enumerate(lines, 1):
-        if not line.strip():
+        if not line.strip() or (table and not line.strip(blank)):
             if builder.rows or builder.problem:
                 builder.source.append(line)
                 if (done := builder.finish()) is not None:
@@ -218,22 +244,28 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
                     builder.kept.append(line)
                 builder.source.append(line)
                 continue
-        elif DOCSTART in line and (first == "-" or columns[min(token, len(columns) - 1)] == DOCSTART):
-            if line.startswith(DOCSTART) or columns[token] == DOCSTART:
+        elif DOCSTART in line and (first == "-" or columns[min(token, len(columns) - 1)].startswith(DOCSTART)):
+            if (mark := _docstart(line, columns[min(token, len(columns) - 1)])) is not None:
                 if (done := builder.finish()) is not None:
                     yield done
-                rest = line[len(DOCSTART) :].strip()
-                builder.mark = rest[1:-1] if rest.startswith("(") and rest.endswith(")") else ""
+                if mark != LINER2_HEAD:
+                    builder.mark = mark
                 builder.kept.append(line)
                 builder.source.append(line)
                 continue
-        elif first == "<" and len(columns) != width and (match := SECTION.fullmatch(line)):
+        elif first == "<" and (match := MARKUP.fullmatch(line)) and not _is_row(columns, layout):
+            if match[2] != "g" and (done := builder.finish()) is not None:
+                yield done
+            if match[2].lower() in DOCUMENTS and not match[1]:
+                name = MARKUP_ID.search(line)
+                builder.mark = name[1] if name else ""
+                builder.kept.append(line)
+            builder.source.append(line)
+            continue
+        elif first == "E" and columns == [SENTENCE_END] and least > 1:
+            builder.source.append(line)
             if (done := builder.finish()) is not None:
                 yield done
-            if match[1] == "HEADLINE":
-                builder.mark = ""
-            builder.kept.append(line)
-            builder.source.append(line)
             continue
         elif header is not None and columns == header:
             builder.kept.append(line)
@@ -242,6 +274,12 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
         if width is not None and len(columns) > width and not any(columns[width:]):
             del columns[width:]
         expected = width if width is not None else len(builder.rows[0]) if builder.rows else len(columns)
+        if parts is not None and len(columns) >= expected:
+            begins, mark = parts.read(columns)
+            if begins and (done := builder.finish()) is not None:
+                yield done
+            if mark is not None:
+                builder.mark = mark
         if not builder.line:
             builder.line = number
         if len(columns) != expected or len(columns) < least:
@@ -267,6 +305,69 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
         yield Sentence(0, (), (), [], None, None, [], builder.source, [])
 
 
+class _Parts:
+    """Where sentences and documents begin in a file whose columns say so, not its empty lines."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.last: dict[int, str] = {}
+        self.first = ""  # number of the first token of a sentence
+
+    def read(self, columns: list[str]) -> tuple[bool, str | None]:
+        """RETURNS (tuple[bool, str | None]): Whether a sentence begins, and the id of the document that begins."""
+        layout = self.layout
+        mark = (
+            columns[layout.document]
+            if layout.document is not None and self._changed(layout.document, columns)
+            else None
+        )
+        begins = mark is not None
+        if layout.sentence is not None:
+            begins |= self._changed(layout.sentence, columns)
+        elif layout.restarts and layout.index is not None:
+            self.first = self.first or columns[layout.index]
+            begins |= columns[layout.index] == self.first
+        return begins, mark
+
+    def _changed(self, column: int, columns: list[str]) -> bool:
+        cell = columns[column]
+        changed = bool(cell) and cell != self.last.get(column)
+        if cell:
+            self.last[column] = cell
+        return changed
+
+
+def _docstart(line: str, token: str) -> str | None:
+    """RETURNS (str | None): Id of the document that a line with `-DOCSTART-` begins; `None` if it begins none."""
+    if match := LINER2_MARK.fullmatch(line):
+        return match[1] if match[1] is not None else LINER2_HEAD
+    if not line.startswith(f"{DOCSTART}-") and token != f"{DOCSTART}-":
+        return None
+    rest = line[len(DOCSTART) + 1 :].strip()
+    return rest[1:-1] if rest.startswith("(") and rest.endswith(")") else ""
+
+
+def _read_lines(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | Problem]:
+    """Read a file in which each line is a sentence."""
+    builder = _Builder(layout)
+    for number, line in enumerate(lines, 1):
+        builder.source.append(line)
+        if line.startswith(f"{DOCSTART}-"):
+            builder.mark = ""
+            builder.kept.append(line)
+        elif line.strip():
+            builder.line = number
+            try:
+                builder.rows = unfold(line, layout)
+            except ValueError as error:
+                builder.problem = Problem(number, line.rstrip("\r\n")[:200], str(error))
+            builder.places = [len(builder.source) - 1] * len(builder.rows)
+            if (done := builder.finish()) is not None:
+                yield done
+    if builder.source:
+        yield Sentence(0, (), (), [], None, None, [], builder.source, [])
+
+
 def _is_row(columns: list[str], layout: Layout) -> bool:
     """Whether a line that begins with `#` is a row of this layout."""
     if len(columns) != layout.width and not (
@@ -278,7 +379,7 @@ def _is_row(columns: list[str], layout: Layout) -> bool:
     if layout.tag is None or layout.key or layout.brackets:
         return True
     try:
-        split_tag(columns[layout.tag].strip(), bare=layout.bare)
+        split_tag(layout.form.read([columns[layout.tag].strip()])[0], bare=layout.bare)
     except ValueError:
         return False
     return True

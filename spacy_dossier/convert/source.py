@@ -1,6 +1,8 @@
 """Input files: which ones are meant, which encoding they are in, and their lines exactly as they stand."""
 
 import glob
+import json
+import re
 import shutil
 import sys
 import tempfile
@@ -21,6 +23,7 @@ def word_set(text: str) -> frozenset[str]:
 
 
 STDIN = "-"
+ARRAY = re.compile(r'\s*\[\s*(?:\{\s*["}]|\])')
 CHUNK = 1 << 20  # bytes read at a time while an encoding is looked for
 SAMPLE = 1 << 18  # bytes of non-ASCII lines that decide about a legacy encoding
 
@@ -83,6 +86,7 @@ class TextFile:
     encoding (str): A Python codec.
     mark (bytes): Its byte-order mark, or nothing.
     newline (str): `"\\n"`, or `"\\r"` in a file from a classic Macintosh.
+    array (bool): Whether it is one JSON array of objects, which are read as a line each.
     """
 
     path: Path
@@ -90,12 +94,21 @@ class TextFile:
     encoding: str
     mark: bytes = b""
     newline: str = "\n"
+    array: bool = False
 
     def lines(self) -> Iterator[str]:
         """Read the lines with their ends. Only the newline ends a line: U+0085, U+2028 and form feeds are text.
 
         Bytes that the encoding does not have become lone surrogates, so that the row they stand in can be named.
+        RAISES (DossierError): If a JSON array is broken.
         """
+        if self.array:
+            try:
+                rows = json.loads(self.read())
+            except ValueError as error:
+                raise DossierError(f"not JSON: {error}", file=self.name) from None
+            yield from (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+            return
         with self.path.open(encoding=self.encoding, errors="surrogateescape", newline=self.newline) as file_:
             file_.seek(0)
             if self.mark:
@@ -141,7 +154,8 @@ def open_text(path: Path, *, name: str | None = None, encoding: str | None = Non
     else:
         codec = found or detect_encoding(path, head, name, lang)
     text = head[len(mark) :].decode(codec, errors="replace")
-    return TextFile(path, name, codec, mark, "\r" if "\r" in text and "\n" not in text else "\n")
+    newline = "\r" if "\r" in text and "\n" not in text else "\n"
+    return TextFile(path, name, codec, mark, newline, ARRAY.match(text) is not None)
 
 
 def detect_encoding(path: Path, head: bytes, name: str, lang: str) -> str:
