@@ -269,11 +269,17 @@ class Analyst:
             return None
 
     def write(
-        self, number: int, pieces: Sequence[Piece], found: dict[bytes, Any], write: Callable[[str, bytes], None]
+        self,
+        number: int,
+        pieces: Sequence[Piece],
+        found: dict[bytes, Any],
+        fresh: dict[bytes, Any],
+        write: Callable[[str, bytes], None],
     ) -> dict[str, Any]:
         """Write the files of a shard.
 
-        pieces (Sequence[Piece]): All of it; found has a result for each that is no failure.
+        pieces (Sequence[Piece]): All of it.
+        found, fresh (dict): Results of all that are no failures, and those among them that were computed for it.
         write (Callable): Called with the name and the bytes of each file.
         RETURNS (dict): outputs (name → bytes and sha256), counts, and failures as lines of JSON.
         """
@@ -297,6 +303,8 @@ class Analyst:
             "failures": len(pieces) - len(records),
             "tokens": sum(record.n_tokens for record in records),
             "characters": sum(record.n_chars for record in records),
+            "computed": len(fresh),
+            "tokens_computed": sum(result["n_tokens"] for result in fresh.values() if isinstance(result, dict)),
         }
         failures = [piece.failure.to_json() for piece in pieces if piece.failure is not None]
         return {"outputs": outputs, "counts": counts, "failures": failures}

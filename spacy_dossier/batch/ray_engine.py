@@ -1,8 +1,8 @@
 """`dossier process --engine ray`: the same work on a Ray cluster.
 
-Ray Data plans nothing and resumes nothing here that the local engine would not: the planner's shards are its rows,
-tasks read and extract them, a pool of actors holds the pipeline, and write tasks put records and failures into a
-folder or an object store. What an actor or a node that ends had in hand, Ray gives to another.
+The planner's shards are the rows of a Ray dataset: a task reads and extracts one, an actor runs the pipeline over it
+and writes its files, then its manifest. What was in hand when an actor or a node ended, Ray gives to another; what was
+done when the whole run ended, the next run finds by the manifests.
 """
 
 from __future__ import annotations
@@ -10,128 +10,202 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import os
+import pickle
+import signal
 import tempfile
+import threading
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import DossierError
-from .analyst import Analyst, Extraction, Job, Piece, failure, text_hash
-from .extract import Extracted
+from .analyst import Analyst, Extraction, Job, Piece
+from .extract import one_line
 from .ledger import Ledger, Shard
-from .options import Options, digest, find_pipeline
+from .options import Options, digest
 from .plan import Planner
-from .record import Record
-from .run import run_json
-from .sinks import NAMES, WRITERS, check_formats
+from .pool import Trouble
+from .run import WORKER_BYTES, Progress, Run, full_disk, gpu_usable
+from .store import Store
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-    from pyarrow.fs import FileSystem
-
-SHARD_UNITS = 32  # files or rows that one reading task takes
-BATCH_DOCS = 64  # documents that an actor takes at once
-RETRIES = 3  # of what an ended actor had in hand, before the run ends
+# What Ray counts for a task that reads and for an actor that holds the pipeline: each core has one of both.
+READING, HOLDING = 0.25, 0.75
 
 
-def process_on_ray(
-    inputs: Sequence[str | Path],
-    output: str,
-    pipeline: str | Path,
-    options: Options,
-    *,
-    address: str | None = None,
-    text: str | None = None,
-) -> dict[str, int]:
-    """Process documents on a Ray cluster, and write records, failures.jsonl and run.json.
+class RayRun(Run):
+    """One run on a Ray cluster.
 
     inputs (Sequence[str | Path]): Files, folders, globs, on a file system that all nodes share.
     output (str): A folder that all nodes share, or the URL of one that pyarrow writes to: s3://…, gs://….
     pipeline (str | Path): Name of a pipeline installed on all nodes, or its folder where all nodes find it.
     address (str | None): Of the cluster, host:port or auto; None starts one on this machine.
-    RETURNS (dict[str, int]): Counts: documents, records, failures, tokens, characters.
-    RAISES (DossierError): Inputs, pipeline, output, Ray missing or not to be reached, or a document that ends every
-        process that takes it.
+    notice (Callable): Called with what the user should know, a line each.
     """
-    options.check()
-    formats = check_formats(options.formats)
-    if "docbin" in formats:
-        raise DossierError("the Ray engine writes no DocBin", value="docbin", remedy="Choose jsonl, parquet or csv")
-    found = find_pipeline(pipeline)
-    filesystem, folder = open_output(output)
-    begun, started = datetime.now(timezone.utc), time.monotonic()
-    with cluster(address) as ray:
-        cores = int(ray.cluster_resources().get("CPU", 1))
-        gpus = int(ray.cluster_resources().get("GPU", 0))
-        on_gpu = options.device.startswith("cuda") or (options.device == "auto" and gpus > 0)
-        if on_gpu and not gpus:
-            raise DossierError("the cluster has no GPU", value=options.device, remedy="Choose --device cpu")
-        device = "cuda:0" if on_gpu else "cpu"  # Ray shows each actor its own GPU only
-        actors = options.workers or (gpus if on_gpu else max(1, cores - 1))
-        # Actors hold their share of the CPUs to the end: some must be left for the tasks that read and write.
-        share = min(1.0, int(max(cores - 1, 0.5) / actors * 100) / 100)
-        job = Job(found, options, device)
-        shards = plan(inputs, text, options, digest(options.space(found), options.shape()))
-        context = ray.data.DataContext.get_current()
-        context.execution_options.preserve_order = True
-        context.enable_progress_bars = os.isatty(2)
-        context.log_internal_stack_trace_to_stdout = False
-        # A shard's rows in a block of their own, so that the tasks that read them share them out.
-        rows = ray.data.from_items(shards, override_num_blocks=max(1, len(shards)))
-        pieces = rows.map_batches(read, batch_size=1, fn_kwargs={"job": job}, num_cpus=0.25, zero_copy_batch=False)
-        warnings.filterwarnings("ignore", message="`ray_remote_args` is deprecated")  # no other way bounds the retries
-        records = pieces.map_batches(
-            Predictor,
-            fn_constructor_args=(job,),
-            batch_size=BATCH_DOCS,
-            compute=ray.data.ActorPoolStrategy(size=actors),
-            num_cpus=0 if on_gpu else share,
-            num_gpus=1 if on_gpu else 0,
-            max_restarts=-1,
-            max_task_retries=RETRIES,
+
+    def __init__(
+        self,
+        inputs: Sequence[str | Path],
+        output: str,
+        pipeline: str | Path,
+        options: Options,
+        *,
+        address: str | None = None,
+        text: str | None = None,
+        report: Callable[[Progress], None] = lambda progress: None,
+        notice: Callable[[str], None] = lambda line: None,
+        warm: bool = False,
+    ) -> None:
+        super().__init__(inputs, Path(output), pipeline, options, text=text, report=report, warm=warm)
+        self.store = Store(output)
+        self.address = address
+        self.notice = notice
+
+    def shards(self) -> Iterator[int]:
+        """Do the run.
+
+        YIELDS (int): Each shard once its files stand in the output, in no fixed order.
+        RAISES (DossierError): Inputs, pipeline, output, or Ray missing, out of reach or at its end.
+        """
+        with full_disk(self.store.output), self.store.hold():
+            shards = self.planned()
+            done = self.store.done(shards)
+            status = "interrupted"
+            try:
+                self.store.write("run.json", self.state(status, done))  # until there is something better to say
+                yield from done
+                yield from self.computed_by_ray([shard for shard in shards if shard.number not in done], done)
+                self.store.finish([done[number] for number in sorted(done)])
+                status = "complete"
+            except DossierError:
+                status = "failed"
+                raise
+            finally:
+                with contextlib.suppress(OSError):  # a full disk has its own error already
+                    self.store.write("run.json", self.state(status, done))
+
+    def planned(self) -> list[Shard]:
+        """RETURNS (list[Shard]): The local engine's plan: names of files and ranges of rows, not their contents."""
+        fixed = digest(self.options.space(self.pipeline), self.options.shape())
+        with (
+            tempfile.TemporaryDirectory(prefix="dossier-") as folder,
+            contextlib.closing(Ledger(Path(folder) / "ledger.sqlite")) as ledger,
+        ):
+            return list(Planner(ledger, self.options, fixed).shards(self.inputs, self.text, self.output))
+
+    def state(self, status: str, done: dict[int, dict[str, Any]]) -> bytes:
+        """RETURNS (bytes): run.json."""
+        counts: Counter[str] = Counter()
+        for manifest in done.values():
+            counts.update(manifest["counts"])
+        return self.summarize(
+            status, dict(counts), [name for manifest in done.values() for name in manifest["outputs"]]
         )
-        sink = make_sink(filesystem, folder, formats)
-        try:
-            if shards:
-                records.write_datasink(sink, ray_remote_args={"num_cpus": 0.25})
-        except DossierError:
-            raise
-        except Exception as error:  # Ray wraps whatever happened on the cluster
-            reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-            raise DossierError(
-                f"the cluster could not finish ({reason})",
-                value=output,
-                remedy="Without run.json the output is not whole: empty it, and run again",
-            ) from error
-    counts = dict.fromkeys(("documents", "records", "failures", "tokens", "characters"), 0) | dict(sink.counts)
-    seconds = time.monotonic() - started
-    summary = run_json(
-        "complete",
-        found,
-        inputs,
-        text,
-        options,
-        counts,
-        {
-            "started": begun.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 1),
-            "documents_computed": counts["records"],
-            "words_computed": counts["tokens"],
-            "words_per_second": round(counts["tokens"] / seconds),
-            "device": device,
-            "processes": actors,
-        },
-        sorted(sink.names),
-    )
-    write(filesystem, f"{folder}/failures.jsonl", b"".join(sink.failures))
-    write(filesystem, f"{folder}/run.json", summary)
-    return counts
+
+    def computed_by_ray(self, todo: list[Shard], done: dict[int, dict[str, Any]]) -> Iterator[int]:
+        """Compute shards. done (dict): Where their manifests are put. YIELDS (int): Each that is done."""
+        progress = self.progress
+        progress.earlier = progress.done = sum(manifest["units"] for manifest in done.values())
+        progress.total = progress.done + sum(shard.units for shard in todo)
+        progress.documents = sum(manifest["counts"]["documents"] for manifest in done.values())
+        progress.failures = sum(manifest["counts"]["failures"] for manifest in done.values())
+        self.report(progress)
+        if not todo:
+            return
+        with cluster(self.address) as ray:
+            device, self.processes, resources = self.resources(ray, len(todo))
+            self.device = device
+            foreman = (
+                ray.remote(Foreman)
+                .options(num_cpus=0, scheduling_strategy=on_node(ray.get_runtime_context().get_node_id(), soft=True))
+                .remote(self.processes if self.warm else 0)
+            )
+            job = Job(self.pipeline, self.options, device, warm=self.warm)
+            self.launched = time.monotonic()
+            rows = [{"shard": json.dumps(asdict(shard))} for shard in todo]
+            manifests = (
+                ray.data.from_items(rows, override_num_blocks=len(rows))  # so that reading them is shared out
+                .map(read, fn_kwargs={"job": job.to_json()}, num_cpus=READING)
+                .map(
+                    Predictor,
+                    fn_constructor_args=(job, self.store, foreman),
+                    # One in the pipeline, and one there when that is done.
+                    compute=ray.data.ActorPoolStrategy(size=self.processes, max_tasks_in_flight_per_actor=2),
+                    **resources,
+                )
+            )
+            try:
+                for row in manifests.iter_rows():
+                    if row["error"]:
+                        raise DossierError(row["error"])
+                    shard, manifest = int(row["shard"]), json.loads(row["manifest"])
+                    done[shard] = manifest
+                    progress.words += manifest["counts"]["tokens_computed"]
+                    message = {"type": "done", "shard": shard, "counts": manifest["counts"]}
+                    self.advance(message, {shard: manifest["units"]})
+                    yield shard
+                if (ago := ray.get(foreman.loaded.remote())) is not None:
+                    self.loaded = time.monotonic() - ago
+            except DossierError:
+                raise
+            except Exception as error:  # Ray wraps whatever happened on the cluster
+                reason = one_line((str(error).strip() or type(error).__name__).splitlines()[-1])
+                raise DossierError(
+                    f"the cluster could not finish ({reason})",
+                    value=self.address,
+                    remedy="Nothing done is lost: the same command goes on",
+                ) from error
+
+    def resources(self, ray: Any, shards: int) -> tuple[str, int, dict[str, Any]]:
+        """RETURNS (tuple): Device, number of actors, and what Ray is to reserve for each."""
+        nodes = [node for node in ray.nodes() if node["Alive"]]
+        cores = sum(node["Resources"].get("CPU", 0) for node in nodes)
+        gpus = int(sum(node["Resources"].get("GPU", 0) for node in nodes))
+        if self.options.device != "cpu" and self.usable_gpus(ray, nodes):
+            actors = min(self.options.workers or gpus, shards)
+            return "cuda:0", actors, {"num_gpus": min(1.0, gpus / actors), "num_cpus": 0}  # each sees its own GPU only
+        wanted = self.options.workers
+        room = sum(int(min(node["Resources"].get("CPU", 0), memory_of(node) // WORKER_BYTES)) for node in nodes)
+        actors = min(wanted or max(1, room), shards)
+        share = min(HOLDING, int(HOLDING * cores / actors * 100) / 100)
+        # So that no node gets more of them than its memory holds, unless the user knows better.
+        memory = {"memory": WORKER_BYTES} if room and not wanted else {}
+        return "cpu", actors, {"num_cpus": share, **memory}
+
+    def usable_gpus(self, ray: Any, nodes: list[dict[str, Any]]) -> bool:
+        """RETURNS (bool): Has the cluster GPUs, and can all its GPU nodes use them?
+
+        RAISES (DossierError): GPUs asked for and not there.
+        """
+        check = ray.remote(gpu_usable)
+        with_gpu = [node["NodeID"] for node in nodes if node["Resources"].get("GPU", 0) >= 1]
+        answers = ray.get(
+            [check.options(num_cpus=0, num_gpus=0.01, scheduling_strategy=on_node(node)).remote() for node in with_gpu]
+        )
+        if all(answers) and answers:
+            return True
+        reason = "a GPU of the cluster cannot be used" if answers else "the cluster has no GPU"
+        remedy = "Install CUDA's driver and the package cupy on all GPU nodes"
+        if self.options.device != "auto":
+            raise DossierError(reason, value=self.options.device, remedy=f"{remedy}, or choose --device cpu")
+        if answers:
+            self.notice(f"{reason}, so that the CPUs do the work. {remedy} to use it")
+        return False
+
+
+def memory_of(node: dict[str, Any]) -> float:
+    """RETURNS (float): Bytes that Ray may give away on a node."""
+    return node["Resources"].get("memory", 0.0)
+
+
+def on_node(node: str, *, soft: bool = False) -> Any:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(node, soft=soft)
 
 
 @contextlib.contextmanager
@@ -153,16 +227,26 @@ def cluster(address: str | None) -> Iterator[Any]:
         )
     was_there = ray.is_initialized()
     if not was_there:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of what Ray Data itself does
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
-                address=address or "local", log_to_driver=False, include_dashboard=False if address is None else None
+                address=address or "local",
+                include_dashboard=False if address is None else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DossierError(
-                f"no Ray cluster answers ({str(error).splitlines()[0]})",
+                f"no Ray cluster answers ({one_line(str(error).splitlines()[0])})",
                 value=address,
                 remedy="Start one with `ray start --head`, and give its address",
             ) from None
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # Ray takes it
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     try:
         yield ray
     finally:
@@ -170,25 +254,10 @@ def cluster(address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
-def plan(inputs: Sequence[str | Path], text: str | None, options: Options, fixed: str) -> list[dict[str, Any]]:
-    """RETURNS (list[dict]): The planner's shards: names of files and ranges of rows, not their contents."""
-    with (
-        tempfile.TemporaryDirectory(prefix="dossier-") as folder,
-        contextlib.closing(Ledger(Path(folder) / "ledger.sqlite")) as ledger,
-    ):
-        sized = replace(options, shard_size=options.shard_size or SHARD_UNITS)
-        shards = Planner(ledger, sized, fixed).shards(inputs, text, None)
-        return [{"shard": shard.number, "members": json.dumps(shard.members)} for shard in shards]
-
-
-def read(batch: dict[str, Any], job: Job) -> dict[str, list[Any]]:
-    """A reading task: shards → their documents, in input order. Texts in rows of tables come with their row."""
-    pieces = [
-        piece
-        for number, members in zip(batch["shard"].tolist(), batch["members"].tolist(), strict=True)
-        for piece in extraction(job.to_json()).pieces(Shard(number, "", json.loads(members), {}, 0, 0))
-    ]
-    return {"piece": [json.dumps(asdict(piece), default=str) for piece in pieces]}
+def read(row: dict[str, Any], job: str) -> dict[str, Any]:
+    """A reading task: a shard → its documents, in input order."""
+    pieces = extraction(job).pieces(Shard(**json.loads(row["shard"])))
+    return {**row, "pieces": pickle.dumps(pieces)}
 
 
 @functools.lru_cache(maxsize=1)
@@ -197,110 +266,89 @@ def extraction(job: str) -> Extraction:
     return Extraction(Job.from_json(job))
 
 
+class Foreman:
+    """The actor that knows where the others are: with a shard, and in it with a document when they go one by one.
+
+    It stands beside the driver and outlives them, so that a shard that comes again tells that its process ended.
+
+    crew (int): Actors that all wait until the last is warm; 0 for none.
+    """
+
+    def __init__(self, crew: int) -> None:
+        self.crew = crew
+        self.latest: float | None = None
+        self.at: dict[int, str | None] = {}
+        self.trouble: dict[int, Trouble] = {}
+
+    def begin(self, shard: int) -> Trouble:
+        trouble = self.trouble.setdefault(shard, Trouble())
+        if shard in self.at:
+            trouble.blame(self.at[shard])
+        self.at[shard] = None
+        return trouble
+
+    def reach(self, shard: int, document: str) -> None:
+        self.at[shard] = document
+
+    def end(self, shard: int) -> None:
+        self.at.pop(shard, None)
+
+    def warmed(self) -> None:
+        self.crew -= 1
+        self.latest = time.monotonic()
+
+    def waits(self) -> bool:
+        return self.crew > 0
+
+    def loaded(self) -> float | None:
+        """RETURNS (float | None): Seconds since the last actor had its pipeline."""
+        return None if self.latest is None else time.monotonic() - self.latest
+
+
 class Predictor:
-    """The actor that holds the pipeline."""
+    """The actor that holds the pipeline: documents of a shard → its files and its manifest."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, store: Store, foreman: Any) -> None:
+        import ray
+
         os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
-        self.analyst = Analyst(job, say=lambda **message: None)
+        self.job = job
+        self.store = store
+        self.shard = -1
+        self.analyst = Analyst(job, self.say)
+        self.ask = lambda method, *args: ray.get(getattr(foreman, method).remote(*args))
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
-        pieces = [to_piece(line) for line in batch["piece"].tolist()]
-        todo: dict[bytes, Piece] = {}
-        for piece in pieces:
-            if piece.read.error:
-                piece.failure = failure(piece, piece.read.stage, *piece.read.error)
-            else:
-                piece.key = text_hash(piece.read.text).encode()
-                todo.setdefault(piece.key, piece)
-        results: dict[bytes, Any] = {}
-        self.analyst.run_pipeline(list(todo.values()), results)
-        records: list[str | None] = []
-        failures: list[str | None] = []
-        for piece in pieces:
-            record = self.analyst.record(piece, results) if piece.failure is None else None
-            records.append(record.model_dump_json() if record else None)
-            failures.append(piece.failure.to_json() if piece.failure else None)
-        return {"record": records, "failure": failures}
+    def say(self, type: str, **message: Any) -> None:
+        if type == "doc":
+            self.ask("reach", self.shard, message["id"])
+        elif type == "loaded":
+            if self.job.warm:
+                self.analyst.nlp("What is set up at the first text is set up now.")
+            self.ask("warmed")
+            while self.ask("waits"):
+                time.sleep(0.1)
 
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        shard = Shard(**json.loads(row["shard"]))
+        self.shard = shard.number
+        try:
+            manifest, error = self.do(shard, pickle.loads(row["pieces"])), ""
+        except DossierError as reason:
+            manifest, error = {}, str(reason)
+        except OSError as reason:
+            manifest, error = {}, one_line(f"the output cannot be written: {reason.strerror or reason}")
+        return {"shard": shard.number, "manifest": json.dumps(manifest), "error": error}
 
-def to_piece(line: str) -> Piece:
-    data = json.loads(line)
-    read_ = data.pop("read")
-    read_["pages"] = [tuple(page) for page in read_["pages"]]
-    read_["error"] = tuple(read_["error"]) if read_["error"] else None
-    return Piece(data["id"], data["root"], data["source"], data["unit"], Extracted(**read_))
-
-
-def make_sink(filesystem: FileSystem, folder: str, formats: Sequence[str]) -> Any:
-    """RETURNS (ray.data.Datasink): Writes each block of records under the number of its task, so that a task done
-    again overwrites what it wrote."""
-    from ray.data import Datasink
-
-    class Sink(Datasink):
-        def __init__(self) -> None:
-            self.counts: Counter[str] = Counter()
-            self.names: list[str] = []
-            self.failures: list[bytes] = []
-
-        def write(self, blocks: Iterable[pa.Table], ctx: Any) -> dict[str, Any]:
-            from ray.data.block import BlockAccessor
-
-            rows = [row for block in blocks for row in BlockAccessor.for_block(block).to_arrow().to_pylist()]
-            records = [Record.model_validate_json(row["record"]) for row in rows if row["record"]]
-            names = [NAMES[name].format(ctx.task_idx) for name in formats]
-            for format_, name in zip(formats, names, strict=True):
-                write(filesystem, f"{folder}/{name}", WRITERS[format_](records))
-            counts = {
-                "documents": len(rows),
-                "records": len(records),
-                "failures": len(rows) - len(records),
-                "tokens": sum(record.n_tokens for record in records),
-                "characters": sum(record.n_chars for record in records),
-            }
-            failures = "".join(row["failure"] + "\n" for row in rows if row["failure"]).encode()
-            return {"task": ctx.task_idx, "counts": counts, "names": names, "failures": failures}
-
-        def on_write_complete(self, write_result: Any) -> None:
-            returns = sorted(write_result.write_returns, key=lambda r: r["task"])
-            self.counts = sum((Counter(r["counts"]) for r in returns), Counter())
-            self.names = [name for r in returns for name in r["names"]]
-            self.failures = [r["failures"] for r in returns]
-
-    return Sink()
-
-
-def open_output(output: str) -> tuple[FileSystem, str]:
-    """RETURNS (tuple[FileSystem, str]): Where to write, and the folder there. RAISES (DossierError): Not empty."""
-    import pyarrow as pa
-    from pyarrow.fs import FileSelector, FileSystem
-
-    try:
-        filesystem, folder = FileSystem.from_uri(output if "://" in output else str(Path(output).absolute()))
-        filesystem.create_dir(folder, recursive=True)
-        taken = filesystem.get_file_info(FileSelector(folder))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DossierError(f"the output cannot be written ({error})", value=output) from None
-    if taken:
-        raise DossierError(
-            "the output is not empty, and a run on a cluster does not go on where another ended",
-            file=taken[0].path,
-            remedy="Give a new folder",
-        )
-    return filesystem, folder
-
-
-def write(filesystem: FileSystem, path: str, data: bytes) -> None:
-    """Write a file whole: on a local file system under another name first, while object stores never show a part."""
-    from pyarrow.fs import LocalFileSystem
-
-    if isinstance(filesystem, LocalFileSystem):
-        from .sinks import replace_synced, write_synced
-
-        target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        write_synced(unfinished, data)
-        replace_synced(unfinished, target)
-    else:
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(data)
+    def do(self, shard: Shard, pieces: list[Piece]) -> dict[str, Any]:
+        trouble: Trouble = self.ask("begin", shard.number)
+        if trouble.hopeless:
+            raise DossierError("processes of the cluster keep ending", remedy="Fewer --workers take less memory")
+        texts: dict[bytes, Piece] = {}
+        for piece in self.analyst.live(pieces, trouble.poison):
+            texts.setdefault(piece.key, piece)
+        found: dict[bytes, Any] = {}
+        self.analyst.run_pipeline(list(texts.values()), found, careful=trouble.careful)
+        written = self.analyst.write(shard.number, pieces, found, found, self.store.write)
+        manifest = self.store.commit(shard, written)
+        self.ask("end", shard.number)
+        return manifest

@@ -28,7 +28,7 @@ from .options import Options, Pipeline, digest, find_pipeline, hash_file
 from .plan import Planner
 from .pool import Pool
 from .record import SCHEMA_VERSION, Failure, Record
-from .sinks import NAMES, PATTERNS, check_formats, replace_synced, sync_folder, write_synced
+from .sinks import NAMES, PATTERNS, check_formats, is_ours, replace_synced, sync_folder, write_synced
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -262,12 +262,23 @@ class Run:
         sync_folder(self.output)
 
     def write_summary(self, ledger: Ledger, status: str) -> None:
+        content = self.summarize(status, ledger.counts(), [name for names in ledger.done().values() for name in names])
+        temporary = self.output / STATE / "run.json"
+        write_synced(temporary, content)
+        replace_synced(temporary, self.output / "run.json")
+
+    def summarize(self, status: str, counts: dict[str, int], outputs: Iterable[str]) -> bytes:
+        """Set the summary.
+
+        counts (dict[str, int]): Of all that is done.
+        outputs (Iterable[str]): Names of the files of records.
+        RETURNS (bytes): run.json.
+        """
         seconds = time.monotonic() - self.started
-        outputs = sorted(name for names in ledger.done().values() for name in names)
-        counts = {**dict.fromkeys(("documents", "records", "failures", "tokens", "characters"), 0), **ledger.counts()}
+        counts = {**dict.fromkeys(("documents", "records", "failures", "tokens", "characters"), 0), **counts}
         words = self.progress.words
-        self.summary = Summary(status, counts, seconds, outputs)
-        content = run_json(
+        self.summary = Summary(status, counts, seconds, sorted(outputs))
+        return run_json(
             status,
             self.pipeline,
             self.inputs,
@@ -284,11 +295,8 @@ class Run:
                 "device": self.device,
                 "processes": self.processes,
             },
-            outputs,
+            self.summary.outputs,
         )
-        temporary = self.output / STATE / "run.json"
-        write_synced(temporary, content)
-        replace_synced(temporary, self.output / "run.json")
 
 
 def run_json(
@@ -319,12 +327,6 @@ def run_json(
     return json.dumps(content, indent=2).encode() + b"\n"
 
 
-def is_ours(name: str) -> bool:
-    """RETURNS (bool): Is it a shard's file, and not one the user put there under a like name?"""
-    digits = "".join(char for char in name if char.isdigit())
-    return bool(digits) and any(pattern.format(int(digits)) == name for pattern in NAMES.values())
-
-
 def read_results(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """YIELDS (tuple[bytes, bytes]): Key and packed result, as a worker wrote them."""
     with path.open(encoding="ascii") as file:
@@ -334,7 +336,7 @@ def read_results(path: Path) -> Iterator[tuple[bytes, bytes]]:
 
 
 @contextlib.contextmanager
-def full_disk(output: Path) -> Iterator[None]:
+def full_disk(output: Path | str) -> Iterator[None]:
     """Turns what SQLite and the system say when the output cannot be written into a DossierError."""
     try:
         yield
@@ -347,7 +349,7 @@ def full_disk(output: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise DossierError(
             f"the ledger cannot be written: {error}",
-            file=output / STATE / "ledger.sqlite",
+            file=Path(output, STATE, "ledger.sqlite"),
             remedy="Nothing done is lost: the same command goes on",
         ) from None
 
@@ -358,14 +360,18 @@ def find_device(device: str) -> str:
         return "cpu"
     if device == "auto" and not Path("/dev/nvidiactl").exists():
         return "cpu"  # and torch, which takes seconds to import, need not be asked
-    import torch
-
-    usable = torch.cuda.is_available() and importlib.util.find_spec("cupy") is not None
-    if usable:
+    if gpu_usable():
         return device if device.startswith("cuda:") else "cuda:0"
     if device == "auto":
         return "cpu"
     raise DossierError("no usable GPU: it needs a CUDA device and the package cupy", value=device)
+
+
+def gpu_usable() -> bool:
+    """RETURNS (bool): Is there a GPU that spaCy can use?"""
+    import torch
+
+    return torch.cuda.is_available() and importlib.util.find_spec("cupy") is not None
 
 
 def free_memory() -> int:

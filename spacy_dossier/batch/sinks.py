@@ -37,6 +37,12 @@ def check_formats(formats: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(formats))
 
 
+def is_ours(name: str) -> bool:
+    """RETURNS (bool): Is it a shard's file, and not one the user put there under a like name?"""
+    digits = "".join(char for char in name if char.isdigit())
+    return bool(digits) and any(pattern.format(int(digits)) == name for pattern in NAMES.values())
+
+
 def write_shard(
     write: Callable[[str, bytes], None],
     number: int,

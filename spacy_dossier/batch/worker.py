@@ -51,8 +51,7 @@ class Worker(Analyst):
         found = self.look_up(shard, live)
         fresh = self.compute(order, live, found)
         fresh |= self.take_over(shard, live, found)
-        words = sum(result["n_tokens"] for result in fresh.values() if isinstance(result, dict))
-        self.finish(shard, pieces, found, fresh, words)
+        self.finish(shard, pieces, found, fresh)
 
     def look_up(self, shard: Shard, live: Sequence[Piece]) -> dict[bytes, Any]:
         """RETURNS (dict): Results of earlier runs, and of this shard if it was once committed."""
@@ -92,11 +91,9 @@ class Worker(Analyst):
         rest = {piece.key: piece for piece in open_pieces if piece.key not in found}
         return self.run_pipeline(list(rest.values()), found)
 
-    def finish(
-        self, shard: Shard, pieces: list[Piece], found: dict[bytes, Any], fresh: dict[bytes, Any], words: int
-    ) -> None:
+    def finish(self, shard: Shard, pieces: list[Piece], found: dict[bytes, Any], fresh: dict[bytes, Any]) -> None:
         folder = Path(self.job.folder)
-        done = self.write(shard.number, pieces, found, lambda name, data: write_synced(folder / name, data))
+        done = self.write(shard.number, pieces, found, fresh, lambda name, data: write_synced(folder / name, data))
         cache = folder / f"results-{shard.number}.jsonl"
         lines = (
             json.dumps([key.hex(), base64.b64encode(pack(result)).decode()])
@@ -104,14 +101,7 @@ class Worker(Analyst):
             if key in fresh and isinstance(result, dict)
         )
         write_synced(cache, "".join(line + "\n" for line in lines).encode())
-        self.say(
-            type="done",
-            shard=shard.number,
-            outputs=done["outputs"],
-            results=str(cache),
-            counts={**done["counts"], "computed": len(fresh), "tokens_computed": words},
-            failures=done["failures"],
-        )
+        self.say(type="done", shard=shard.number, results=str(cache), **done)
 
 
 def main() -> None:

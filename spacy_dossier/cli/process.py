@@ -68,6 +68,7 @@ def process_cli(
     same command goes on.
     """
     import tempfile
+    from functools import partial
 
     from ..batch.discover import Rules
     from ..batch.options import Options
@@ -103,21 +104,20 @@ def process_cli(
     )
     if dry_run:
         return show_plan(entries, text, options, None if streaming else Path(output), pipeline)
+    run: Run
     if engine == "ray":
-        from ..batch.ray_engine import process_on_ray
+        from ..batch.ray_engine import RayRun
 
         if streaming:
             raise DossierError("the Ray engine writes to a folder or an object store", remedy="Give one with -o")
-        counts = process_on_ray(entries, output, pipeline, options, address=ray_address, text=text)
-        stderr.print(closing_line(counts, output), markup=False)
-        if counts["failures"]:
-            raise typer.Exit(2)
+        warn = partial(stderr.print, markup=False)
+        run = RayRun(entries, output, pipeline, options, text=text, address=ray_address, notice=warn)
     elif streaming:
         with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
-            work(Run(entries, Path(folder), pipeline, options, text=text), streaming=True)
+            return work(Run(entries, Path(folder), pipeline, options, text=text), streaming=True)
     else:
         run = Run(entries, Path(output), pipeline, options, text=text)
-        work(run, streaming=False, after=lambda: stderr.print(closing_line(run.summary.counts, output), markup=False))
+    work(run, streaming=False, after=lambda: stderr.print(closing_line(run.summary.counts, output), markup=False))
 
 
 def gather(inputs: list[str], files_from: str | None) -> tuple[list[str], str | None]:
