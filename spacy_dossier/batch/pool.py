@@ -192,7 +192,7 @@ class Pool:
             self.trouble.setdefault(process.shards[0], Trouble()).blame(process.at)
         for shard in process.shards:
             heapq.heappush(self.todo, shard)
-        if process.shards and self.trouble[process.shards[0]].hopeless:
+        if process.number in self.cold or (process.shards and self.trouble[process.shards[0]].hopeless):
             code = process.popen.returncode
             said = (process.folder / "log.txt").read_text("utf-8", "replace").strip().splitlines()[-1:]
             raise DossierError(
