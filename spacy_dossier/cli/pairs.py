@@ -63,6 +63,9 @@ def pairs_cli(
             f"{name}: {found.written:,} of {found.pairs:,} pairs, {found.sents:,} sentences, {found.tokens:,} tokens "
             f"-> {', '.join(found.outputs)}"
         )
+        named = {role: name for role, name in found.fields.items() if role != name and role != "id"}
+        if named:
+            typer.echo(f"{name}: {', '.join(f'{role} from the field {field}' for role, field in named.items())}")
         for problem in found.problems[:10]:
             typer.echo(f"{name}:{problem['row']}: {problem['problem']}", err=True)
         left = {"empty text": found.empty_text, "empty summary": found.empty_summary, "unreadable": found.skipped}

@@ -1,5 +1,6 @@
 """Files with one sentence a line: `token|POS|TAG token|POS|TAG`, tags and tokens in two cells, or JSON lines."""
 
+import ast
 import json
 import re
 from collections import Counter
@@ -7,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import DossierError
-from .layout import DOCSTART, Layout, split_spaces, split_tabs
+from .layout import DOCSTART, Layout, split_spaces, split_tabs, splitter
+from .schemes import is_tag
 from .tags import are_numbers, find_form, find_outside, number_error
 
 SEPARATORS = ("|", "/", "_", "\\", "###", "@@")
@@ -46,8 +48,8 @@ def unfold(line: str, layout: Layout) -> list[list[str]]:
         return rows
     columns: list[Any]
     if layout.line == "parallel":
-        cells = split_tabs(line)
-        columns = [split_spaces(cells[i]) if i < len(cells) else [] for i in layout.cells]
+        cells = splitter(layout.delimiter, quoted=layout.delimiter == ",")(line)
+        columns = [_pieces(cells[i]) if i < len(cells) else [] for i in layout.cells]
     else:
         try:
             found = json.loads(line)
@@ -65,6 +67,7 @@ def refold(line: str, layout: Layout, column: int, cells: Sequence[str]) -> str:
     """Put other cells into one column of a line, leaving everything else as it is.
 
     RETURNS (str): The line.
+    RAISES (DossierError): If the line is one of a CSV file.
     """
     if layout.line == "inline":
         new = iter(cells)
@@ -76,6 +79,8 @@ def refold(line: str, layout: Layout, column: int, cells: Sequence[str]) -> str:
 
         return re.sub(r"[^ \t\r\n]+", put, line)
     end = line[len(line.rstrip("\r\n")) :]
+    if layout.line == "parallel" and layout.delimiter == ",":
+        raise DossierError("other entities cannot be written into a CSV row", remedy="Choose another --layout.")
     if layout.line == "parallel":
         parts = split_tabs(line)
         parts[layout.cells[column]] = " ".join(cells)
@@ -119,19 +124,33 @@ def _find_json(lines: Sequence[str], file: str) -> Layout:
 
 def _find_parallel(lines: Sequence[str]) -> Layout | None:
     """Find two cells with as many pieces in each line, of which one holds tags."""
-    rows = [[split_spaces(cell) for cell in split_tabs(line)] for line in lines]
-    width = Counter(map(len, rows)).most_common(1)[0][0]
-    rows = [row for row in rows if len(row) == width]
-    if width < 2 or 10 * len(rows) < 9 * len(lines):
-        return None
-    for i in range(width):
-        counts = Counter(piece for row in rows for piece in row[i])
-        if counts.total() < 2 * len(rows) or find_form(counts) is None:
+    for delimiter in ("\t", ","):
+        split = splitter(delimiter, quoted=delimiter == ",")
+        rows = [split(line) for line in lines]
+        width = Counter(map(len, rows)).most_common(1)[0][0]
+        if width < 2 or 10 * sum(len(row) == width for row in rows) < 9 * len(lines):
             continue
-        same = [j for j in range(width) if 10 * sum(len(r[i]) == len(r[j]) for r in rows) >= 9 * len(rows)]
-        if len(same) > 1:
-            return Layout("parallel", line="parallel", width=len(same), cells=tuple(same))
+        head, *_ = rows
+        pieces = [[_pieces(cell) for cell in row] for row in rows if len(row) == width]
+        for i in range(width):
+            counts = Counter(piece for row in pieces for piece in row[i])
+            if counts.total() < 2 * len(pieces) or find_form(counts) is None:
+                continue
+            same = [j for j in range(width) if 10 * sum(len(r[i]) == len(r[j]) for r in pieces) >= 9 * len(pieces)]
+            if len(same) > 1:
+                header = len(head) == width and not is_tag(head[i].split(" ")[0])
+                return Layout("parallel", delimiter, len(same), line="parallel", cells=tuple(same), header=header)
     return None
+
+
+def _pieces(cell: str) -> list[str]:
+    """RETURNS (list[str]): Pieces of a cell as `O O B-PER` or `['O', 'O', 'B-PER']`."""
+    if cell.startswith("['") or cell.startswith('["'):
+        try:
+            return [str(piece) for piece in ast.literal_eval(cell)]
+        except (ValueError, SyntaxError):
+            return []
+    return split_spaces(cell)
 
 
 def _find_inline(lines: Sequence[str]) -> Layout | None:

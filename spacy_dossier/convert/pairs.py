@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +16,23 @@ from ..errors import DossierError
 from .docbin import DocBinWriter
 from .sentences import rule_sentences
 from .source import STDIN, Input, TextFile, find_inputs, has_bad_bytes, open_text, spooled
-from .twins import TWIN_SUFFIXES, find_twin, read_story, read_twins, twin_folders
+from .twins import find_twin, read_story, read_twins, twin_folders
 
 SUMMARY_KEY = "summary_reference"  # user_data: the reference summary
 SENTENCES = "sentences"  # span group: sentences found by rule
 TABLES = {".csv": ",", ".tsv": "\t"}
 # Where the named field is absent, names that public corpora use for it.
 ALIASES = {
-    "id": ("id", "guid", "article_id", "doc_id", "fname", "filename", "url"),
-    "text": ("text", "article", "document", "source", "body", "dialogue", "maintext"),
-    "summary": ("summary", "highlights", "abstract", "target", "tldr", "reference"),
+    "id": "id guid article_id doc_id bill_id paper_id publication_number bbcid fname filename url",
+    "text": """text article article_text document documents source content body dialogue dialog maintext full_text
+        description report chapter story passage email_body selftext_without_tldr selftext input inputs""",
+    "summary": """summary highlights abstract abstract_text target targets tldr summary_text summaries reference output
+        subject_line headline""",
 }
+# Marks that public corpora put between documents, lines and sentences.
+BETWEEN_DOCUMENTS = re.compile(r"\s*\|{5}\s*")
+BETWEEN_LINES = re.compile(r" *(?:NEWLINE_CHAR|<q>) *")
+SENTENCE = re.compile(r"<([St])>\s*(.*?)\s*</\1>\s*", re.DOTALL)
 MAX_LISTED = 1000
 
 
@@ -49,7 +56,8 @@ class PairReport:
     pairs (int): Pairs read.
     written (int): Docs written.
     empty_text, empty_summary (int): Pairs left out because a side holds nothing but white space.
-    repeated_ids (int): Pairs whose id an earlier one has.
+    repeated_ids, repeated_texts (int): Pairs whose id, or text, an earlier one has.
+    longer_summary (int): Pairs whose summary is longer than the text.
     skipped (int): Rows left out because they cannot be read.
     sents, tokens (int): Sentences (by rule) and tokens of the articles.
     problems (list[dict]): Row or line, id and what is wrong, for each pair left out or repeated.
@@ -60,6 +68,8 @@ class PairReport:
     empty_text: int = 0
     empty_summary: int = 0
     repeated_ids: int = 0
+    repeated_texts: int = 0
+    longer_summary: int = 0
     skipped: int = 0
     sents: int = 0
     tokens: int = 0
@@ -139,11 +149,9 @@ def _find_pair_inputs(inputs: Iterable[str], options: PairOptions) -> list[Input
             found.append(Input(path, argument, Path(f"{path.resolve().name}.spacy")))
         else:
             plain.append(argument)
-    files = [
-        source
-        for source in (find_inputs(plain) if plain else [])
-        if source.path.suffix not in set(TWIN_SUFFIXES.values())
-    ]
+    files = find_inputs(plain) if plain else []
+    twins = {find_twin(source.path) for source in files}
+    files = [source for source in files if source.path not in twins]
     targets = [source.target for source in (*found, *files)]
     for source in (*found, *files):
         if targets.count(source.target) > 1:
@@ -171,6 +179,7 @@ def read_pairs(
     """
     name = name or str(path)
     ids: set[str] = set()
+    texts: set[int] = set()
     names: dict[str, str] = {}
     for row in _rows(path, options, report, name):
         if isinstance(row, BadRow):
@@ -206,10 +215,16 @@ def read_pairs(
             report.empty_summary += empty == "summary"
             report.note(row.number, id_, f"empty {empty}")
             continue
-        if id_ in ids:
-            report.repeated_ids += 1
-            report.note(row.number, id_, "an earlier pair has this id")
+        report.repeated_ids += id_ in ids
+        report.repeated_texts += hash(text) in texts
+        report.longer_summary += len(summary) > len(text)
+        repeated = [name for name, seen in (("id", id_ in ids), ("text", hash(text) in texts)) if seen]
+        if repeated:
+            report.note(row.number, id_, f"an earlier pair has this {' and '.join(repeated)}")
+        if len(summary) > len(text):
+            report.note(row.number, id_, "the summary is longer than the text")
         ids.add(id_)
+        texts.add(hash(text))
         doc = make_pair_doc(nlp, text, summary, id_)
         report.written += 1
         report.tokens += len(doc)
@@ -234,14 +249,18 @@ def make_pair_doc(nlp: Language, text: str, summary: str, id: str) -> Doc:
 
 
 def _text_of(value: Any) -> str | None:
-    """RETURNS (str | None): A field as text; highlights given as a list become lines. Empty for null."""
+    """RETURNS (str | None): A field as text; lists become lines, and so do marks of corpora. Empty for null."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
     if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-        return "\n".join(value)
-    return None
+        value = "\n".join(value)
+    if not isinstance(value, str):
+        return None
+    if "<" in value and SENTENCE.match(value):
+        value = SENTENCE.sub(r"\2\n", value).rstrip("\n")
+    if "|||||" in value:
+        value = BETWEEN_DOCUMENTS.sub("\n\n", value).strip("\n")
+    return BETWEEN_LINES.sub("\n", value) if "NEWLINE_CHAR" in value or "<q>" in value else value
 
 
 def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dict[str, str]:
@@ -254,7 +273,9 @@ def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dic
                 raise DossierError("no such field", file=name, value=wanted, remedy=f"The fields are {there}.")
             names[role] = wanted
             continue
-        found = next((alias for alias in ALIASES[role] if alias in fields and alias not in names.values()), None)
+        known = {field.lower().replace(" ", "_"): field for field in fields}
+        free = known.keys() - {*names.values(), *filter(None, asked.values())}
+        found = next((known[alias] for alias in ALIASES[role].split() if alias in free), None)
         if found is None and role != "id":
             there = ", ".join(fields)
             raise DossierError(
@@ -282,7 +303,7 @@ def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> It
             yield from _table_rows(file, suffix)
         elif suffix == ".story":
             yield Row(1, read_story(path, options.encoding, options.lang))
-        elif suffix in (".jsonl", ".ndjson", ".json") or name == STDIN:
+        elif suffix in (".jsonl", ".ndjson", ".json") or name == STDIN or _is_json(file):
             yield from _json_rows(file)
         else:
             raise DossierError(
@@ -290,6 +311,10 @@ def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> It
                 file=name,
                 remedy="Give JSONL, CSV, TSV or Parquet, or name the file or folder of the summaries with --summaries.",
             )
+
+
+def _is_json(file: TextFile) -> bool:
+    return file.array or next((line for line in file.lines() if line.strip()), "").lstrip().startswith('{"')
 
 
 def _magic(path: Path) -> bytes:

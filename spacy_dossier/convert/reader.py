@@ -355,6 +355,8 @@ def _read_lines(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | Pro
         if line.startswith(f"{DOCSTART}-"):
             builder.mark = ""
             builder.kept.append(line)
+        elif number == 1 and layout.header:
+            builder.kept.append(line)
         elif line.strip():
             builder.line = number
             try:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from .evidence import is_header, is_index
-from .layout import DELIMITERS, DOCSTART, SENTENCE_END, WORD_ID, Layout, document_mark, splitter
+from .layout import DELIMITERS, DOCSTART, MARKUP, SENTENCE_END, WORD_ID, Layout, document_mark, splitter
 from .lines import find_lines, unfold
 from .tags import find_form, find_outside
 
@@ -53,7 +53,7 @@ class Rows:
 
     def _read(self, texts: Sequence[str]) -> list[list[list[str]]]:
         body = [line for line in texts if line.strip() and not line.startswith(DOCSTART)]
-        plain = [line for line in body if not line.startswith("#")] or body
+        plain = [line for line in body if not line.startswith("#") and not MARKUP.fullmatch(line)] or body
         self.delimiter, self.quoted = self._find_delimiter(plain)
         split = splitter(self.delimiter, quoted=self.quoted)
         widths = Counter(len(split(line)) for line in plain)
@@ -85,21 +85,20 @@ class Rows:
 
     def _find_delimiter(self, lines: Sequence[str]) -> tuple[str, bool]:
         """RETURNS (tuple[str, bool]): The delimiter, and whether cells are quoted as in CSV."""
-        if 2 * sum("\t" in line.strip() for line in lines) > len(lines):
-            return "\t", False
-        for delimiter in DELIMITERS:
-            if not lines or 20 * sum(delimiter in line for line in lines) < 19 * len(lines):
+        tabs = 2 * sum("\t" in line.strip() for line in lines) > len(lines)
+        for delimiter in f"\t{DELIMITERS} " if tabs else DELIMITERS:
+            if not lines or 20 * sum(delimiter in line for line in lines) < 10 * len(lines):
                 continue
-            for quoted in (True, False):
+            for quoted in (True, False) if delimiter in DELIMITERS else (False,):
                 rows = [splitter(delimiter, quoted=quoted)(line) for line in lines]
                 width = Counter(map(len, rows)).most_common(1)[0][0]
                 rows = [row for row in rows if len(row) == width]
-                columns = [Counter(cell.strip() for cell in column) for column in zip(*rows, strict=True)]
-                if not any(find_form(c, self.outside) or self._mostly_outside(c) for c in columns):
+                if width < 2 or (delimiter != "\t" and 20 * len(rows) < 19 * len(lines)):
                     continue
-                if width > 1 and 20 * len(rows) >= 19 * len(lines):
+                columns = [Counter(cell.strip() for cell in column) for column in zip(*rows, strict=True)]
+                if any(find_form(c, self.outside) or self._mostly_outside(c) for c in columns):
                     return delimiter, quoted
-        return " ", False
+        return ("\t" if tabs else " "), False
 
     def _mostly_outside(self, counts: Counter[str]) -> bool:
         return 2 * counts[find_outside(counts, self.outside)] > counts.total()

@@ -197,7 +197,9 @@ class Sample(Rows):
         label = self._label_column(tag, token) if tag is not None and not key else None
         if token is None:
             taken = (layout.index, layout.sentence, tag, label)
-            token = next((i for i in range(len(columns)) if i not in taken and self._is_text(i)), None)
+            texts = [i for i in range(len(columns)) if i not in taken and self._is_text(i)]
+            # Ids of tokens come before them.
+            token = next((i for i in texts if not self._is_id(i)), texts[0] if texts else None)
         if token is None or token == tag:
             return None
         layout = replace(layout, token=token, tag=tag, key=key, label=label, nested=nested[0] if nested else None)
@@ -206,6 +208,8 @@ class Sample(Rows):
             layout = replace(layout, key_default="_" if "O" in values else "O")
         elif tag is not None:
             layout = self._spelled(layout, columns[tag])
+            if not self.header and self.line is None and self._begins_with_names(layout):
+                layout = replace(layout, header=True, names=tuple(self.rows[0]))
         layout = replace(
             layout,
             prefix=self._language_prefix(token),
@@ -232,6 +236,13 @@ class Sample(Rows):
         bare = bare and not any(PLAIN.matches(value) for value in counts)
         return replace(layout, bare=bare, form=TagForm(outside))
 
+    def _begins_with_names(self, layout: Layout) -> bool:
+        """Whether the first row alone has a word where the others have tags: it names the columns."""
+        cells = layout.form.read([row[layout.tag or 0] for row in self.rows])
+        if layout.bare or layout.brackets or not re.fullmatch(r"[^\W\d]{2,}", cells[0]):
+            return False
+        return len(cells) > 2 and not is_tag(cells[0]) and all(map(is_tag, cells[1:]))
+
     def _label_column(self, tag: int, token: int | None) -> int | None:
         """RETURNS (int | None): The column beside a column of bare prefixes that holds their labels."""
         column = self.columns[tag]
@@ -254,10 +265,12 @@ class Sample(Rows):
         lower = [name.lower().split(":")[-1] for name in layout.names]
         full = [name.lower() for name in layout.names]
         taken = {layout.index, token, layout.misc}
-        for names in (lower, full):
-            named = next((names.index(name) for name in TAG_NAMES if name in names), None)
-            if named is not None and layout.format != "conllu":
-                return named, "", [i for i in self._tag_columns({*taken, named}) if i > named]
+        for names in (lower, full) if layout.format != "conllu" else ():
+            named = [names.index(name) for name in TAG_NAMES if name in names]
+            named = [i for i in named if not all(map(INTEGER.fullmatch, columns[i]))]
+            if named:  # a column named `tag` may hold parts of speech
+                first = next((i for i in named if find_form(Counter(columns[i]), self.outside)), named[0])
+                return first, "", [i for i in self._tag_columns({*taken, first}) if i > first]
         if layout.misc is not None and (key := tag_key(columns[layout.misc])):
             return layout.misc, key, []
         taken |= {layout.sentence, layout.document}
@@ -300,7 +313,7 @@ class Sample(Rows):
         """Whether a column can hold labels without prefixes: few, and one that says outside."""
         counts = Counter(self.columns[i])
         outside = find_outside(counts, self.outside)
-        if outside not in counts or len(counts) > max(8, counts.total() / 10) or are_numbers(counts):
+        if outside not in counts or len(counts) > max(8, counts.total() / 10) or all(map(INTEGER.fullmatch, counts)):
             return False
         return outside in (OUTSIDE, self.outside) or counts.most_common(1)[0][0] == outside
 
@@ -311,6 +324,10 @@ class Sample(Rows):
             return len(self.columns) == 2
         longer = [sentence for sentence in self.sentences if len(sentence) > 2]
         return not longer or any(len({row[i] for row in sentence}) > 1 for sentence in longer)
+
+    def _is_id(self, i: int) -> bool:
+        """Whether all cells hold a digit, as those of no text do."""
+        return all(re.search(r"\d", cell) for cell in self.columns[i])
 
     def _is_quoted(self, token: int) -> bool:
         """Whether a CSV writer has been at the tokens: no quotation mark, or comma beside quoted ones, is bare."""

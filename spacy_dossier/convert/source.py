@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..batch.decode import guess_encoding
 from ..errors import DossierError
+from .unpack import COMPRESSED, is_compressed, unpack
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -29,7 +30,7 @@ SAMPLE = 1 << 18  # bytes of non-ASCII lines that decide about a legacy encoding
 
 # In a folder, files that are certainly no column files and no pairs are passed over.
 OTHER_SUFFIXES = word_set(
-    """.spacy .md .rst .py .sh .pl .zip .gz .bz2 .xz .tgz .tar .pdf .html .htm .xml .yml .yaml .cfg .toml .png .jpg
+    """.spacy .md .rst .py .sh .pl .zip .tgz .tar .pdf .html .htm .xml .yml .yaml .cfg .toml .png .jpg
     .bib .log .pyc .docx .ini .pkl .bin .safetensors"""
 )
 
@@ -273,10 +274,15 @@ def find_inputs(arguments: Iterable[str], *, ignore: Collection[str] = ()) -> li
             if not matches:
                 raise DossierError("no such file or folder", file=argument)
             found.update((match, (match.as_posix(), Path(match.name))) for match in matches)
-    stems = Counter(place.with_suffix("") for _, place in found.values())
+    places = {
+        path: place.with_suffix("") if place.suffix.lower() in COMPRESSED else place
+        for path, (_, place) in found.items()
+    }
+    stems = Counter(place.with_suffix("") for place in places.values())
     inputs: list[Input] = []
     taken: dict[Path, str] = {}
-    for path, (name, place) in found.items():
+    for path, (name, _) in found.items():
+        place = places[path]
         stem = place.with_suffix("")
         base = place if stems[stem] > 1 else stem
         target = base.with_name(f"{base.name}.spacy")
@@ -303,17 +309,23 @@ def is_output_dir(argument: str) -> bool:
 def _is_candidate(path: Path, root: Path, ignore: Collection[str]) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
     readme = path.stem.lower() in ("readme", "license", "licence", "changelog")
-    return path.is_file() and not hidden and not readme and path.suffix.lower() not in {*OTHER_SUFFIXES, *ignore}
+    name = path.with_suffix("") if path.suffix.lower() in COMPRESSED else path
+    return path.is_file() and not hidden and not readme and name.suffix.lower() not in {*OTHER_SUFFIXES, *ignore}
 
 
 @contextmanager
 def spooled(source: Input) -> Iterator[Path]:
-    """Give a path that can be read more than once: standard input is first copied to a temporary file."""
-    if source.name != STDIN:
+    """Give a path that can be read more than once: of standard input or a compressed file, a temporary copy.
+
+    RAISES (DossierError): If a compressed file is broken or holds more than one file.
+    """
+    if source.name != STDIN and not is_compressed(source.path):
         yield source.path
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stdin"
-        with path.open("wb") as file_:
-            shutil.copyfileobj(sys.stdin.buffer, file_)
-        yield path
+        path = source.path
+        if source.name == STDIN:
+            path = Path(folder) / "stdin"
+            with path.open("wb") as file_:
+                shutil.copyfileobj(sys.stdin.buffer, file_)
+        yield unpack(path, Path(folder), source.name) if is_compressed(path) else path

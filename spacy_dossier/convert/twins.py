@@ -8,14 +8,14 @@ from typing import Any
 from ..errors import DossierError
 from .source import open_text
 
-# A text file and the suffix of its summary.
-TWIN_SUFFIXES = {
-    ".source": ".target",
-    ".src": ".tgt",
-    ".article": ".summary",
-    ".document": ".summary",
-    ".text": ".summary",
-    ".txt": ".summary",
+# A word of the name of a text file, and those in its place in the name of the summaries.
+TWIN_WORDS = {
+    "source": ("target",),
+    "src": ("tgt", "trg"),
+    "article": ("summary", "title", "highlights", "abstract"),
+    "document": ("summary", "abstract"),
+    "text": ("summary",),
+    "txt": ("summary",),
 }
 LINE_SUFFIXES = (".source", ".src")
 SUMMARY_FOLDER = re.compile(r"summar|highlight|abstract|target|tgt", re.IGNORECASE)
@@ -33,9 +33,13 @@ def twin_folders(folder: Path) -> tuple[Path, Path] | None:
 
 def find_twin(path: Path) -> Path | None:
     """RETURNS (Path | None): The summary file that belongs to a text file by its name."""
-    suffix = TWIN_SUFFIXES.get(path.suffix.lower())
-    twin = path.with_suffix(suffix) if suffix else None
-    return twin if twin is not None and twin.is_file() else None
+    words = re.split(r"([._-])", path.name)
+    for i, word in enumerate(words):
+        for other in TWIN_WORDS.get(word.lower(), ()):
+            twin = path.with_name("".join((*words[:i], other, *words[i + 1 :])))
+            if twin.is_file():
+                return twin
+    return None
 
 
 def read_twins(articles: Path, summaries: Path | None, *, encoding: str | None, lang: str) -> Iterator[dict[str, Any]]:
