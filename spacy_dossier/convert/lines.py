@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..errors import DossierError
@@ -102,16 +102,19 @@ def _find_json(lines: Sequence[str], file: str) -> Layout:
         if isinstance(row, dict):
             rows.append(row)
     names = [name for name in rows[0] if isinstance(rows[0][name], list)] if rows else []
-    # Lists of strings as long as each other in every row, or empty throughout a row that was cut.
-    lists = [name for name in names if all(_is_strings(row.get(name)) for row in rows)]
-    groups = [[b for b in lists if all(len(row[a]) == len(row[b]) for row in rows)] for a in lists]
-    columns = max(groups, key=len, default=[])
+
+    def most(good: Iterable[bool]) -> bool:
+        return 5 * sum(good) >= 4 * len(rows)
+
+    def as_long(a: str, b: str) -> bool:
+        return most(isinstance(row.get(b), list) and len(row[b]) == len(row.get(a) or ()) for row in rows)
+
+    lists = [name for name in names if most(_is_strings(row.get(name)) for row in rows)]
+    columns = max(([b for b in lists if as_long(a, b)] for a in lists), key=len, default=[])
     numbered = [
         name
         for name in names
-        if lists
-        and all(isinstance(row.get(name), list) and len(row[name]) == len(row[lists[0]]) for row in rows)
-        and all(isinstance(value, int) for row in rows for value in row[name])
+        if lists and as_long(lists[0], name) and all(isinstance(value, int) for value in rows[0][name])
     ]
     if len(columns) < 2:
         if numbered:
@@ -138,7 +141,7 @@ def _find_parallel(lines: Sequence[str]) -> Layout | None:
                 continue
             same = [j for j in range(width) if 10 * sum(len(r[i]) == len(r[j]) for r in pieces) >= 9 * len(pieces)]
             if len(same) > 1:
-                header = len(head) == width and not is_tag(head[i].split(" ")[0])
+                header = len(head) == width and not all(map(is_tag, _pieces(head[i])))
                 return Layout("parallel", delimiter, len(same), line="parallel", cells=tuple(same), header=header)
     return None
 

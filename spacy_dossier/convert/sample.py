@@ -83,6 +83,13 @@ def find_layout(
         if any(are_numbers(Counter(column)) for column in free):
             raise number_error(file, row)
         raise DossierError("no column holds entity tags", file=file, value=row, remedy="Name it with --tag-column.")
+    if layout.bare and not tag_column and (inner := sample.inner_label(layout)):
+        raise DossierError(
+            "tags of an unknown form: one of them never begins an entity",
+            file=file,
+            value=inner,
+            remedy="Write tags as B-PER and I-PER, or name the column with --tag-column if they are labels.",
+        )
     return replace(layout, nested=sample.find(nested_column, file)) if nested_column else layout
 
 
@@ -171,6 +178,17 @@ class Sample(Rows):
             return False
         outside = {*MISSING, "*", layout.form.outside, OUTSIDE}
         return bool(layout.key) or not outside.issuperset(cell.strip() for cell in self.columns[layout.tag])
+
+    def inner_label(self, layout: Layout) -> str:
+        """RETURNS (str): A label that comes after one other label only, as `IN_PER` does; empty if none does."""
+        before: dict[str, Counter[str]] = {}
+        for sentence in self.sentences:
+            cells = layout.form.read([row[layout.tag or 0] for row in sentence])
+            for last, label in pairwise((OUTSIDE, *cells)):
+                if label not in (OUTSIDE, last):
+                    before.setdefault(label, Counter())[last] += 1
+        inner = [v for v, c in before.items() if len(c) == 1 and c.total() > 2 and not {OUTSIDE, *MISSING} & c.keys()]
+        return inner[0] if inner else ""
 
     def with_columns(self, layout: Layout, token: int | None, tag: int | None, key: str) -> Layout | None:
         """Complete a layout by what the columns hold.

@@ -1,6 +1,7 @@
 """Articles and summaries in every form they come in."""
 
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -167,6 +168,90 @@ def test_other_files_and_equal_names(tmp_path: Path) -> None:
         pairs([str(tmp_path / "a.jsonl"), str(tmp_path / "b" / "a.jsonl")], tmp_path / "out", PairOptions())
     with pytest.raises(DossierError, match="no tokenizer for the language"):
         pairs([str(tmp_path / "a.jsonl")], tmp_path / "out", PairOptions(lang="zz"))
+
+
+@pytest.mark.parametrize(
+    ("text_field", "summary_field"),
+    [
+        ("article", "highlights"),
+        ("document", "summary"),
+        ("dialogue", "summary"),
+        ("article_text", "abstract_text"),
+        ("documents", "tldr"),
+        ("description", "abstract"),
+        ("content", "summary"),
+        ("text", "headline"),
+        ("source", "target"),
+        ("Article", "Summary"),
+    ],
+)
+def test_names_of_fields_of_public_corpora(tmp_path: Path, text_field: str, summary_field: str) -> None:
+    """They are known whatever their case; the report says which were read."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(jsonl([{"title": "x", text_field: "Rain fell.", summary_field: "Rain."}]))
+    docs, report = convert_one(path)
+    assert [(d.text, d.user_data["summary_reference"]) for d in docs] == [("Rain fell.", "Rain.")]
+    assert (report.fields["text"], report.fields["summary"]) == (text_field, summary_field)
+
+
+def test_fields_that_may_mean_either_are_refused(tmp_path: Path) -> None:
+    """A title is no summary unless the user says so."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(jsonl([{"text": "Rain fell.", "title": "Rain."}]))
+    with pytest.raises(DossierError, match=r"no field summary.*--summary-field"):
+        convert_one(path)
+    assert len(convert_one(path, summary_field="title")[0]) == 1
+
+
+def test_marks_of_public_corpora(tmp_path: Path) -> None:
+    """Marks between documents, lines and sentences become empty lines and line ends."""
+    path = tmp_path / "train.txt"
+    rows = [
+        {"document": "Rain fell. NEWLINE_CHAR Much. ||||| Snow. |||||", "summary": "– It fell."},
+        {"document": ["Rain fell.", "Much."], "summary": ["<S> Rain fell . </S>", "<S> Much . </S>"]},
+        {"document": "a ||| b < c", "summary": "<t> Rain . </t> <t> Snow . </t>"},
+    ]
+    path.write_text(jsonl(rows))  # JSON lines under another name
+    docs, _ = convert_one(path)
+    assert [(d.text, d.user_data["summary_reference"]) for d in docs] == [
+        ("Rain fell.\nMuch.\n\nSnow.", "– It fell."),
+        ("Rain fell.\nMuch.", "Rain fell .\nMuch ."),
+        ("a ||| b < c", "Rain .\nSnow ."),
+    ]
+
+
+@pytest.mark.parametrize("names", [("train.src.txt", "train.tgt.txt"), ("train.article.txt", "train.title.txt")])
+def test_twins_named_in_the_middle(tmp_path: Path, names: tuple[str, str]) -> None:
+    """In a folder the summaries are no input of their own."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, text in zip(names, ("Rain fell.\nSnow fell.\n", "Rain.\nSnow.\n"), strict=True):
+        (folder / name).write_text(text)
+    (report,) = pairs([str(folder)], tmp_path / "out", PairOptions()).values()
+    assert report.written == 2
+
+
+def test_compressed_pairs_in_folders(tmp_path: Path) -> None:
+    """BigPatent's parts have no suffix but that of their compression."""
+    for part in "ab":
+        path = tmp_path / "in" / part / "data-0.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gzip.compress(jsonl(ROWS).encode()))
+    reports = pairs([str(tmp_path / "in")], tmp_path / "out", PairOptions())
+    assert [report.written for report in reports.values()] == [2, 2]
+    assert contents(read_bin(tmp_path / "out" / "a" / "data-0.spacy")) == ROWS
+
+
+def test_repeats_and_long_summaries_are_reported(tmp_path: Path) -> None:
+    """They are written, and named in the report."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(jsonl([*ROWS, {**ROWS[0], "id": "z"}, {"id": "y", "text": "Rain.", "summary": "Rain fell."}]))
+    docs, report = convert_one(path)
+    assert (len(docs), report.repeated_texts, report.longer_summary) == (4, 1, 1)
+    assert [(problem["row"], problem["problem"]) for problem in report.problems] == [
+        (3, "an earlier pair has this text"),
+        (4, "the summary is longer than the text"),
+    ]
 
 
 def test_shards(tmp_path: Path) -> None:
