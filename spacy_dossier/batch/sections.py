@@ -156,10 +156,12 @@ def summary_spans(doc: Doc, budget: SummaryBudget) -> list[list[Any]]:
 
 def within_words(doc: Doc, found: list[list[Any]], words: int) -> Iterator[list[Any]]:
     """YIELDS (list): Sentences, the first always, as long as their words fit."""
+    text = doc.text
     total = 0
     for sentence in found:
-        total += len(doc.text[sentence[0] : sentence[1]].split())
-        if total > words and total > len(doc.text[sentence[0] : sentence[1]].split()):
+        n_words = len(text[sentence[0] : sentence[1]].split())
+        total += n_words
+        if total > words and total > n_words:
             return
         yield sentence
 

@@ -192,12 +192,15 @@ class EncoderShim(PyTorchShim):
 
     def copy(self) -> "EncoderShim":
         """A copy of its own for the optimizer too, which tells parameters apart by the shim's id."""
-        self._encode = None
         copied = copy.deepcopy(self)
         with Shim.global_id_lock:
             Shim.global_id += 1
             copied.id = Shim.global_id
         return copied
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is set up for inference belongs to this process; a copy sets up its own."""
+        return {**self.__dict__, "_encode": None}
 
     def depth(self, name: str) -> int:
         """0 for embeddings, n for the n-th layer. What is neither, such as a last norm, counts as the uppermost layer,

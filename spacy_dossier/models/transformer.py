@@ -211,13 +211,9 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
     width = shim.module.encoder.config.hidden_size
     tokenizer = shim.tokenizer
     assert tokenizer is not None
-    encodings = tokenizer.encode([doc.text for doc in docs])
-    subwords = [align(doc, encoding) for doc, encoding in zip(docs, encodings, strict=True)]
-    windows = [
-        (i, window)
-        for i, (doc, subs) in enumerate(zip(docs, subwords, strict=True))
-        for window in cut_windows(doc, subs, shim.window, shim.context)
-    ]
+    texts = [doc.text for doc in docs]
+    subwords = list(map(align, docs, texts, tokenizer.encode(texts)))
+    windows = [(i, window) for i, doc in enumerate(subwords) for window in cut_windows(doc, shim.window, shim.context)]
     # A graph is kept for all windows of a training batch, so its size is the batcher's business, not ours.
     if not windows:
         vectors = torch.zeros((0, width), device=shim.device)

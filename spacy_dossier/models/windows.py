@@ -25,6 +25,7 @@ PLAIN, LOWER, TITLE, UPPER, INITIAL, MIXED, DIGITS, ALPHANUMERIC = range(N_CASES
 class SubWords:
     """The sub-words of one document.
 
+    text (str): Its text, which spaCy puts together anew from the tokens at every `doc.text`.
     ids (Ints): Vocabulary ids, without special tokens. Shape: (n_subwords,)
     cases (Ints): How each is written, in [0, N_CASES). Shape: (n_subwords,)
     offsets (Ints): Start and end of each in the text, in code points. Shape: (n_subwords, 2)
@@ -32,6 +33,7 @@ class SubWords:
         a sub-word; a token of white space may have none. Shape: (n_tokens,)
     """
 
+    text: str
     ids: Ints
     cases: Ints
     offsets: Ints
@@ -71,11 +73,12 @@ class Window:
         return self.right - self.left
 
 
-def align(doc: Doc, encoding: Any) -> SubWords:
+def align(doc: Doc, text: str, encoding: Any) -> SubWords:
     """Align the tokens of a document with the sub-words of its text by character offsets.
 
     doc (Doc): The document.
-    encoding (tokenizers.Encoding): Its text, encoded without special tokens.
+    text (str): Its text.
+    encoding (tokenizers.Encoding): The text, encoded without special tokens.
     """
     # Offsets do not run backwards; should a tokenizer's ever do so, the search below still gives every token its own.
     offsets = np.maximum.accumulate(np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2), axis=0)
@@ -84,7 +87,7 @@ def align(doc: Doc, encoding: Any) -> SubWords:
     first = np.searchsorted(ends, token_starts, side="right")
     last = np.maximum(first, np.searchsorted(starts, token_starts + token_lengths, side="left"))
     ids = np.asarray(encoding.ids, dtype=np.int64)
-    return SubWords(ids, written_cases(doc.text, offsets), offsets, first, last)
+    return SubWords(text, ids, written_cases(text, offsets), offsets, first, last)
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
@@ -119,7 +122,7 @@ def written_cases(text: str, offsets: Ints) -> Ints:
     return np.select(conditions, classes, default=PLAIN)
 
 
-def cut_windows(doc: Doc, subwords: SubWords, size: int, context: int = 0) -> list[Window]:
+def cut_windows(subwords: SubWords, size: int, context: int = 0) -> list[Window]:
     """Cut a document into windows of at most `size` sub-words, and drop nothing.
 
     A cut is made at a line break, else after final punctuation, else between words, else between tokens, and only
@@ -132,7 +135,7 @@ def cut_windows(doc: Doc, subwords: SubWords, size: int, context: int = 0) -> li
     total = len(subwords)
     if total <= size:
         return [Window(0, total, 0, total)] if total else []
-    breaks = _break_strengths(doc.text, subwords)
+    breaks = _break_strengths(subwords)
     windows = []
     start = 0
     while start < total:
@@ -152,7 +155,7 @@ def cut_windows(doc: Doc, subwords: SubWords, size: int, context: int = 0) -> li
     return windows
 
 
-def _break_strengths(text: str, subwords: SubWords) -> NDArray[np.int8]:
+def _break_strengths(subwords: SubWords) -> NDArray[np.int8]:
     """How good a cut before each sub-word is, from 0 (inside a token) to 4 (after a line break).
 
     RETURNS (NDArray[np.int8]): Shape: (n_subwords,)
@@ -165,7 +168,7 @@ def _break_strengths(text: str, subwords: SubWords) -> NDArray[np.int8]:
 
     # Around the sub-word's start: where the text before it ends, and where the text from it on begins. Some
     # tokenizers leave white space out, others make it part of a sub-word or a sub-word of its own.
-    codes = code_points(text)
+    codes = code_points(subwords.text)
     alphabet, inverse = np.unique(codes, return_inverse=True)
     is_space = np.array([chr(c).isspace() for c in alphabet])[inverse]
     here = np.arange(len(codes))

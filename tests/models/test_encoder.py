@@ -1,6 +1,7 @@
 """The encoder's shim: loading, storing, learning rates, precision, and what it says when it cannot."""
 
 import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from thinc.api import Adam, Optimizer
+from tokenizers import Tokenizer
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.encoder import EncoderShim, SubWordTokenizer
@@ -35,6 +37,20 @@ def make_shim(folder: Path, **settings: Any) -> EncoderShim:
 def run(shim: EncoderShim) -> torch.Tensor:
     ids = torch.arange(5, 15).reshape(2, 5)
     return shim.predict((ids, torch.ones_like(ids), torch.ones_like(ids)))
+
+
+def test_padding_that_a_tokenizers_file_asks_for_is_left_out(tiny_encoder: Path, tmp_path: Path) -> None:
+    """Sentence encoders ship with padding to a fixed length and truncation: a window has neither."""
+    folder = shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_padding(length=32)
+    tokenizer.enable_truncation(32)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    shim, plain = make_shim(folder), make_shim(tiny_encoder)
+    assert shim.tokenizer and plain.tokenizer
+    assert shim.tokenizer.frame == plain.tokenizer.frame
+    assert (len(shim.tokenizer.prefix), len(shim.tokenizer.suffix)) == (1, 1)
+    assert len(shim.tokenizer.encode(["harbour " * 50])[0]) >= 50
 
 
 def step(shim: EncoderShim, optimizer: Optimizer) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ import torch
 from thinc.api import Adam
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.models.runtime import computes_bfloat16
+from spacy_dossier.models.runtime import PackedLinear, computes_bfloat16
 from spacy_dossier.models.transformer import build_transformer_model
 
 TEXTS = [
@@ -36,6 +36,22 @@ def build(folder: Path, **config: Any) -> Any:
 def same_weights(model: Any, source: Any) -> Any:
     model.shims[0].module.load_state_dict(source.shims[0].module.state_dict())
     return model
+
+
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
+@pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_roberta"])
+def test_packed_weights_give_the_same_vectors(fixture: str, request: pytest.FixtureRequest) -> None:
+    """Inference of PyTorch on a CPU packs the linear layers; those of training give the same, and stay as they are."""
+    model = build(request.getfixturevalue(fixture), case_embedding=True)
+    shim = model.shims[0]
+    ids = torch.arange(5, 25).reshape(2, 10)
+    inputs = (ids, torch.ones_like(ids), torch.ones_like(ids))
+    packed = shim.predict(inputs)
+    with torch.inference_mode():
+        plain = shim.module(*inputs)
+    np.testing.assert_allclose(packed.numpy(), plain.numpy(), atol=1e-5)
+    assert any(isinstance(layer, PackedLinear) for layer in shim._encode.modules())
+    assert not any(isinstance(layer, PackedLinear) for layer in shim.module.modules())
 
 
 @pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_roberta"])

@@ -63,7 +63,7 @@ def tokenizer(request: pytest.FixtureRequest) -> SubWordTokenizer:
 
 
 def subwords_of(doc: Doc, tokenizer: SubWordTokenizer) -> SubWords:
-    return align(doc, tokenizer.encode([doc.text])[0])
+    return align(doc, doc.text, tokenizer.encode([doc.text])[0])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
@@ -94,7 +94,7 @@ def test_windows_drop_nothing_and_cut_no_word_that_fits(
     """Each sub-word is kept once, in order; a window is never too long; a token that fits a window is never cut."""
     doc = nlp.make_doc(text)
     subwords = subwords_of(doc, tokenizer)
-    windows = cut_windows(doc, subwords, size, context)
+    windows = cut_windows(subwords, size, context)
     kept = [i for window in windows for i in range(window.start, window.end)]
     assert kept == list(range(len(subwords)))
     cuts = {window.start for window in windows} - {0}
@@ -120,7 +120,7 @@ def test_windows_drop_nothing_and_cut_no_word_that_fits(
 def cut_texts(nlp: Language, tokenizer: SubWordTokenizer, text: str, size: int) -> list[str]:
     doc = nlp.make_doc(text)
     subwords = subwords_of(doc, tokenizer)
-    starts = [window.start for window in cut_windows(doc, subwords, size)]
+    starts = [window.start for window in cut_windows(subwords, size)]
     bounds = [0, *(int(subwords.offsets[start, 0]) for start in starts[1:]), len(text)]
     return [text[start:end].strip() for start, end in pairwise(bounds)]
 
@@ -155,10 +155,10 @@ def test_a_window_ends_between_words_rather_than_between_tokens(nlp: Language, t
 def test_windows_are_cut_alike_whatever_the_sentences_of_the_doc(nlp: Language, tokenizer: SubWordTokenizer) -> None:
     """Sentence boundaries come later in the pipeline and must not matter."""
     doc = nlp.make_doc("one two. three four. five six. seven eight.")
-    before = cut_windows(doc, subwords_of(doc, tokenizer), 8)
+    before = cut_windows(subwords_of(doc, tokenizer), 8)
     for token in doc:
         token.is_sent_start = token.i % 2 == 0
-    assert cut_windows(doc, subwords_of(doc, tokenizer), 8) == before and len(before) > 1
+    assert cut_windows(subwords_of(doc, tokenizer), 8) == before and len(before) > 1
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_long_document_is_aligned_and_cut_in_a_moment(nlp: Language, tokenizer
     doc = Doc(nlp.vocab, words=words)
     encoding = tokenizer.encode([doc.text])[0]
     start = time.process_time()
-    subwords = align(doc, encoding)
-    windows = cut_windows(doc, subwords, 254)
+    subwords = align(doc, doc.text, encoding)
+    windows = cut_windows(subwords, 254)
     assert time.process_time() - start < 2
     assert windows[-1].end == len(subwords)
