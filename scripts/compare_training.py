@@ -4,8 +4,8 @@ python scripts/compare_training.py corpus/conll2003/eng.train.spacy --pairs PAIR
 
 All take the same steps: the same documents, grouped by the batcher of configs/default.cfg, round after round in turn.
 The plain loop is what one writes without a framework: the same encoder with the same weights frozen and in the same
-precision, a linear layer over the first sub-word of each token, cross-entropy, AdamW. It finds its windows tokenized, and
-a step's go through in one pass, padded to the longest.
+precision, a linear layer over the first sub-word of each token, cross-entropy, AdamW. Its windows are
+tokenized beforehand; those of a step go through in one pass, padded to the longest.
 """
 
 import json
