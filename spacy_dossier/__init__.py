@@ -3,13 +3,13 @@
 Importing this package imports neither spaCy nor torch; `process` does so when it is first used.
 """
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .batch.run import process
 
-__version__ = version("spacy-dossier")
+    __version__: str
+
 __all__ = ["__version__", "process"]
 
 
@@ -18,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from .batch.run import process
 
         return process
+    if name == "__version__":
+        from importlib.metadata import version  # it takes long, and `dossier --help` does not need it
+
+        return version("spacy-dossier")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
