@@ -371,3 +371,22 @@ def test_archives_and_broken_files(tmp_path: Path) -> None:
     (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"x\tO\n" * 100)[:-12])
     with pytest.raises(DossierError, match=r"b\.tsv\.gz: cannot be unpacked"):
         convert([str(tmp_path / "b.tsv.gz")], tmp_path / "out", Options())
+
+
+@pytest.mark.parametrize("name", ["conll", "iob", "conllu"])
+def test_the_same_as_spacys_converter(tmp_path: Path, name: str) -> None:
+    """On layouts that it reads, tokens and entities are the same."""
+    from spacy.training.converters import conll_ner_to_docs, conllu_to_docs, iob_to_docs
+
+    text, reader = {
+        "conll": (rows(lambda i, t, g: f"{t} NN {g}"), conll_ner_to_docs),
+        "iob": (PARTED["token|POS|TAG"], iob_to_docs),
+        "conllu": (
+            rows(lambda i, t, g: f"{i + 1}\t{t}\t{t}\tX\tNN\t_\t{min(i, 1)}\tdep\t_\tname={g}"),
+            conllu_to_docs,
+        ),
+    }[name]
+    theirs = list(reader(text, no_print=True))
+    _, ours = opened(tmp_path / "a.txt", text)
+    assert [t.text for doc in theirs for t in doc] == [t.text for doc in ours for t in doc]
+    assert entities(theirs) == entities(ours)
