@@ -117,19 +117,23 @@ class RayRun(Run):
         if not todo:
             return
         with cluster(self.address) as ray:
-            device, self.processes, resources = self.resources(ray, len(todo))
-            self.device = device
+            self.device, self.processes, resources = self.resources(ray, len(todo))
             foreman = (
                 ray.remote(Foreman)
                 .options(num_cpus=0, scheduling_strategy=on_node(ray.get_runtime_context().get_node_id(), soft=True))
                 .remote(self.processes if self.warm else 0)
             )
-            job = Job(self.pipeline, self.options, device, warm=self.warm)
+            job = Job(self.pipeline, self.options, self.device, warm=self.warm)
             self.launched = time.monotonic()
             rows = [{"shard": json.dumps(asdict(shard))} for shard in todo]
             manifests = (
                 ray.data.from_items(rows, override_num_blocks=len(rows))  # so that reading them is shared out
-                .map(read, fn_kwargs={"job": job.to_json()}, num_cpus=READING)
+                .map(
+                    read,
+                    fn_kwargs={"job": job.to_json()},
+                    num_cpus=READING,
+                    concurrency=max(1, min(len(rows), int(ray.cluster_resources().get("CPU", 1)))),
+                )
                 .map(
                     Predictor,
                     fn_constructor_args=(job, self.store, foreman),
@@ -148,7 +152,7 @@ class RayRun(Run):
                     message = {"type": "done", "shard": shard, "counts": manifest["counts"]}
                     self.advance(message, {shard: manifest["units"]})
                     yield shard
-                if (ago := ray.get(foreman.loaded.remote())) is not None:
+                if (ago := ray.get(foreman.since.remote())) is not None:
                     self.loaded = time.monotonic() - ago
             except DossierError:
                 raise
@@ -227,7 +231,6 @@ def cluster(address: str | None) -> Iterator[Any]:
         )
     was_there = ray.is_initialized()
     if not was_there:
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it warns of what Ray Data itself does
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
@@ -271,7 +274,7 @@ class Foreman:
 
     It stands beside the driver and outlives them, so that a shard that comes again tells that its process ended.
 
-    crew (int): Actors that all wait until the last is warm; 0 for none.
+    crew (int): Actors that are to have their pipeline before any begins; 0 to begin at once.
     """
 
     def __init__(self, crew: int) -> None:
@@ -293,14 +296,14 @@ class Foreman:
     def end(self, shard: int) -> None:
         self.at.pop(shard, None)
 
-    def warmed(self) -> None:
+    def loaded(self) -> None:
         self.crew -= 1
         self.latest = time.monotonic()
 
     def waits(self) -> bool:
         return self.crew > 0
 
-    def loaded(self) -> float | None:
+    def since(self) -> float | None:
         """RETURNS (float | None): Seconds since the last actor had its pipeline."""
         return None if self.latest is None else time.monotonic() - self.latest
 
@@ -317,16 +320,14 @@ class Predictor:
         self.shard = -1
         self.analyst = Analyst(job, self.say)
         self.ask = lambda method, *args: ray.get(getattr(foreman, method).remote(*args))
+        if job.warm:
+            self.analyst.nlp("What is set up at the first text is set up now.")
 
     def say(self, type: str, **message: Any) -> None:
         if type == "doc":
             self.ask("reach", self.shard, message["id"])
         elif type == "loaded":
-            if self.job.warm:
-                self.analyst.nlp("What is set up at the first text is set up now.")
-            self.ask("warmed")
-            while self.ask("waits"):
-                time.sleep(0.1)
+            self.ask("loaded")
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         shard = Shard(**json.loads(row["shard"]))
@@ -340,6 +341,8 @@ class Predictor:
         return {"shard": shard.number, "manifest": json.dumps(manifest), "error": error}
 
     def do(self, shard: Shard, pieces: list[Piece]) -> dict[str, Any]:
+        while self.job.warm and self.ask("waits"):
+            time.sleep(0.1)
         trouble: Trouble = self.ask("begin", shard.number)
         if trouble.hopeless:
             raise DossierError("processes of the cluster keep ending", remedy="Fewer --workers take less memory")
