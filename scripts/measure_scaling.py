@@ -132,13 +132,16 @@ class Watch(threading.Thread):
 @app.command()
 def memory(
     output: Output,
-    pipeline: Annotated[str | None, typer.Option("-p", help="A pipeline; a rule-based one by default.")] = None,
-    sizes: Annotated[list[int] | None, typer.Option("-n", help="Documents; repeatable.")] = None,
+    pipeline: Annotated[
+        str | None, typer.Option("--pipeline", "-p", help="A pipeline; a rule-based one by default.")
+    ] = None,
+    sizes: Annotated[list[int] | None, typer.Option("--size", "-n", help="Documents; repeatable.")] = None,
     chars: Annotated[int, typer.Option(help="Characters of a document.")] = 400,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes, the same for all sizes.")] = 2,
     rows: Annotated[bool, typer.Option("--rows", help="As rows of one JSONL file, not as files.")] = False,
 ) -> None:
     """Peak memory of `dossier process`, of all processes together and of each, by number of documents."""
-    table = Table("documents", "workers", "peak MB", "coordinator", "worker", "reader", "seconds", "docs/s")
+    table = Table("documents", "peak MB", "coordinator", "worker", "reader", "seconds", "docs/s")
     results = []
     with tempfile.TemporaryDirectory(prefix="dossier-scaling-") as name:
         folder = Path(name)
@@ -146,7 +149,8 @@ def memory(
         for size in sizes or [1_000, 10_000, 100_000]:
             source = write_documents(folder / f"in-{size}", size, chars, rows=rows)
             start = time.perf_counter()
-            process = subprocess.Popen([*DOSSIER, "process", str(source), "-o", str(folder / "out"), "-p", chosen])
+            command = [*DOSSIER, "process", str(source), "-o", str(folder / "out"), "-p", chosen]
+            process = subprocess.Popen([*command, "--workers", str(workers)])
             watch = Watch(process.pid)
             watch.start()
             if process.wait():
@@ -156,16 +160,15 @@ def memory(
             seconds = time.perf_counter() - start
             done = json.loads((folder / "out" / "run.json").read_text())
             assert done["counts"]["records"] == size, done["counts"]
-            workers = done["this_run"]["processes"]
+            assert done["this_run"]["processes"] == workers, "too few documents for so many workers"
             shutil.rmtree(folder / "out")  # the next run is not to take over results
             each = {kind: watch.peaks.get(kind, 0) for kind in ("coordinator", "worker", "reader")}
-            results.append(
-                {"documents": size, "workers": workers, "peak": watch.peak, "each": each, "seconds": seconds}
-            )
+            results.append({"documents": size, "peak": watch.peak, "each": each, "seconds": seconds})
             megabytes = [f"{value / 1e6:,.0f}" for value in (watch.peak, *each.values())]
-            table.add_row(f"{size:,}", str(workers), *megabytes, f"{seconds:,.0f}", f"{size / seconds:,.0f}")
+            table.add_row(f"{size:,}", *megabytes, f"{seconds:,.0f}", f"{size / seconds:,.0f}")
     growth = round(results[-1]["peak"] / results[0]["peak"], 3)
-    write(output, {"bytes": results, "growth": growth, "form": "rows" if rows else "files", "chars": chars})
+    form = "rows" if rows else "files"
+    write(output, {"bytes": results, "growth": growth, "form": form, "chars": chars, "workers": workers})
     console.print(table)
     console.print(f"Peak of all, most documents over fewest: {growth:.2f} times")
 
@@ -188,9 +191,9 @@ def write_documents(place: Path, size: int, chars: int, *, rows: bool) -> Path:
 @app.command()
 def length(
     output: Output,
-    pipeline: Annotated[str, typer.Option("-p", help="A pipeline.")],
+    pipeline: Annotated[str, typer.Option("--pipeline", "-p", help="A pipeline.")],
     text: Annotated[Path | None, typer.Option(help="A long text to take the beginning of; made up by default.")] = None,
-    sizes: Annotated[list[int] | None, typer.Option("-n", help="Characters; repeatable.")] = None,
+    sizes: Annotated[list[int] | None, typer.Option("--size", "-n", help="Characters; repeatable.")] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Times each is run, the median counts; once from 10 s on.")] = 3,
 ) -> None:
     """Time for one document by its length, as a worker of `dossier process` runs it, and the exponent."""
@@ -238,7 +241,7 @@ def exponent(rows: Sequence[dict[str, Any]]) -> float | None:
 @app.command()
 def startup(
     output: Output,
-    pipeline: Annotated[str, typer.Option("-p", help="A pipeline.")],
+    pipeline: Annotated[str, typer.Option("--pipeline", "-p", help="A pipeline.")],
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms the disk's cache.")] = 5,
 ) -> None:
     """Seconds until `dossier --help` has answered and until `spacy.load` has returned, in fresh processes."""
