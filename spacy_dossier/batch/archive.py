@@ -81,8 +81,8 @@ def _read(file: IO[bytes], budget: Budget) -> bytes:
 def _zip(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for info in archive.infolist():
-            if info.is_dir():
-                continue
+            if info.is_dir() or info.filename.startswith("__MACOSX/") or info.filename.endswith(".DS_Store"):
+                continue  # what the Finder adds is no document
             budget.member()
             if info.flag_bits & 1:
                 yield Member(info.filename, error=("PasswordProtected", "the member is protected by a password"))

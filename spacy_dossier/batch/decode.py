@@ -85,12 +85,12 @@ def _decode_wide(data: bytes) -> str:
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     half = max(1, len(sample) // 2)
     if min(even, odd) < half / 20 and max(even, odd) > half / 4:  # Western UTF-16: nearly every second byte is zero
-        return data.decode("utf-16-be" if even > odd else "utf-16-le", "replace")
+        return _checked(data.decode("utf-16-be" if even > odd else "utf-16-le", "replace"))
     encoding = guess_encoding(data) or ""
     if encoding.startswith(("utf-16", "utf-32")):
-        return data.decode(encoding, "replace")
+        return _checked(data.decode(encoding, "replace"))
     text = data.rstrip(b"\x00")
-    if text.count(0) > len(text) / 10:
+    if text.count(0) > len(text) / 10 or (len(text) < len(data) / 2 and _utf8(text) is None):
         raise Undecodable("binary data (zero bytes)")
     return _checked(_decode(text.replace(b"\x00", b" "), False, None))
 
@@ -126,15 +126,17 @@ def _guess(data: bytes) -> str:
     if encoding is None:
         raise Undecodable("binary data")
     for name in (USUAL.get(encoding, encoding), encoding, "cp1252"):
-        with contextlib.suppress(UnicodeDecodeError, Undecodable):
-            return _checked(data.decode(name))
+        with contextlib.suppress(UnicodeDecodeError):
+            text = data.decode(name)
+            if not re.search("[\x80-\x84\x86-\x9f]", text):  # no text has these; a wrong guess leaves them
+                return _checked(text)
     return _checked(data.decode("utf-8" if data.isascii() else encoding, "replace"))
 
 
 def _checked(text: str) -> str:
     """RAISES (Undecodable): What was decoded is full of control characters, so it was no text."""
     head = text[:SAMPLE]
-    if len(CONTROL.findall(head)) > len(head) / 50:
+    if len(CONTROL.findall(head)) > max(1, len(head) / 50):
         raise Undecodable("binary data")
     return text
 

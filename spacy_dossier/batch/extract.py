@@ -16,7 +16,9 @@ from . import sniff
 from .archive import MAX_DEPTH, Budget, members
 from .decode import Undecodable, decode
 from .mail import read_mail, split_mbox
-from .markup import html_to_text, xml_to_text
+from .markup import html_to_text, without_tags, xml_to_text
+
+HEAD, NEAR = 24, 600  # characters of a page's beginning, and how far from where it should be it is looked for
 
 
 class Unreadable(Exception):
@@ -162,17 +164,20 @@ def read_text(text: str, media_type: str) -> str:
     if media_type == sniff.HTML:
         return html_to_text(text)
     if media_type in (sniff.XML, "image/svg+xml"):
-        return xml_to_text(text)
+        return xml_to_text(text, frozenset({"script", "style"} if media_type != sniff.XML else ()))
     if media_type == sniff.SUBTITLES:
-        return re.sub(r"(?m)^(?:WEBVTT.*|\d+|[\d:.,]+ --> .*)\n", "", text)
+        return re.sub(r"(?m)\AWEBVTT.*\n|^(?:\d+\n)?[\d:.,]+ --> .*\n|</?[a-z][^<>\n]*>", "", text)
+    if media_type == "text/markdown":
+        text = without_tags(text)
     if media_type == sniff.PLAIN:
         return text
     import kreuzberg
 
     try:
-        return newlines(_kreuzberg(text.encode("utf-8", "replace"), media_type).content)
+        read = newlines(_kreuzberg(text.encode("utf-8", "replace"), media_type).content)
     except kreuzberg.KreuzbergError:  # broken JSON, a table with ragged rows: still text
-        return text
+        read = ""
+    return read if read.strip() else text
 
 
 def read_binary(data: bytes, name: str, piece: Extracted) -> None:
@@ -194,7 +199,12 @@ def read_binary(data: bytes, name: str, piece: Extracted) -> None:
             piece.text = xml_to_text(package.read("content.xml").decode("utf-8", "replace"))
         return
     try:
-        result = _kreuzberg(data, media_type)
+        try:
+            result = _kreuzberg(data, media_type)
+        except kreuzberg.ParsingError as error:
+            if "oundar" not in str(error):
+                raise
+            result = _kreuzberg(data, media_type, pages=False)  # a page is broken, and the others are not
     except kreuzberg.KreuzbergError as error:
         message = one_line(str(error))
         if re.search(r"password|encrypt", message, re.I):
@@ -223,33 +233,50 @@ def check_package(data: bytes) -> None:
         raise Unreadable("Corrupt", one_line(str(error))) from None
 
 
-def _kreuzberg(data: bytes, media_type: str) -> Any:
+def _kreuzberg(data: bytes, media_type: str, *, pages: bool = True) -> Any:
     import kreuzberg
 
     config = kreuzberg.ExtractionConfig(
         use_cache=False,
         disable_ocr=True,
-        pages=kreuzberg.PageConfig(extract_pages=True),
+        pages=kreuzberg.PageConfig(extract_pages=True) if pages else None,
         concurrency=kreuzberg.ConcurrencyConfig(max_threads=1),
     )
     return kreuzberg.extract_bytes_sync(data, media_type, config)
 
 
 def with_pages(result: Any) -> tuple[str, list[tuple[int, int]]]:
-    """RETURNS (tuple): The text, and (first character, page number) of each page."""
-    content: str = result.content
+    """Find where each page begins.
+
+    Kreuzberg's boundaries are offsets into the text as it was before white space was tidied, blank pages and all: near
+    enough to look for the page's first characters around them.
+
+    RETURNS (tuple): The text, and (first character, page number) of each page with text.
+    """
+    text = newlines(result.content)
     boundaries = ((result.metadata or {}).get("pages") or {}).get("boundaries") or []
-    if not boundaries:
-        return newlines(content), []
-    raw = content.encode("utf-8", "surrogatepass")
-    pages = []
-    chars = position = 0
+    contents = {page["page_number"]: page["content"] for page in result.pages or []}
+    raw = result.content.encode("utf-8", "surrogatepass")
+    pages: list[tuple[int, int]] = []
+    chars = position = drift = 0
     for boundary in sorted(boundaries, key=lambda b: b["byte_start"]):
         # Byte offsets of the text as Kreuzberg gave it → code points of the text with "\n" line ends
         chars += len(newlines(raw[position : boundary["byte_start"]].decode("utf-8", "ignore")))
+        chars += max(0, boundary["byte_start"] - max(position, len(raw)))  # beyond its end, which was further then
         position = boundary["byte_start"]
-        pages.append((chars, int(boundary["page_number"])))
-    return newlines(content), pages
+        head = "".join(contents.get(boundary["page_number"], "").split())[:HEAD]
+        if contents and not head and len(contents) == len(boundaries):
+            continue  # a blank page
+        expected = chars - drift
+        begin = pages[-1][0] + 1 if pages else 0
+        window = text[max(begin, expected - NEAR) : max(begin, expected) + NEAR]
+        found = [m.start() for m in re.finditer(r"\s*".join(map(re.escape, head)), window)] if head else []
+        start = expected
+        if found:
+            start = min((max(begin, expected - NEAR) + offset for offset in found), key=lambda s: abs(s - expected))
+            drift = chars - start
+        pages.append((min(max(begin if pages else 0, start), len(text)), int(boundary["page_number"])))
+    return text, pages
 
 
 def newlines(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import spacy
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
 from .extract import one_line
@@ -17,6 +19,8 @@ from .sections import SECTION_CHARS, SummaryBudget, analyze_doc, analyze_long, c
 
 BATCH_DOCS = 64
 BATCH_CHARS = 60_000  # some 12,000 words: as many as keep two cores busy, few enough for a small machine
+MOST_MARKS, MOST_CHARS = 100, 5_000  # of punctuation, of anything, that a tokenizer gets in one piece
+ENDLESS = re.compile(rf"[^\w\s]{{{MOST_MARKS},}}|\S{{{MOST_CHARS},}}")
 GPU_FACTOR = 8  # a GPU wants larger batches
 
 
@@ -37,7 +41,36 @@ def load(pipeline: str, device: str) -> Language:
     path = Path(pipeline)
     nlp = spacy.load(path if path.is_dir() else pipeline)
     nlp.max_length = max(nlp.max_length, 2 * SECTION_CHARS)
+    if isinstance(nlp.tokenizer, Tokenizer):
+        nlp.tokenizer = BoundedTokenizer(nlp.tokenizer)
     return nlp
+
+
+class BoundedTokenizer:
+    """spaCy's rule tokenizer, given endless runs without white space in parts.
+
+    It takes one mark after the other off a run and looks at the rest again, which takes hours for 100,000 marks.
+
+    inner (Tokenizer): The pipeline's tokenizer.
+    """
+
+    def __init__(self, inner: Tokenizer) -> None:
+        self.inner = inner
+
+    def __call__(self, text: str) -> Doc:
+        cuts = [0]
+        for run in ENDLESS.finditer(text):
+            size = MOST_CHARS if len(run[0]) >= MOST_CHARS else MOST_MARKS
+            cuts += range(run.start() + size, run.end(), size)
+        if len(cuts) == 1:
+            return self.inner(text)
+        parts = [self.inner(text[start:end]) for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
+        joined = Doc.from_docs(parts, ensure_whitespace=False)
+        assert joined is not None
+        return joined
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
 
 def plan_batches(lengths: Sequence[int], *, gpu: bool = False) -> list[list[int]]:

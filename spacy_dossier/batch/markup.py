@@ -18,6 +18,26 @@ BLOCKS = {
 VOID = {
     *("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"),
 }
+INLINE = {
+    "a",
+    "b",
+    "code",
+    "em",
+    "font",
+    "i",
+    "kbd",
+    "s",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "u",
+    "td",
+    "th",
+    "picture",
+}
+TAGS = re.compile(rf"</?(?:{'|'.join(sorted(BLOCKS | VOID | INLINE))})\b[^<>]*>")
 HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
 # Opening one of these closes an open one of the same kind that its author forgot to close.
 SELF_CLOSING = {
@@ -135,6 +155,10 @@ class PageParser(HTMLParser):
         if self.links:
             self.block.link_words += count_words(data)
 
+    def unknown_decl(self, data: str) -> None:
+        if data.startswith("CDATA["):
+            self.handle_data(data[6:])
+
     def error(self, message: str) -> None:  # abstract in the base class up to Python 3.9's typeshed
         raise ValueError(message)
 
@@ -189,7 +213,7 @@ def main_blocks(blocks: list[Block]) -> list[Block]:
             kept[i] = any(content[i + 1 : i + 4])  # a heading belongs to the text below it
         else:  # short lines of dialogue, list items: content on both sides, near
             kept[i] = any(content[max(0, i - 2) : i]) and any(content[i + 1 : i + 3])
-    return [block for block, good in zip(blocks, kept, strict=True) if good]
+    return [block for block, good in zip(blocks, kept, strict=True) if good] or blocks  # a page of links
 
 
 def is_content(words: float, links: float, words_before: float, links_before: float, words_after: float) -> bool:
@@ -202,40 +226,70 @@ def is_content(words: float, links: float, words_before: float, links_before: fl
 
 
 class XmlParser(HTMLParser):
-    """Collects character data, an element a block. Lenient, and without entity expansion, so no bomb goes off."""
+    """Collects character data, an element a block. Lenient, and without entity expansion, so no bomb goes off.
 
-    def __init__(self) -> None:
+    An element that begins or ends in the midst of text is part of that text, not a block.
+    """
+
+    def __init__(self, skipped: frozenset[str]) -> None:
         super().__init__(convert_charrefs=True)
+        self.skipped = skipped
+        self.hidden = 0
         self.blocks: list[str] = []
         self.parts: list[str] = []
+        self.inline: list[bool] = []  # of the open elements
+        self.ended = False
 
     def flush(self) -> None:
         text = "".join(self.parts).strip()
         self.parts = []
+        self.ended = False
         if text:
             # Feeds carry HTML inside their elements, escaped or as CDATA.
             self.blocks.append(html_to_text(text) if re.search(r"<(?:p|br|div|a|img|b|i|span)\b", text, re.I) else text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.flush()
+        self.hidden += tag in self.skipped
+        self.inline.append(not self.ended and any(part.strip() for part in self.parts))
+        if not self.inline[-1]:
+            self.flush()
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parts.append(" ")  # a line break of a kind
 
     def handle_endtag(self, tag: str) -> None:
-        self.flush()
+        self.hidden -= tag in self.skipped and self.hidden > 0
+        self.ended = self.ended or not (self.inline and self.inline.pop())
 
     def handle_data(self, data: str) -> None:
-        self.parts.append(data)
+        if not self.hidden:
+            self.ended = self.ended and not data.strip()
+            self.parts.append(data)
 
     def unknown_decl(self, data: str) -> None:
         if data.startswith("CDATA["):
-            self.parts.append(data[6:])
+            self.handle_data(data[6:])
 
 
-def xml_to_text(xml: str) -> str:
-    """RETURNS (str): The character data of an XML document, a blank line between elements."""
+def xml_to_text(xml: str, skipped: frozenset[str] = frozenset()) -> str:
+    """Read an XML document.
+
+    skipped (frozenset[str]): Elements without text for people, in lower case.
+    RETURNS (str): Its character data, a blank line between elements.
+    """
     xml = re.sub(r"<!DOCTYPE[^>\[]*\[.*?\]\s*>", "", xml, count=1, flags=re.S)
-    parser = XmlParser()
+    parser = XmlParser(skipped)
     parser.CDATA_CONTENT_ELEMENTS = ()  # type: ignore[misc]  # <script> and <style> mean nothing here
     parser.feed(xml)
     parser.close()
     parser.flush()
     return "\n\n".join(block for block in parser.blocks if block)
+
+
+def without_tags(markdown: str) -> str:
+    """RETURNS (str): Markdown without HTML tags, whose content Markdown readers drop; code as it was."""
+    parts = re.split(r"(?ms)(^ {0,3}(?:```|~~~).*?^ {0,3}(?:```|~~~)\s*$|`[^`\n]+`)", markdown)
+    for index in range(0, len(parts), 2):
+        part = re.sub(r"(?is)<!--.*?-->|<(script|style)\b.*?</\1\s*>", "", parts[index])
+        parts[index] = re.sub(r"(?m)^[ \t]*(?=<)|" + TAGS.pattern, "", re.sub(r"<br\s*/?>", "\n", part), flags=re.I)
+    return "".join(parts)

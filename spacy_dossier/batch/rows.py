@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TextIO
 
 from ..errors import DossierError
 from .decode import USUAL, decode, guess_encoding
@@ -89,26 +89,24 @@ def has_text(path: str, text_field: str, *, named: bool) -> bool:
             ) from None
         return False
     except (OSError, ValueError):
-        return named
+        return named or kind_of(path) in (".parquet", ".spacy")  # nothing else can be made of these
     return True
 
 
 def json_fields(path: str) -> list[str]:
     """RETURNS (list[str]): Fields of the first JSONL row that is an object."""
-    with Path(path).open("rb") as file:
+    with open_lines(path) as file:
         for line in islice(file, FIRST_ROWS):
             with contextlib.suppress(ValueError, RecursionError):
-                row = json.loads(line.removeprefix(codecs.BOM_UTF8))
+                row = json.loads(line)
                 if isinstance(row, dict):
                     return list(row)
     return []
 
 
 def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
-    with Path(path).open("rb") as file:
-        for number, line in enumerate(file):
-            if number == 0:
-                line = line.removeprefix(codecs.BOM_UTF8)
+    with open_lines(path) as file:
+        for line in file:
             if not line.strip():
                 continue
             try:
@@ -123,19 +121,24 @@ def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
                 yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items() if k != text_field})
 
 
+def open_lines(path: str) -> TextIO:
+    """RETURNS (TextIO): A JSONL file, in whatever encoding; only "\\n" ends a line."""
+    return Path(path).open(encoding=csv_encoding(path), errors="replace", newline="\n")
+
+
 def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow]:
     csv.field_size_limit(sys.maxsize)
     encoding = csv_encoding(path)
     with Path(path).open(encoding=encoding, errors="replace", newline="") as file:
         head = file.read(SAMPLE)
         file.seek(0)
-        if "\0" in head:
+        if head.count("\0") > len(head) / 100:
             raise ValueError("not a table of text")
         if delimiter is None:
             first_line = head.partition("\n")[0]
             delimiter = max(",;\t|", key=first_line.count)
         reader = csv.DictReader((line.replace("\0", "") for line in file), delimiter=delimiter, restkey="")
-        columns = [name for name in reader.fieldnames or [] if name is not None]
+        columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
         if text_field not in columns:
             raise NoTextField(columns)
         rows = iter(reader)
@@ -155,7 +158,7 @@ def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow
 
 
 def csv_encoding(path: str) -> str:
-    """RETURNS (str): An encoding that Python's open reads the file's beginning with."""
+    """RETURNS (str): An encoding that Python's open reads the beginning of a CSV or JSONL file with."""
     with Path(path).open("rb") as file:
         sample = file.read(SAMPLE)
     for bom, encoding in (
@@ -194,6 +197,8 @@ def _parquet(path: str, text_field: str) -> Iterator[TableRow]:
         for batch in file.iter_batches(batch_size=1024):
             for row in batch.to_pylist():
                 text = row.pop(text_field)
+                if isinstance(text, bytes):  # strings of writers that do not mark them
+                    text = text.decode("utf-8", "replace")
                 if isinstance(text, str):
                     yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items()})
                 else:

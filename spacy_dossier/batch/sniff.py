@@ -30,6 +30,15 @@ SIGNATURES = (
     (b"\x1f\x8b", GZIP),
     (b"BZh", BZIP2),
     (b"\xfd7zXZ\x00", XZ),
+    (b"PAR1", UNKNOWN),  # Parquet that is no table of texts
+    (b"\x78\x9f\x3e\x22", UNKNOWN),  # TNEF, the winmail.dat of Outlook
+)
+# What a package of a format that its name promises holds.
+ZIP_MARKS = (
+    ("application/vnd.openxmlformats", b"[Content_Types].xml"),
+    ("application/epub", b"META-INF/container.xml"),
+    ("application/vnd.", b""),
+    ("application/x-iwork", b""),
 )
 # Text formats that only the name tells; the second is what Kreuzberg calls it, None where plain text does.
 BY_NAME = {
@@ -66,7 +75,7 @@ def sniff_binary(data: bytes, name: str) -> str | None:
     """RETURNS (str | None): The media type of a binary format; None for what looks like text."""
     import kreuzberg
 
-    if b"%PDF-" in data[:1024]:
+    if data.startswith(b"%PDF-") or (b"%PDF-" in data[:1024] and b"endobj" in data):
         return "application/pdf"
     for signature, signed in SIGNATURES:
         if data.startswith(signature):
@@ -83,7 +92,7 @@ def sniff_binary(data: bytes, name: str) -> str | None:
         media_type = kreuzberg.detect_mime_type_from_bytes(data)
     except RuntimeError:  # how Kreuzberg says that it knows no such format
         media_type = ZIP if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
-    if media_type is None:
+    if media_type is None or media_type == "application/pdf":  # it speaks of PDF
         return None
     if media_type == ZIP:
         return _zip_type(data, name)
@@ -103,7 +112,8 @@ def _zip_type(data: bytes, name: str) -> str:
         named = kreuzberg.detect_mime_type_from_path(name)
     except Exception:  # an unknown suffix; Kreuzberg raises several types
         return ZIP
-    return named if named.startswith(("application/vnd.", "application/x-iwork", "application/epub")) else ZIP
+    mark = next((mark for start, mark in ZIP_MARKS if named.startswith(start)), None)
+    return named if mark is not None and mark in data else ZIP
 
 
 def sniff_text(text: str, name: str) -> str:

@@ -167,6 +167,60 @@ def test_mail_body_header_and_attachments() -> None:
     assert pieces[1].text == "Tom Brandt stays in London."
 
 
+def message(header: str, *parts: tuple[str, str]) -> bytes:
+    """A mail with parts of (type, content)."""
+    body = "".join(f"--q\nContent-Type: {kind}\n\n{content}\n" for kind, content in parts)
+    return f"From: a@example.org\nTo: b@example.org\nSubject: Grüße\n{header}; boundary=q\n\n{body}--q--\n".encode()
+
+
+def test_all_parts_of_a_mail_are_read() -> None:
+    """An HTML message with a plain footer below it is both; of alternatives one is read, and headers may be UTF-8."""
+    mixed = message("Content-Type: multipart/mixed", ("text/html", "<p>The message</p>"), ("text/plain", "footer"))
+    assert (
+        only(mixed, "a.eml").text == "Subject: Grüße\nFrom: a@example.org\nTo: b@example.org\n\nThe message\n\nfooter"
+    )
+    either = message("Content-Type: multipart/alternative", ("text/plain", "Plain"), ("text/html", "<p>HTML</p>"))
+    assert only(either, "a.eml").text.endswith("\n\nPlain")
+    empty = message("Content-Type: multipart/alternative", ("text/plain", " "), ("text/html", "<p>HTML</p>"))
+    assert only(empty, "a.eml").text.endswith("\n\nHTML")
+    assert only(b"From: a@b.c\nTo: d@e.f\nContent-Type: multipart/mixed\n\nNo parts", "a.eml").text.endswith("No parts")
+
+
+def test_pages_after_blank_ones_keep_their_numbers() -> None:
+    """A blank page moves no other."""
+    piece = only(samples.pdf("", "", "Anna", "", "Tom"), "a.pdf")
+    assert [piece.text[start:].split()[0] + f" {number}" for start, number in piece.pages] == ["Anna 3", "Tom 5"]
+
+
+def test_pdf_with_a_broken_page() -> None:
+    """A page that cannot be loaded costs page numbers, not the document."""
+    broken = samples.pdf(*(f"Anna on page {n}" for n in range(5))).replace(b"/Kids [4 0 R", b"/Kids [2 0 R")
+    assert "Anna on page 4" in only(broken, "a.pdf").text
+
+
+def test_what_only_looks_like_a_format() -> None:
+    """A text about PDF, an archive that is called a Word file, a LaTeX file in one line, Outlook's wrapper."""
+    assert only(b"A file begins with %PDF-1.4 there.", "a.txt").media_type == "text/plain"
+    assert only(samples.package({"a.txt": LINE}), "a.docx").text == LINE
+    assert LINE in only(f"\\begin{{document}}{LINE}\\end{{document}}".encode(), "a.tex").text
+    assert only(b"\x78\x9f\x3e\x22" + bytes(100), "winmail.dat").error == (
+        "Unsupported",
+        "no format known to the extractor",
+    )
+
+
+def test_files_of_the_finder_are_no_documents() -> None:
+    """What macOS adds to archives is left out."""
+    data = samples.package({"a.txt": LINE, "__MACOSX/._a.txt": b"\0\5\x16\7", ".DS_Store": b"\0\0\0\1Bud1"})
+    assert only(data, "a.zip").name == "!a.txt"
+
+
+def test_subtitles_are_what_is_said() -> None:
+    """No times, no counters, no tags; a line that is a number stays."""
+    data = b"1\n00:00:01,000 --> 00:00:02,000\n<i>Anna</i>\n42\n\n2\n00:00:03,000 --> 00:00:04,000\nTom\n"
+    assert only(data, "a.srt").text == "Anna\n42\n\nTom\n"
+
+
 def test_mailbox_gives_each_mail() -> None:
     """An mbox file has one document a mail."""
     box = b"From a@example.org Tue Apr  1 10:00:00 2025\n" + samples.MAIL.replace(b"\r\n", b"\n") + b"\n"

@@ -1,6 +1,6 @@
 """HTML → main text; XML → its character data."""
 
-from spacy_dossier.batch.markup import html_to_text, xml_to_text
+from spacy_dossier.batch.markup import html_to_text, without_tags, xml_to_text
 
 STORY = " ".join(["Anna Keller left the office of Acme Corp late in the evening and walked home along the river."] * 4)
 PAGE = f"""<!DOCTYPE html><html><head><title>Site</title><style>p {{}}</style></head><body>
@@ -57,3 +57,31 @@ def test_xml_gives_character_data_only() -> None:
         "<body><![CDATA[<p>Then <i>London</i>.</p>]]></body><x>&big;</x></rss>"
     )
     assert xml_to_text(feed) == "Anna & Tom\n\nThey met in Paris.\n\nThen London.\n\n&big;"
+
+
+def test_xml_elements_inside_a_sentence_do_not_cut_it() -> None:
+    """Mixed content is one block; elements beside each other are blocks of their own."""
+    assert xml_to_text("<d><p>Anna <b>Keller</b> met <i>Tom</i> <i>Brandt</i>.</p><p>So<br/>on</p></d>") == (
+        "Anna Keller met Tom Brandt.\n\nSo on"
+    )
+    assert xml_to_text("<svg><text>Anna</text><script>x()</script></svg>", frozenset({"script"})) == "Anna"
+
+
+def test_page_of_links_and_cdata() -> None:
+    """An index page is better than nothing; CDATA of XHTML is text."""
+    links = "".join(f'<li><a href="{i}">Anna Keller item {i} in London</a>' for i in range(100))
+    assert "item 99 in London" in html_to_text(f"<ul>{links}</ul>")
+    assert html_to_text("<p><![CDATA[Anna < Tom]]> end</p>") == "Anna < Tom end"
+
+
+def test_html_in_markdown() -> None:
+    """Tags go, what they hold and code that shows tags stay."""
+    page = (
+        '<p align="center">\n  Anna <b>Keller</b>\n</p>\n\nUse `<div>`.\n\n```\n<p>code</p>\n```\n<!-- x --><br>end\n'
+    )
+    text = without_tags(page)
+    assert "Anna Keller" in text
+    assert "`<div>`" in text
+    assert "<p>code</p>" in text
+    assert "align" not in text
+    assert "<!--" not in text

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from spacy_dossier.batch.rows import Cursor, NoTextField, has_text, read_rows
@@ -116,3 +118,37 @@ def test_cursor_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(opened) == 1
     assert cursor.read(path, "text", 1, 1)[0].text == "1"
     assert len(opened) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_jsonl_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """What other systems write as JSON lines."""
+    rows = '{"text": "Grüße aus Köln, Anna"}\n{"text": "Schöne Straße \u2028 hier"}\n'
+    found = read(write(tmp_path / "a.jsonl", rows.encode(encoding, "ignore")))
+    assert found[0][0] == "Grüße aus Köln, Anna"
+    assert len(found) == 2
+
+
+def test_csv_of_dos_with_spaces_and_zeros(tmp_path: Path) -> None:
+    """Old encodings, names of columns with spaces around them, a stray zero."""
+    table = "id, text\n1,Grüße aus München über Köln\n2,Schöne Fü\0ße\n"
+    assert read(write(tmp_path / "a.csv", table.replace("\0", "").encode("cp850")))[0] == (
+        "Grüße aus München über Köln",
+        {"id": "1"},
+    )
+    zeros = f"text\n{'plain line' * 20}\nTo\0m\n"
+    assert read(write(tmp_path / "b.csv", zeros))[1][0] == "Tom"
+
+
+def test_broken_parquet_is_a_failure_not_a_text(tmp_path: Path) -> None:
+    """Binary tables that do not open are nothing else either."""
+    path = write(tmp_path / "a.parquet", b"PAR1 nothing")
+    assert has_text(path, "text", named=False)
+    with pytest.raises(ValueError, match="Parquet"):
+        read(path)
+
+
+def test_parquet_of_bytes(tmp_path: Path) -> None:
+    """Some writers do not mark strings as such."""
+    pq.write_table(pa.table({"text": [b"caf\xc3\xa9"]}), tmp_path / "a.parquet")
+    assert read(str(tmp_path / "a.parquet")) == [("café", {})]

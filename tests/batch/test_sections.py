@@ -1,5 +1,6 @@
 """Long texts and batches."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_dossier.batch.infer import DocFailure, analyze, plan_batches
+from spacy_dossier.batch.infer import BoundedTokenizer, DocFailure, analyze, plan_batches
 from spacy_dossier.batch.sections import SECTION_CHARS, SummaryBudget, analyze_doc, analyze_long, cut
 
 from .conftest import make_text
@@ -162,3 +163,21 @@ def test_memory_zone_keeps_the_vocabulary_small(toy: str) -> None:
     texts = [f"Name{n} met Word{n * 31}." for n in range(1_000)]
     assert sum(1 for _ in analyze(fresh, texts, SummaryBudget())) == 1_000
     assert len(fresh.vocab.strings) < before + 200
+
+
+@pytest.mark.parametrize(
+    "text", ["&" * 20_000, "so ((" + "(" * 20_000 + " end", "x" * 20_000, '"' * 9_000 + "\n\nAnna"]
+)
+def test_endless_marks_do_not_hold_the_tokenizer(text: str) -> None:
+    """spaCy alone takes minutes for these; the text stays as it is."""
+    tokenizer = BoundedTokenizer(spacy.blank("en").tokenizer)
+    began = time.monotonic()
+    assert tokenizer(text).text == text
+    assert time.monotonic() - began < 20
+
+
+def test_usual_texts_are_tokenized_as_ever() -> None:
+    """Only runs that no document has are given in parts."""
+    tokenizer = spacy.blank("en").tokenizer
+    text = make_text(3) + "-" * 80 + "\n" + "https://example.org/" + "a/" * 200 + " (“Anna’s”)."
+    assert [t.text for t in BoundedTokenizer(tokenizer)(text)] == [t.text for t in tokenizer(text)]
