@@ -1,6 +1,6 @@
 """A linear-chain conditional random field (Lafferty, McCallum & Pereira 2001) as batched tensor programs.
 
-Everything is exact, in log space and float32. A batch holds N sequences of at most T tokens over L tags:
+Everything is exact, in log space and float64, whatever the precision of the encoder: the scores are few. A batch holds N sequences of at most T tokens over L tags:
 
     emissions    (N, T, L)  score of each tag at each token
     lengths      (N,)       tokens of each sequence, at least one
@@ -39,12 +39,37 @@ class ChainScores:
     begin: Tensor
     end: Tensor
 
+    def wide(self) -> "ChainScores":
+        return ChainScores(_wide(self.transitions), _wide(self.begin), _wide(self.end))
+
+
+def _wide(scores: Tensor) -> Tensor:
+    """In float64, but for the one device that has none."""
+    return scores if scores.device.type == "mps" else scores.double()
+
+
+def _pass_on(messages: Tensor, weights: Tensor) -> Tensor:
+    """The log of the sum over i of exp(message i + transition from i to j), as a matrix product.
+
+    Around the largest message of a row, nothing that counts is lost in float64; what is not reachable at all gets the
+    log of the smallest number there is, some 700 below.
+
+    messages (Tensor): Shape: (N, L)
+    weights (Tensor): Exponentiated transitions. Shape: (L, L)
+    RETURNS (Tensor): Shape: (N, L)
+    """
+    top = messages.detach().amax(dim=1, keepdim=True)
+    mass = (messages - top).exp() @ weights
+    return top + mass.clamp_min(torch.finfo(mass.dtype).tiny).log()
+
 
 def log_partition(emissions: Tensor, lengths: Tensor, scores: ChainScores) -> Tensor:
     """The log of the summed exponentiated scores of all sequences of tags. Shape: (N,)"""
+    emissions, scores = _wide(emissions), scores.wide()
+    weights = scores.transitions.exp()
     alpha = scores.begin + emissions[:, 0]  # (N, L)
     for t in range(1, emissions.shape[1]):
-        longer = torch.logsumexp(alpha.unsqueeze(2) + scores.transitions, dim=1) + emissions[:, t]
+        longer = _pass_on(alpha, weights) + emissions[:, t]
         alpha = torch.where((t < lengths).unsqueeze(1), longer, alpha)
     return torch.logsumexp(alpha + scores.end, dim=1)
 
@@ -58,8 +83,6 @@ def negative_log_likelihood(emissions: Tensor, allowed: Tensor, lengths: Tensor,
     allowed (Tensor): Which tags the annotation allows, bool. Shape: (N, T, L)
     RETURNS (Tensor): Shape: (N,)
     """
-    # The difference does not depend on a constant at a token, and float32 is exact only where sums stay small.
-    emissions = emissions - emissions.detach().logsumexp(dim=2, keepdim=True)
     # One pass over both: the clamped sequences stand beside the free ones.
     clamped = emissions.masked_fill(~allowed, IMPOSSIBLE)
     both = log_partition(torch.cat([emissions, clamped]), torch.cat([lengths, lengths]), scores)
@@ -108,16 +131,18 @@ class ForwardBackward:
 
 def forward_backward(emissions: Tensor, lengths: Tensor, scores: ChainScores) -> ForwardBackward:
     """Both recursions of Rabiner (1989, section III.A) in log space."""
+    emissions, scores = _wide(emissions), scores.wide()
+    weights = scores.transitions.exp()
     steps = emissions.shape[1]
     alpha = [scores.begin + emissions[:, 0]]
     for t in range(1, steps):
-        longer = torch.logsumexp(alpha[-1].unsqueeze(2) + scores.transitions, dim=1) + emissions[:, t]
+        longer = _pass_on(alpha[-1], weights) + emissions[:, t]
         alpha.append(torch.where((t < lengths).unsqueeze(1), longer, alpha[-1]))
     end = scores.end.expand_as(alpha[0])
     beta = [end]
     for t in range(steps - 2, -1, -1):
-        following = (beta[-1] + emissions[:, t + 1]).unsqueeze(1) + scores.transitions
-        beta.append(torch.where((t + 1 < lengths).unsqueeze(1), torch.logsumexp(following, dim=2), end))
+        following = _pass_on(beta[-1] + emissions[:, t + 1], weights.T)
+        beta.append(torch.where((t + 1 < lengths).unsqueeze(1), following, end))
     log_z = torch.logsumexp(alpha[-1] + scores.end, dim=1)
     return ForwardBackward(torch.stack(alpha, 1), torch.stack(beta[::-1], 1), log_z)
 
@@ -139,8 +164,7 @@ def span_marginals(
     rows, places = np.unique([row for row, *_ in spans], return_inverse=True)
     index = torch.from_numpy(rows).to(emissions.device)
     lengths = lengths[index]
-    # A constant at a token changes no probability, and float32 is exact only where sums stay small.
-    emissions = torch.log_softmax(emissions[index], dim=2)
+    emissions = emissions[index]
     fb = forward_backward(emissions, lengths, scores)
     alpha, beta, log_z, score, trans, end_scores = (
         t.cpu().numpy().astype(np.float64)

@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 FINAL = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 CLOSING = ('"', "'", "''", "”", "’", "»", ")", "]", "}")
-BATCH_SCORES = 2**25  # floats of one batch's messages between tokens: at most 128 MB, where training keeps them all
+BATCH_SCORES = 2**21  # emissions of one batch; training keeps some five float64 values of each, at most 100 MB
 
 
 def find_chains(doc: Doc, max_length: int, uncut: Sequence[tuple[int, int]] = ()) -> list[Ints]:
@@ -93,7 +93,7 @@ class Batch:
 def batch_chains(docs: Sequence[Doc], chains: Sequence[list[Ints]], n_tags: int) -> Iterator[Batch]:
     """Batch the chains of all documents by length, so that little is padded and memory is bounded.
 
-    n_tags (int): A token passes a message of n_tags × n_tags scores to the next one.
+    n_tags (int): Scores of a token.
     """
     offsets = np.concatenate([[0], np.cumsum([len(doc) for doc in docs])])
     flat = [(i, chain) for i, doc_chains in enumerate(chains) for chain in doc_chains]
@@ -101,7 +101,7 @@ def batch_chains(docs: Sequence[Doc], chains: Sequence[list[Ints]], n_tags: int)
     start = 0
     while start < len(flat):
         end = start + 1
-        while end < len(flat) and (end + 1 - start) * len(flat[end][1]) * n_tags**2 <= BATCH_SCORES:
+        while end < len(flat) and (end + 1 - start) * len(flat[end][1]) * n_tags <= BATCH_SCORES:
             end += 1
         part = flat[start:end]
         index = np.zeros((len(part), len(part[-1][1])), dtype=np.int64)
