@@ -15,6 +15,12 @@ from ..errors import DossierError
 TABLES = {".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".spacy"}
 
 
+class Listed(str):
+    """A path out of a list: never a glob, and a failure row when it is gone, as a list may be older than the files."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Source:
     """A file to read.
@@ -87,7 +93,7 @@ def discover(inputs: Iterable[str | Path], rules: Rules, *, skip: Path | None = 
         path = os.fspath(entry)
         if Path(path).is_dir():
             yield from _folder(path, rules, skipped)
-        elif os.path.lexists(path):
+        elif os.path.lexists(path) or isinstance(entry, Listed):
             name = display(Path(path).name)
             yield _file(path, display(path), name, named=True)
         elif glob.has_magic(path):
@@ -106,7 +112,7 @@ def discover(inputs: Iterable[str | Path], rules: Rules, *, skip: Path | None = 
 
 def require(path: str) -> None:
     """RAISES (DossierError): An input that is not there and is no glob."""
-    if not os.path.lexists(path) and not glob.has_magic(path):
+    if not isinstance(path, Listed) and not os.path.lexists(path) and not glob.has_magic(path):
         raise DossierError("no such file or folder", value=display(path), remedy="Check the path")
 
 
@@ -155,14 +161,14 @@ def _file(path: str, root: str, source: str, named: bool = False) -> Source:
     return Source(path, root, source, status.st_size, None, named)
 
 
-def read_list(data: bytes) -> list[str]:
+def read_list(data: bytes) -> list[Listed]:
     """Read a list of inputs: one a line, or ended by NUL as `find -print0` writes them.
 
-    RETURNS (list[str]): The paths, as os.fsdecode gives them.
+    RETURNS (list[Listed]): The paths, as os.fsdecode gives them.
     """
     separator = b"\0" if b"\0" in data else b"\n"
     return [
-        os.fsdecode(line.rstrip(b"\r") if separator == b"\n" else line)
+        Listed(os.fsdecode(line.rstrip(b"\r") if separator == b"\n" else line))
         for line in data.split(separator)
         if line.strip()
     ]

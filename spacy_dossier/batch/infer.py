@@ -64,8 +64,9 @@ class BoundedTokenizer:
             cuts += range(run.start() + size, run.end(), size)
         if len(cuts) == 1:
             return self.inner(text)
-        parts = [self.inner(text[start:end]) for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
-        joined = Doc.from_docs(parts, ensure_whitespace=False)
+        parts = [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
+        made = {part: self.inner(part) for part in dict.fromkeys(parts)}  # most of them are alike
+        joined = Doc.from_docs([made[part] for part in parts], ensure_whitespace=False)
         assert joined is not None
         return joined
 

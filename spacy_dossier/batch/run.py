@@ -341,10 +341,11 @@ def full_disk(output: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        lasting = isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError | PermissionError)
         raise DossierError(
             f"the output cannot be written: {error.strerror or error}",
             file=error.filename or output,
-            remedy="Nothing done is lost: the same command goes on",
+            remedy="Choose another folder with -o" if lasting else "Nothing done is lost: the same command goes on",
         ) from None
     except sqlite3.OperationalError as error:
         raise DossierError(

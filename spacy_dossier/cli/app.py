@@ -19,9 +19,23 @@ from .pairs import pairs_cli
 from .process import process_cli
 from .report import report_cli
 
+UsageError: Any = typer.BadParameter.__base__  # Typer has a click of its own, or uses the one installed
+
 
 class DossierGroup(TyperGroup):
-    """Turns a `DossierError` into one line on stderr and exit code 1; `--debug` shows the traceback."""
+    """Turns a `DossierError` or a mistake in the command line into one line on stderr and exit code 1.
+
+    Click's own code for such a mistake is 2, which here says that a run finished with failures.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given = bool(args)
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            if not given:
+                raise  # which shows the help
+            raise self.mistake(error) from None
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -31,6 +45,14 @@ class DossierGroup(TyperGroup):
                 raise
             typer.echo(f"dossier: {error}", err=True)
             raise typer.Exit(1) from None
+        except UsageError as error:
+            raise self.mistake(error) from None
+
+    def mistake(self, error: Any) -> typer.Exit:
+        message = " ".join(error.format_message().split()).removesuffix(".")
+        command = error.ctx.command_path if error.ctx else "dossier"
+        typer.echo(f"dossier: {message}. See {command} --help", err=True)
+        return typer.Exit(1)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(self.commands)

@@ -109,6 +109,15 @@ def test_lists() -> None:
     assert read_list(b"a\nb\0c\0") == ["a\nb", "c"]
 
 
+def test_lists_may_be_older_than_the_files(tmp_path: Path) -> None:
+    """What a list names and is gone is a failure row, and names with brackets in a list are names."""
+    (tmp_path / "[a].txt").write_text("x")
+    (tmp_path / "a.txt").write_text("x")
+    found = list(discover(read_list(f"{tmp_path}/[a].txt\n{tmp_path}/gone.txt\n{tmp_path}/*.txt\n".encode()), Rules()))
+    assert [source.source for source in found] == ["[a].txt", "gone.txt", "*.txt"]
+    assert [source.error and source.error[0] for source in found] == [None, *["FileNotFoundError"] * 2]
+
+
 @pytest.mark.parametrize("entry", ["nowhere", "*.nothing"])
 def test_inputs_that_are_not_there(entry: str, tmp_path: Path) -> None:
     """A mistyped path ends the run before it begins."""

@@ -104,6 +104,9 @@ def test_text_in_records_out(toy: str) -> None:
         (["{root}", "-o", "-", "-f", "parquet"], "standard output takes JSONL only"),
         (["{root}", "--min-confidence", "7"], "min_confidence is a probability"),
         (["{root}", "--device", "toaster"], "unknown device"),
+        (["{root}", "--no-such-option"], "No such option"),
+        (["{root}", "--limit", "x"], "Invalid value for '--limit'"),
+        (["{root}", "-o", "{root}/decode.py"], "Choose another folder with -o"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_1(
