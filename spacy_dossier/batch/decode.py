@@ -36,9 +36,11 @@ ESCAPES = re.compile(rb"\x1b[$(]|\x0e|~\{|\+[A-Za-z0-9+/]{2}")  # how ISO 2022, 
 TERMINAL = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]|[\x01-\x08\x0c\x1a]")
 CONTROL = re.compile(r"[\x00-\x07\x10-\x19\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 LEADS = [bytes([byte]) for byte in range(0xC2, 0xF5)]  # first bytes of what is not ASCII in UTF-8
-# English in cp1252: an apostrophe inside a word, or a sign that is not between two letters
+# A little cp1252: an apostrophe inside a word, a sign that is not between two letters, a letter of Western Europe that
+# stands alone among others
 PUNCTUATED = re.compile(
-    r"(?:[\x00-\x7f]|’(?![a-z])|’(?=(?:s|t|re|ll|d|m|ve)\b)|(?<![A-Za-z])[–—‘“”…•€£©®™°§½«»·]|[–—”…©®™°»](?![A-Za-z]))*"
+    r"(?:[\x00-\x7f]|’(?![a-z])|’(?=(?:s|t|re|ll|d|m|ve)\b)|(?<![A-Za-z])[–—‘“”…•€£©®™°§½«»·]|[–—”…©®™°»](?![A-Za-z])"
+    r"|(?<![^\x00-\x7f])[äöüéèàçâêîôûëïñåæøíáóúÄÖÜÉ](?![^\x00-\x7fß])|[äöü]?ß(?![^\x00-\x7f]))*"
 )
 SAMPLE = 200_000  # bytes a guess looks at
 

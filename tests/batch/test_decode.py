@@ -115,7 +115,17 @@ def test_encodings_of_other_systems(encoding: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["The café was closed.", "“No.”", "Price: €50", "10 – 20", "It’s so", "Où est Anna – elle déjeune", "Köln"]
+    "text",
+    [
+        "The café was closed.",
+        "“No.”",
+        "Price: €50",
+        "10 – 20",
+        "It’s so",
+        "Où est Anna – elle déjeune",
+        "Köln",
+        "Grüße aus Köln",
+    ],
 )
 def test_short_western_texts(text: str) -> None:
     """One foreign character is little to go by: it is what is usual."""
