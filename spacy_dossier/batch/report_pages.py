@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from .record import Entity, Record, SummarySentence
 from .report_index import Found, Ranked, slug
 from .report_read import quotations
-from .report_text import Mark, render
+from .report_text import Mark, render, visible
 
 STATIC = Path(__file__).parent / "static"
 ASSETS = ("report.css", "report.js", "report.svg")
@@ -35,6 +35,8 @@ MEDIA_TYPES = {
     "application/json": "JSON",
     "application/jsonl": "JSON Lines",
     "application/x-ndjson": "JSON Lines",
+    "application/vnd.apache.parquet": "Parquet",
+    "application/x-spacy-docbin": "spaCy DocBin",
     "application/pdf": "PDF",
     "application/rtf": "RTF",
     "application/epub+zip": "EPUB",
@@ -120,7 +122,11 @@ class Pages:
         self.labels = labels
         self.kinds = {label: kind for kind, (label, _) in enumerate(labels)}
         self._env = Environment(
-            loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+            loader=FileSystemLoader(STATIC),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            finalize=lambda value: visible(value) if isinstance(value, str) else value,
         )
         self._env.filters.update(
             whole=whole, percent=percent, media=media_name, plural=plural, number=lambda n: f"{n:,}"

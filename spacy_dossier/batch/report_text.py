@@ -11,6 +11,13 @@ LONG_PARAGRAPH = 8_000  # characters; a longer one is divided, so that a browser
 SECTION = 20_000  # characters of text in a <section>; a browser skips those out of view
 
 NOTHING = Markup()
+# Control characters, which HTML may not hold, as the signs that picture them: ␀, ␛. As many characters as before.
+PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n\v\f\r"}
+
+
+def visible(value: str) -> str:
+    """RETURNS (str): A text that may stand in HTML; markup stays markup."""
+    return value.translate(PICTURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def _pieces(text: str, marks: Sequence[Mark]) -> Iterator[str]:
                 yield _open(queue[upcoming], fresh=True)
                 upcoming += 1
             to = min([stop, *(m.end for m in opened), *(m.start for m in queue[upcoming : upcoming + 1])])
-            yield escape(text[at:to])
+            yield escape(visible(text[at:to]))
             at = to
             if at == stop:
                 break

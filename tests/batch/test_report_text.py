@@ -96,3 +96,10 @@ def test_long_texts_are_divided() -> None:
     read = Reader(render(text, [mark(0, 0, len(text))]))
     assert read.text.strip() == text and read.counts["section"] >= 3
     assert squeeze(read.within["0"]) == squeeze(text)
+
+
+def test_control_characters_are_shown() -> None:
+    """What HTML may not hold is pictured, character for character, in pages too."""
+    html = render("a\x1b[1mb\x00c\td", [mark(0, 1, 5)])
+    assert "␛" in html
+    assert Reader(html).text == "a␛[1mb␀c\td"
