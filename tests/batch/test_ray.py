@@ -34,6 +34,7 @@ def ray(toy: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         # It must not be told to run workers in a fresh environment of its own by whatever starts the tests.
         patch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # at its 15, a busy machine starves them
         patch.setenv("TOY_LOG", str(tmp_path_factory.mktemp("log") / "toy.log"))
         patch.setenv("TOY_SLEEP", "0.02")
         ray.init(num_cpus=3, num_gpus=1, include_dashboard=False, log_to_driver=False)
