@@ -139,7 +139,8 @@ class Ledger:
                 self.set("generation", str(self.generation + 1))
             self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # Ctrl-C may come when the commit is made and not yet returned from
+                self.db.execute("ROLLBACK")
             raise
 
     # Processing
@@ -187,7 +188,8 @@ class Ledger:
             )
             self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            if self.db.in_transaction:  # Ctrl-C may come when the commit is made and not yet returned from
+                self.db.execute("ROLLBACK")
             raise
 
     def result(self, key: bytes, generation: int, shards: Sequence[int]) -> dict[str, Any] | None:

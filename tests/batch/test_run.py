@@ -1,5 +1,6 @@
 """The engine: what it writes, what it keeps, what it does again."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -367,3 +368,25 @@ def test_rules_choose_files(inline: str, folder: Path, tmp_path: Path) -> None:
         *(f"doc0{n}.txt" for n in range(10)),
         *("doc12.md", "doc14.md", "doc15.md"),
     }
+
+
+def test_interrupted_right_after_a_commit(tmp_path: Path) -> None:
+    """Ctrl-C between a commit and the return from it is an interruption, not an error of the ledger."""
+
+    class Interrupted:
+        def __init__(self, db: Any) -> None:
+            self.db = db
+
+        def execute(self, statement: str, *values: Any) -> Any:
+            done = self.db.execute(statement, *values)
+            if statement == "COMMIT":
+                raise KeyboardInterrupt
+            return done
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.db, name)
+
+    with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
+        ledger.db = Interrupted(ledger.db)  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            ledger.commit(0, outputs={}, counts={}, failures=[], results=[])
