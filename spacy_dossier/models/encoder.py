@@ -263,7 +263,9 @@ class EncoderShim(PyTorchShim):
         averaged = {name: params[key] for name, key in keys.items() if key in params}
         parameters = {name: p for name, p in self.module.named_parameters() if name in averaged} if averaged else {}
         own = {name: parameter.data for name, parameter in parameters.items()}
-        encode, self._encode = self._encode, None
+        encode, exported = self._encode, self.exported
+        if parameters:  # what inference was set up with are the own ones
+            self._encode, self.exported = None, {}
         try:
             for name, parameter in parameters.items():
                 parameter.data = xp2torch(averaged[name], device=parameter.device)
@@ -271,7 +273,7 @@ class EncoderShim(PyTorchShim):
         finally:
             for name, parameter in parameters.items():
                 parameter.data = own[name]
-            self._encode = encode
+            self._encode, self.exported = encode, exported
 
     def to_bytes(self) -> bytes:
         if self._model is None:

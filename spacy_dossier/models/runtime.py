@@ -33,7 +33,11 @@ def check_runtime(runtime: str) -> str:
 
 
 def computes_bfloat16(device: str) -> bool:
-    """Whether a device multiplies bfloat16 natively, so that it pays: GPUs, and CPUs with AVX-512 BF16, AMX or SVE."""
+    """Whether a device multiplies bfloat16 natively, so that it pays: CPUs with AVX-512 BF16, AMX or SVE, and GPUs from
+    Ampere on.
+    """
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     able: Any = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     return device != "cpu" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "sve_bf16"))
 
@@ -50,7 +54,7 @@ def make_encode(module: nn.Module, runtime: str, exported: bytes | None) -> Enco
         if computes_bfloat16(device):
             # Weights once in bfloat16: autocast would turn them anew for each batch.
             return _packed(copy.deepcopy(module).eval().bfloat16(), device)
-        _warn("this CPU does not multiply bfloat16")
+        _warn(f"this {'CPU' if device == 'cpu' else 'GPU'} does not multiply bfloat16")
     elif runtime in ("onnx", "int8"):
         try:
             if device == "cpu":

@@ -190,6 +190,17 @@ def test_averaged_weights_are_used_and_taken_back(tiny_encoder: Path) -> None:
         torch.testing.assert_close(run(shim), own)
 
 
+def test_averaged_weights_are_not_answered_from_an_export(tiny_encoder: Path) -> None:
+    """A stored ONNX graph holds the own weights."""
+    shim = make_shim(tiny_encoder, runtime="onnx")
+    own = run(shim)
+    shim.export()
+    averages = {(shim.id, name): 2 * p.numpy() for name, p in shim.module.state_dict().items() if p.is_floating_point()}
+    with shim.use_params(averages):
+        assert (run(shim) - own).abs().max() > 1e-3
+    torch.testing.assert_close(run(shim), own)
+
+
 def test_a_copy_learns_on_its_own(tiny_encoder: Path) -> None:
     """Neither weights nor the optimizer's memory are shared with the original."""
     shim = make_shim(tiny_encoder)

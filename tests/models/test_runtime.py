@@ -81,6 +81,13 @@ def test_bfloat16_gives_near_vectors(tiny_encoder: Path) -> None:
     assert np.linalg.norm(found - expected) < 0.03 * np.linalg.norm(expected)
 
 
+@pytest.mark.parametrize("native", [False, True])
+def test_a_gpu_that_only_emulates_bfloat16_does_not_compute_it(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA emulates bfloat16 on Volta and Turing, slower than float32."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native or including_emulation)
+    assert computes_bfloat16("cuda") is native
+
+
 def test_an_export_is_stored_and_used(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pipeline that carries its export opens a session without exporting again."""
     model = build(tiny_encoder, runtime="onnx")
