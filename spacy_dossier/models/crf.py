@@ -1,7 +1,7 @@
 """A linear-chain conditional random field (Lafferty, McCallum & Pereira 2001) as batched tensor programs.
 
-Everything is exact, in log space and float64, whatever the precision of the encoder: the scores are few. A batch holds N
-sequences of at most T tokens over L tags:
+Everything is exact, in log space and float64, whatever the precision of the encoder: the scores are few. A batch holds
+N sequences of at most T tokens over L tags:
 
     emissions    (N, T, L)  score of each tag at each token
     lengths      (N,)       tokens of each sequence, at least one
