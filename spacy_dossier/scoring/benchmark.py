@@ -155,7 +155,7 @@ def _read(inputs: Sequence[str], text_field: str) -> Iterator[tuple[str, str, st
 
 def encoder_settings(nlp: Language) -> dict[str, Any]:
     """RETURNS (dict): The settings of the encoder's model, its runtime among them. RAISES (DossierError): No such."""
-    settings = nlp.config["components"].get("transformer", {}).get("model", {})
+    settings = nlp.config.interpolate()["components"].get("transformer", {}).get("model", {})
     if "runtime" not in settings:
         raise DossierError(
             "the pipeline has no component `transformer` with spacy-dossier.TransformerModel.v1, so no encoder to "

@@ -39,7 +39,12 @@ def pipeline(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     doc = Doc(nlp.vocab, words=["Anna", "sang"], ents=["B-PER", "O"])
     nlp.initialize(lambda: [Example(nlp.make_doc("Anna sang"), doc)])
     folder = tmp_path_factory.mktemp("benchmark") / "pipeline"
+    nlp.config["paths"]["encoder"] = str(tiny_encoder)
     nlp.to_disk(folder)
+    config = (folder / "config.cfg").read_text()
+    name = f'name = "{tiny_encoder}"'
+    assert config.count(name) == 1
+    (folder / "config.cfg").write_text(config.replace(name, "name = ${paths.encoder}"))  # as in configs/default.cfg
     return folder
 
 
