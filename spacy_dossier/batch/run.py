@@ -196,7 +196,7 @@ class Run:
 
     def layout(self, shards: int) -> tuple[int, int, int]:
         """RETURNS (tuple[int, int, int]): Worker processes, threads of each, extraction processes of each."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = usable_cores()
         if self.device != "cpu":  # one process owns the GPU; the other cores read for it
             return 1, max(1, cores // 2), max(1, min(8, cores - 1))
         size = self.options.workers or max(1, min(cores, free_memory() // WORKER_BYTES))
@@ -297,6 +297,10 @@ class Run:
             },
             self.summary.outputs,
         )
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_json(

@@ -262,9 +262,9 @@ def _encode_windows(
             mask[row, : n + n_prefix + n_suffix] = 1
             offset = row * length + n_prefix - window.left
             rows.append(np.arange(offset + window.start, offset + window.end))
-        tensors = tuple(torch.from_numpy(array).to(device, non_blocking=True) for array in (ids, mask, cases))
+        tensors = tuple(_to_device(array, device) for array in (ids, mask, cases))
         hidden = encode(tensors)  # type: ignore[arg-type]  # (B, T, H)
-        index = torch.from_numpy(np.concatenate(rows)).to(device, non_blocking=True)
+        index = _to_device(np.concatenate(rows), device)
         parts.append(hidden.reshape(-1, hidden.shape[-1]).index_select(0, index).float())
         order.extend(batch)
     # Back from the order of lengths into the order of the documents.
@@ -272,7 +272,13 @@ def _encode_windows(
     place = np.empty(len(order), dtype=np.int64)
     place[order] = starts
     back = np.concatenate([np.arange(s, s + n) for s, n in zip(place, kept, strict=True)])
-    return torch.cat(parts).index_select(0, torch.from_numpy(back).to(device))
+    return torch.cat(parts).index_select(0, _to_device(back, device))
+
+
+def _to_device(array: np.ndarray, device: torch.device) -> Tensor:
+    """From pinned memory, so that a GPU copies while the next batch is put together."""
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
 
 
 def _batches(sizes: np.ndarray, budget: int, fill: float) -> Iterator[list[int]]:

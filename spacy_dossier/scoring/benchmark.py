@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import statistics
@@ -16,6 +15,8 @@ from typing import Any
 import torch
 from spacy.language import Language
 
+from ..batch.options import Options
+from ..batch.run import Run, usable_cores
 from ..errors import DossierError
 from .corpus import load_pipeline
 from .peers import System, peers
@@ -67,7 +68,7 @@ def benchmark(
         "systems": {system.name: system.label for system in systems},
         "machine": {
             "processor": processor(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": usable_cores(),
             "threads": torch.get_num_threads(),
             "system": platform.platform(),
         },
@@ -176,22 +177,21 @@ def ours(pipeline: str, runtime: str, files: Path, folder: Path, *, first: bool)
 
     Timed is the plan (finding and hashing the files) and then all from the moment when the last process is ready, its
     pipeline loaded and one short text through it, with nothing read before: reading, computing, writing, committing.
+    The shards are as small as it takes for all workers to have work, as they have in a long run.
     """
     import spacy
-
-    from ..batch.options import Options
-    from ..batch.run import Run
 
     nlp = spacy.load(pipeline, config=runtime_config(runtime))
     if runtime in ("onnx", "int8"):
         nlp.get_pipe("transformer").model.shims[0].export()
     place = folder / f"pipeline-{runtime}"
     nlp.to_disk(place)
+    shard_size = max(1, sum(1 for _ in files.iterdir()) // (2 * usable_cores()))
 
     def run() -> float:
         output = folder / "records"
         shutil.rmtree(output, ignore_errors=True)
-        job = Run([files], output, place, Options(device="cpu"), warm=True)
+        job = Run([files], output, place, Options(device="cpu", shard_size=shard_size), warm=True)
         for _ in job.shards():
             pass
         if job.summary.failures:
