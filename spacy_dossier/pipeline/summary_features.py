@@ -19,6 +19,7 @@ from spacy.attrs import (
     IS_UPPER,
     LIKE_NUM,
     LOWER,
+    ORTH,
     SENT_START,
     SPACY,
 )
@@ -29,8 +30,13 @@ from ..convert.sentences import rule_sentences
 SENTENCES_KEY = "sentences"
 TERMINAL = frozenset(".!?…。！？।॥؟۔։።။")
 DOUBLE_QUOTES = ('"', "“", "”", "„", "«", "»", "``", "''", "「", "」", "『", "』")
+SINGLE_QUOTES = ("'", "‘", "’")
+OPENING, CLOSING = frozenset(("``", "「", "『")), frozenset(("''", "」", "』"))  # whatever the spaces around them
+MOSTLY = 0.5  # share of sentences that makes something the text's habit
+QUOTED = 12  # sentences of the longest quotation; a mark that is still open after them has lost its counterpart
 CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
 
+Ints1d = NDArray[np.int64]
 Ints2d = NDArray[np.int64]
 Floats2d = NDArray[np.float32]
 
@@ -155,7 +161,6 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     attrs = doc.to_array([LOWER, *flagged]).reshape(len(doc), 1 + len(flagged))
     lower = attrs[:, 0].astype(np.uint64)
     alpha, digit, punct, space, stop, title, upper, num = (column != 0 for column in attrs.T[1:])
-    # Single marks are left out: most are apostrophes.
     quote = np.isin(lower, np.array([doc.vocab.strings.add(mark) for mark in DOUBLE_QUOTES], dtype=np.uint64))
     hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
     owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
@@ -178,17 +183,21 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     starts = np.array([doc[int(i)].idx for i in bounds[:, 0]], dtype=np.int64)
     ends = np.array([doc[int(i) - 1].idx + len(doc[int(i) - 1]) for i in bounds[:, 1]], dtype=np.int64)
     first = bounds[:, 0]
-    last_tokens = [final_token(doc, int(s), int(e)) for s, e in bounds]
-    quotes = count(quote)
+    finals = [final_token(doc, int(s), int(e)) for s, e in bounds]
+    last_tokens = [doc[i].text for i in finals]
+    # A line without a final mark that was given one when lines were joined: "TRANSCRIPT ."
+    detached = np.array([doc[i].text == "." and i > 0 and bool(doc[i - 1].whitespace_) for i in finals], dtype=bool)
+    if n and detached.mean() > MOSTLY:  # the text is one of tokens between spaces
+        detached[:] = False
     flags = np.stack(
         [
-            quotes > 0,
+            count(quote) > 0,
             quote[first],
-            quotes % 2 == 1,
+            quotation_parts(doc, owner, n),
             count(num) > 0,
             stop[first],
             np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
-            np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool),
+            np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool) | detached,
         ],
         axis=1,
     ).astype(np.uint8)
@@ -211,13 +220,71 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     )
 
 
-def final_token(doc: Doc, start: int, end: int) -> str:
+def quotation_parts(doc: Doc, owner: Ints1d, n: int) -> NDArray[np.bool_]:
+    """Find the sentences that are part of a longer quotation, or have a quotation mark whose counterpart is missing.
+
+    doc (Doc): The document.
+    owner (Ints1d): The sentence each token is in, -1 for none.
+    n (int): Sentences.
+    RETURNS (NDArray[bool]): For each sentence, (n,).
+    """
+    parts = np.zeros(n, dtype=bool)
+    orth = doc.to_array([ORTH])
+    for marks in (DOUBLE_QUOTES, SINGLE_QUOTES):
+        keys = np.array([doc.vocab.strings.add(mark) for mark in marks], dtype=np.uint64)
+        since = -1  # sentence of the mark that is open
+        for i in np.flatnonzero(np.isin(orth, keys) & (owner >= 0)).tolist():
+            here = int(owner[i])
+            # Of single marks only those in the same sentence tell: between sentences most are apostrophes.
+            single = marks is SINGLE_QUOTES
+            side = quote_side(doc, i, single, since == here if single else since >= 0)
+            if side == "close" and since != here:
+                first = since if since >= max(0, here - QUOTED) else here
+                parts[first : here + 1] = True
+            if side and since >= 0 and (side == "open" or here > since + QUOTED):
+                parts[since] = True
+            if side:
+                since = here if side == "open" else -1
+        if since >= 0:
+            parts[since] = True
+    return parts
+
+
+def quote_side(doc: Doc, i: int, single: bool, is_open: bool) -> str:
+    """Whether a quotation mark opens or closes, by the spaces around it, else by what came before.
+
+    doc (Doc): The document.
+    i (int): The mark's token.
+    single (bool): Whether it is a single mark, which may be an apostrophe.
+    is_open (bool): Whether a quotation of the same kind of marks is open.
+    RETURNS (str): "open" or "close"; "" for an apostrophe.
+    """
+    text = doc[i].text
+    if text in OPENING or text in CLOSING:
+        return "open" if text in OPENING else "close"
+    left, right = i - 1, i + 1
+    while left >= 0 and doc[left].is_quote and not doc[left].whitespace_:
+        left -= 1
+    while right < len(doc) and doc[right].is_quote and not doc[right - 1].whitespace_:
+        right += 1
+    before = doc[left] if left >= 0 else None
+    after = doc[right] if right < len(doc) else None
+    spaced = doc[right - 1].whitespace_
+    starts = before is None or bool(before.whitespace_) or before.is_space or before.is_left_punct
+    ends = after is None or bool(spaced) or after.is_space or (after.is_punct and not after.is_left_punct)
+    if starts == ends:
+        return "" if single else "close" if is_open else "open"
+    if starts:
+        return "" if single and after.text[0].isdigit() else "open"
+    return "close" if not single or is_open or before.is_punct else ""
+
+
+def final_token(doc: Doc, start: int, end: int) -> int:
     """The last token of a sentence that is not a closing quote or bracket."""
     for i in range(end - 1, start, -1):
-        text = doc[i].text
-        if not set(text) <= CLOSERS:
-            return text
-    return doc[start].text
+        if not set(doc[i].text) <= CLOSERS:
+            return i
+    return start
 
 
 def hash_entity(text: str, label: str, doc: Doc) -> int:

@@ -117,34 +117,61 @@ def evaluate_summaries(
         raise DossierError(
             "the pipeline has no summarizer", value=nlp.pipe_names, remedy="Train one with a component 'summarizer'"
         )
-    lead = f"lead{sentences}"
+    scores = []
     rng = np.random.default_rng(SEED)
-    scores: dict[str, list[list[float]]] = {}
     for doc, reference in zip(nlp.pipe(doc.text for doc in pairs), pairs, strict=True):
         advance(1)
-        loaded = load_sentences(doc)
-        if loaded is None:
-            continue
-        features = loaded[0]
-        texts = [doc.text[start:end] for start, end in zip(features.starts, features.ends, strict=True)]
-        article = Article(texts, features, reference.user_data["summary_reference"], nlp.lang)
-        first = list(range(min(sentences, len(texts))))
-        words = int(features.n_words[first].sum())
-        extracts = {
-            "ours": rows_of(summarizer.summarize(doc, sentences=sentences), features),
-            lead: first,
-            "textrank": textrank_rows(features.vectors, sentences),
-            "random": rng.permutation(len(texts))[:sentences].tolist(),
-            "oracle": oracle_rows(texts, article.reference, WordTokenizer(nlp.lang), sentences),
-            "ours_equal_words": rows_of(summarizer.summarize(doc, words=max(words, 1)), features),
-        }
-        for name, rows in extracts.items():
-            scores.setdefault(name, []).append(article.score(rows))
+        scores.append(score_extracts(summarizer, doc, reference.user_data["summary_reference"], rng, sentences))
+    return comparison([row for row in scores if row], sentences=sentences, lang=nlp.lang)
+
+
+def score_extracts(
+    summarizer: Summarizer, doc: Doc, reference: str, rng: np.random.Generator, sentences: int = 3
+) -> dict[str, list[float]]:
+    """Score a document's extracts by the summarizer and by its rivals, all of which choose among the same sentences.
+
+    summarizer (Summarizer): The component.
+    doc (Doc): A document that it has been over.
+    reference (str): The reference summary, one sentence a line.
+    rng (Generator): For the random sentences.
+    sentences (int): Most sentences of an extract.
+    RETURNS (dict[str, list[float]]): The `MEASURES` of each; empty where the document has no sentences.
+    """
+    loaded = load_sentences(doc)
+    if loaded is None:
+        return {}
+    features = loaded[0]
+    lang = doc.vocab.lang
+    texts = [doc.text[start:end] for start, end in zip(features.starts, features.ends, strict=True)]
+    article = Article(texts, features, reference, lang)
+    first = list(range(min(sentences, len(texts))))
+    words = int(features.n_words[first].sum())
+    extracts = {
+        "ours": rows_of(summarizer.summarize(doc, sentences=sentences), features),
+        f"lead{sentences}": first,
+        "textrank": textrank_rows(features.vectors, sentences),
+        "random": rng.permutation(len(texts))[:sentences].tolist(),
+        "oracle": oracle_rows(texts, reference, WordTokenizer(lang), sentences),
+        "ours_equal_words": rows_of(summarizer.summarize(doc, words=max(words, 1)), features),
+    }
+    return {name: article.score(rows) for name, rows in extracts.items()}
+
+
+def comparison(scores: Sequence[dict[str, list[float]]], *, sentences: int = 3, lang: str = "en") -> dict[str, Any]:
+    """The table that `evaluate_summaries` returns.
+
+    scores (Sequence[dict[str, list[float]]]): What `score_extracts` says of each document.
+    sentences (int): Most sentences of an extract.
+    lang (str): Language code.
+    RETURNS (dict[str, Any]): Means and paired differences.
+    RAISES (DossierError): There is no document.
+    """
     if not scores:
         raise DossierError("the articles have no sentences")
-    arrays = {name: np.array(rows) for name, rows in scores.items()}  # (documents, measures)
-    table: dict[str, Any] = {"pairs": len(arrays["ours"]), "sentences": sentences}
-    table["method"] = {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED, "stemmed": nlp.lang == "en"}
+    arrays = {name: np.array([row[name] for row in scores]) for name in scores[0]}  # (documents, measures)
+    lead = f"lead{sentences}"
+    table: dict[str, Any] = {"pairs": len(scores), "sentences": sentences}
+    table["method"] = {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED, "stemmed": lang == "en"}
     table |= {name: means(array) for name, array in arrays.items()}
     for ours, other in (("ours", lead), ("ours", "textrank"), ("ours", "random"), ("ours_equal_words", lead)):
         table[f"{ours}_vs_{other}"] = differences(arrays[ours], arrays[other])

@@ -177,6 +177,44 @@ def test_fragments_are_told_from_sentences() -> None:
     assert kept == ["The engineers' bridge is shut.", '"We had to," he said.', "He left."]
 
 
+def kept_of(sentences: list[str]) -> list[str]:
+    """Those that are no fragments."""
+    nlp = spacy.blank("en")
+    doc = nlp.make_doc(" ".join(sentences))
+    spans = [doc.char_span(doc.text.index(s), doc.text.index(s) + len(s)) for s in sentences]
+    bounds = np.array([(span.start, span.end) for span in spans])
+    features = sentence_features(doc, bounds, np.ones((len(bounds), 2), dtype=np.float32))
+    return [s for s, fragment in zip(sentences, features.fragments(), strict=True) if not fragment]
+
+
+def test_sentences_inside_a_longer_quotation_are_fragments() -> None:
+    """All from the mark that opens it to the mark that closes it, double or single; whole quotations are none."""
+    for opened, closed in ('""', "“”", "''", "‘’"):
+        whole = f"{opened}They went home,{closed} he said."
+        sentences = [whole, f"He added, {opened}It was bad.", "It rained.", f"Nobody came.{closed}", "All was over."]
+        assert kept_of(sentences) == [whole, "All was over."]
+
+
+def test_apostrophes_and_lost_marks_split_nothing() -> None:
+    """Possessives, decades, marks without a counterpart: at most the sentence that has the mark is in doubt."""
+    plain = ["The dogs' owner left in the '90s.", "It was James' and O'Neil's 'new' plan.", "It worked."]
+    assert kept_of(plain) == plain
+    lost = ['Bender ("We are the Millers) produces.', "One.", 'Two "good" ones.', *(f"No {i}." for i in range(3, 17))]
+    assert kept_of(lost) == lost[1:]
+    late = ['He said "yes.', *(f"No {i}." for i in range(2, 17)), 'So it ended."']
+    assert kept_of(late) == late[1:-1]
+
+
+def test_lines_that_were_given_a_mark_are_fragments() -> None:
+    """A full stop after a space, as of headlines and bylines in joined lines; not where all full stops are so."""
+    assert kept_of(["By .", "The mayor came home.", "READ MORE: other mayors .", "She slept."]) == [
+        "The mayor came home.",
+        "She slept.",
+    ]
+    tokenized = ["The mayor came home .", "She slept ."]
+    assert kept_of(tokenized) == tokenized
+
+
 def test_fragments_stand_in_where_there_is_nothing_else() -> None:
     """A list of headings is summarized by headings."""
     features = features_of("Bridge closed\n\nFerry opens\n\nMayor speaks")

@@ -1,0 +1,158 @@
+"""Cross-validate the summarizer of a config on article/summary pairs, over a pipeline that stays as it is.
+
+    python scripts/crossvalidate_summaries.py training/model-final corpus/pairs/train.spacy -k 5 -o summaries.json
+
+The encoder and all else before the summarizer run once over all pairs. For each fold a fresh summarizer is trained on
+the other folds by spaCy's training loop with the settings of the config, a slice of them set aside for what the loop
+chooses on development pairs; it then summarizes the fold. So every pair is scored by a summarizer that never saw it,
+and all of them make one table, as `dossier evaluate --summaries` has it.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import spacy
+import srsly
+import typer
+from spacy import util
+from spacy.language import Language
+from spacy.schemas import ConfigSchemaTraining
+from spacy.tokens import Doc, DocBin
+from spacy.training import Example
+from spacy.training.loop import create_evaluation_callback, create_train_batches, train_while_improving
+from spacy_transformers.layers import TransformerListener
+from thinc.api import fix_random_seed
+
+from spacy_dossier.pipeline.summarizer import Summarizer
+from spacy_dossier.scoring.evaluate_cells import number
+from spacy_dossier.scoring.metrics import SEED
+from spacy_dossier.scoring.summaries import MEASURES, comparison, score_extracts
+
+CONFIG = Path(__file__).resolve().parents[1] / "configs" / "summarizer.cfg"
+Scores = dict[str, list[float]]
+
+
+def read_pairs(files: Iterable[Path], nlp: Language) -> list[Doc]:
+    """RETURNS (list[Doc]): The documents of DocBin files that have a reference summary."""
+    docs = (doc for file in files for doc in DocBin().from_disk(file).get_docs(nlp.vocab))
+    return [doc for doc in docs if doc.user_data.get("summary_reference") and len(doc)]
+
+
+def encode(nlp: Language, pairs: list[Doc]) -> list[Example]:
+    """Run what comes before the summarizer.
+
+    nlp (Language): The trained pipeline.
+    pairs (list[Doc]): The references.
+    RETURNS (list[Example]): Each reference with its document, which has sentences, entities and `doc._.trf_data`.
+    """
+    names = nlp.pipe_names
+    after = names[names.index("summarizer") :] if "summarizer" in names else [n for n in names if n == "doc_cleaner"]
+    docs = nlp.pipe([pair.text for pair in pairs], disable=after)
+    with typer.progressbar(docs, length=len(pairs), label="Encoding") as bar:
+        return [Example(doc, pair) for doc, pair in zip(bar, pairs, strict=True)]
+
+
+def fresh(nlp: Language, config: util.Config) -> Language:
+    """RETURNS (Language): A pipeline of nothing but the config's summarizer, which reads `doc._.trf_data`."""
+    alone = type(nlp)(nlp.vocab)
+    alone.add_pipe("summarizer", config={k: v for k, v in config["components"]["summarizer"].items() if k != "factory"})
+    width = nlp.get_pipe("transformer").model.get_dim("nO")
+    for node in alone.get_pipe("summarizer").model.walk():
+        if isinstance(node, TransformerListener):
+            node.set_dim("nO", width)
+    return alone
+
+
+def train(alone: Language, config: util.Config, training: list[Example], development: list[Example]) -> Summarizer:
+    """Train as `spacy train` does, and keep the checkpoint that is best on the development pairs."""
+    settings = util.registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    fix_random_seed(settings["seed"])
+    summarizer = alone.get_pipe("summarizer")
+    summarizer.initialize(lambda: training, nlp=alone)
+    steps = train_while_improving(
+        alone,
+        settings["optimizer"],
+        create_train_batches(alone, lambda nlp: training, settings["batcher"], settings["max_epochs"]),
+        create_evaluation_callback(alone, lambda nlp: development, settings["score_weights"]),
+        dropout=settings["dropout"],
+        accumulate_gradient=settings["accumulate_gradient"],
+        patience=settings["patience"],
+        max_steps=settings["max_steps"],
+        eval_frequency=settings["eval_frequency"],
+        exclude=[],
+        annotating_components=[],
+        before_update=settings["before_update"],
+    )
+    best = b""
+    for _, _, is_best in steps:
+        if is_best:
+            best = summarizer.model.to_bytes()
+    summarizer.model.from_bytes(best)
+    return summarizer
+
+
+def crossvalidate(
+    nlp: Language, pairs: list[Doc], config: util.Config, *, k: int = 5, share: float = 0.1, seed: int = SEED
+) -> list[Scores]:
+    """Score every pair by a summarizer trained on other folds.
+
+    nlp (Language): The trained pipeline.
+    pairs (list[Doc]): The references.
+    config (Config): A training config with a component "summarizer".
+    k (int): Folds.
+    share (float): Share of the training part that serves for development.
+    seed (int): Of the division into folds.
+    RETURNS (list[Scores]): What `score_extracts` says of each document that has sentences.
+    """
+    rng = np.random.default_rng(seed)
+    examples = encode(nlp, pairs)
+    order = rng.permutation(len(examples))
+    scores = []
+    with typer.progressbar(range(k), label="Folds") as folds:
+        for fold in folds:
+            rest = [examples[i] for j in range(k) if j != fold for i in order[j::k]]
+            cut = round(share * len(rest))
+            summarizer = train(fresh(nlp, config), config, rest[cut:], rest[:cut])
+            for eg in (examples[i] for i in order[fold::k]):
+                doc = summarizer(eg.predicted.copy())
+                scores.append(score_extracts(summarizer, doc, eg.reference.user_data["summary_reference"], rng))
+    return [row for row in scores if row]
+
+
+def lines(table: dict[str, Any]) -> Iterator[str]:
+    """The table in Markdown, and the paired differences."""
+    yield f"| {table['pairs']} pairs | " + " | ".join(MEASURES) + " |"
+    yield "|---" * (len(MEASURES) + 1) + "|"
+    for name, row in table.items():
+        if isinstance(row, dict) and "words" in row:
+            yield f"| {name} | " + " | ".join(number(row[measure]) for measure in MEASURES) + " |"
+    for name, row in table.items():
+        if "_vs_" in name:
+            for measure, part in row.items():
+                ends = f"[{part['low']:+.4f}, {part['high']:+.4f}]"
+                yield f"{name}, {measure}: {part['difference']:+.4f} {ends}"
+
+
+def main(
+    pipeline: Annotated[str, typer.Argument(help="Trained pipeline with a transformer and sentences")],
+    files: Annotated[list[Path], typer.Argument(exists=True, help=".spacy files that `dossier pairs` made")],
+    config: Annotated[Path, typer.Option(help="Training config whose summarizer is trained")] = CONFIG,
+    k: Annotated[int, typer.Option("-k", min=2, help="Folds")] = 5,
+    output: Annotated[Path | None, typer.Option("-o", help="JSON file for the scores")] = None,
+) -> None:
+    """Cross-validate the summarizer of a config on article/summary pairs."""
+    nlp = spacy.load(pipeline)
+    settings = util.load_config(config, interpolate=False)
+    settings["paths"]["source"] = pipeline
+    scores = crossvalidate(nlp, read_pairs(files, nlp), settings.interpolate(), k=k)
+    table = comparison(scores, lang=nlp.lang)
+    for line in lines(table):
+        typer.echo(line)
+    if output is not None:
+        srsly.write_json(output, {"summaries": table})
+
+
+if __name__ == "__main__":
+    typer.run(main)
