@@ -275,8 +275,10 @@ def quote_side(doc: Doc, i: int, single: bool, is_open: bool) -> str:
     if starts == ends:
         return "" if single else "close" if is_open else "open"
     if starts:
-        return "" if single and after.text[0].isdigit() else "open"
-    return "close" if not single or is_open or before.is_punct else ""
+        decade = after is not None and after.text[0].isdigit()  # "'90s"
+        return "" if single and decade else "open"
+    quoted = before is not None and before.is_punct
+    return "close" if not single or is_open or quoted else ""
 
 
 def final_token(doc: Doc, start: int, end: int) -> int:
