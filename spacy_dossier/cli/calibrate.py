@@ -14,6 +14,14 @@ def calibrate_cli(
     precision: Annotated[
         float, typer.Option("--precision", "-p", min=0.0, max=1.0, help="Choose a threshold for this precision.")
     ] = 0.97,
+    train: Annotated[
+        Path | None,
+        typer.Option("--train", help="The training corpus: tells seen from new surface forms, and weighs them."),
+    ] = None,
+    unseen: Annotated[
+        float,
+        typer.Option("--unseen", min=0.0, max=0.99, help="With --train: fit for at least this share of new forms."),
+    ] = 0.5,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow OUTPUT to be PIPELINE itself.")] = False,
     gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, or -1 for the CPU.")] = -1,
 ) -> None:
@@ -31,11 +39,14 @@ def calibrate_cli(
 
     use_device(gpu_id)
     docs = read_docs(dev)
+    training = None if train is None else read_docs(train)
     nlp = load_pipeline(pipeline)
     find_pipe(nlp, component)
     check_output(nlp, output, overwrite=overwrite)
     with progress("Predicting") as advance:
-        report = calibrate(nlp, docs, component=component, precision=precision, advance=advance)
+        report = calibrate(
+            nlp, docs, component=component, precision=precision, train=training, unseen=unseen, advance=advance
+        )
     write_calibrated(nlp, component, output, overwrite=overwrite)
 
     console = Console(highlight=False)
@@ -45,6 +56,9 @@ def calibrate_cli(
     for name, key in (("as trained", "before"), ("calibrated (cross-validation)", "after")):
         table.add_row(name, *(f"{report[key][measure]:.4f}" for measure in ("ece", "brier", "nll")))
     console.print(table)
+    if report["unseen"] is not None:
+        share, fitted = report["unseen"], max(unseen, report["unseen"])
+        console.print(f"{share:.1%} of them have a form that training did not have; fitted for {fitted:.1%}")
     console.print(f"Temperature: {report['temperature']:g}")
     console.print(f"Map: {report['method']} (a {report['a']:.3f}, b {report['b']:.3f}, c {report['c']:+.3f})")
     chosen = report["threshold"]

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from .calibration import (
     threshold_for_precision,
 )
 from .corpus import has_entities, predict_gold_tokens
-from .entities import Pair, pair
+from .entities import Pair, pair, surface, surface_forms
 
 TEMPERATURES = (1.5, 2.0, 2.5, 3.0, 4.0)
 LEAST_GAIN = 1e-3  # nats; less than that is noise
+UNSEEN = 0.5  # share of entities whose form training did not have, in the text that a pipeline will meet
 
 
 def calibrate(
@@ -34,6 +35,8 @@ def calibrate(
     *,
     component: str = "crf_ner",
     precision: float = 0.97,
+    train: Iterable[Doc] | None = None,
+    unseen: float = UNSEEN,
     advance: Callable[[int], None] = lambda steps: None,
 ) -> dict[str, Any]:
     """Fit a temperature and a map from raw to calibrated confidence, and store them in the pipe's `cfg`, with the
@@ -45,9 +48,13 @@ def calibrate(
     docs (Sequence[Doc]): Annotated documents the pipeline was not trained on.
     component (str): Name of the pipe whose confidences are calibrated.
     precision (float): The precision that the threshold is chosen for.
-    RETURNS (dict[str, Any]): `temperature`, `method` and its parameters, `entities`, `errors`, `threshold` (None when
-        the precision is out of reach); under `before` and `after` ece, brier and nll, the latter by cross-validation
-        over documents.
+    train (Iterable[Doc] | None): What the pipeline was trained on. With it, all is fitted for text in which entities
+        whose form training did not have are at least the share `unseen`: a development set of the same time and sources
+        has fewer of them than the text of tomorrow, and they are wrong more often than a model admits.
+    unseen (float): In [0, 1).
+    RETURNS (dict[str, Any]): `temperature`, `method` and its parameters, `entities`, `errors`, `unseen` (the share that
+        the development set has), `threshold` (None when the precision is out of reach); under `before` and `after` ece,
+        brier and nll, weighted like the fit, the latter by cross-validation over documents.
     RAISES (DossierError): No such pipe, or nothing to learn from.
     """
     pipe = find_pipe(nlp, component)
@@ -60,6 +67,9 @@ def calibrate(
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
         pairs = _predict(nlp, docs, advance)
         raw, correct, documents = confidences_of(pairs)
+        weights, share = None, None
+        if train is not None and len(raw):
+            weights, share = novelty_weights(pairs, surface_forms(train), unseen)
         if not len(raw):
             raise DossierError(
                 "the pipeline predicts no entity with a confidence in the development set",
@@ -67,21 +77,21 @@ def calibrate(
             )
         # A temperature inside the CRF changes which spans are unsure, so it cannot be had by mapping confidences;
         # the entities stay the same. The loss has one minimum: the search ends when it rises.
-        confidences, temperature, loss = raw, 1.0, min(held_out_losses(raw, correct, documents).values())
+        confidences, temperature, loss = raw, 1.0, min(held_out_losses(raw, correct, documents, weights).values())
         for hotter in TEMPERATURES:
             pipe.cfg["temperature"] = hotter
             tried = confidences_of(_predict(nlp, docs, advance))[0]
-            reached = min(held_out_losses(tried, correct, documents).values())
+            reached = min(held_out_losses(tried, correct, documents, weights).values())
             if reached > loss - LEAST_GAIN:
                 break
             confidences, temperature, loss = tried, hotter, reached
     pipe.cfg["temperature"] = temperature
-    calibration = fit(confidences, correct, documents)
+    calibration = fit(confidences, correct, documents, weights)
     calibrated = calibration.apply(confidences)
-    threshold = threshold_for_precision(calibrated, correct, precision)
+    threshold = threshold_for_precision(calibrated, correct, precision, weights)
     pipe.cfg["calibration"] = calibration.to_dict()
     pipe.cfg["threshold_for_precision"] = {"precision": precision, "threshold": threshold}
-    held_out = cross_validated(confidences, correct, documents)
+    held_out = cross_validated(confidences, correct, documents, weights)
     support = sum(len(pair.gold) for pair in pairs)
     return {
         **calibration.to_dict(),
@@ -89,8 +99,9 @@ def calibrate(
         "documents": len(docs),
         "entities": len(confidences),
         "errors": int((~correct).sum()),
-        "before": _quality(raw, correct),
-        "after": _quality(held_out, correct),
+        "unseen": share,
+        "before": _quality(raw, correct, weights),
+        "after": _quality(held_out, correct, weights),
         "precision": precision,
         "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
     }
@@ -137,6 +148,30 @@ def confidences_of(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray, np.nd
     ]
     confidences, correct, documents = zip(*rows, strict=True) if rows else ((), (), ())
     return np.array(confidences, dtype=float), np.array(correct, dtype=bool), np.array(documents, dtype=np.int64)
+
+
+def novelty_weights(pairs: Sequence[Pair], forms: set[str], share: float) -> tuple[np.ndarray, float]:
+    """Weights of the predicted entities that have a confidence, by which those of unseen form have at least a share.
+
+    forms (set[str]): Surface forms of the training corpus.
+    share (float): In [0, 1).
+    RETURNS (tuple[ndarray, float]): Of shape (entities,), one on average; and the share that they have as it is.
+    RAISES (DossierError): `share` is not a share.
+    """
+    if not 0 <= share < 1:
+        raise DossierError("the share of unseen entities must be at least 0 and less than 1", value=share)
+    is_new = np.array(
+        [
+            surface(pair.doc.text[entity.start : entity.end]) not in forms
+            for pair in pairs
+            for entity in pair.predicted
+            if entity.confidence is not None
+        ]
+    )
+    found = float(is_new.mean())
+    if found in (0.0, 1.0) or found >= share:
+        return np.ones(len(is_new)), found
+    return np.where(is_new, share / found, (1 - share) / (1 - found)), found
 
 
 def write_calibrated(nlp: Language, component: str, output: Path, *, overwrite: bool = False) -> None:
@@ -191,9 +226,9 @@ def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-def _quality(confidences: np.ndarray, correct: np.ndarray) -> dict[str, float]:
+def _quality(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
     return {
-        "ece": ece(confidences, correct),
-        "brier": brier(confidences, correct),
-        "nll": nll(confidences, correct),
+        "ece": ece(confidences, correct, weights=weights),
+        "brier": brier(confidences, correct, weights),
+        "nll": nll(confidences, correct, weights),
     }

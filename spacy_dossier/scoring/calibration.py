@@ -7,6 +7,9 @@ All maps are special cases of beta calibration (Kull, Silva Filho & Flach 2017)
 
 with a = b, c = 0 for temperature scaling (Guo et al. 2017) and a = b for Platt's logistic calibration. They keep the
 order of confidences, so that they change no decision made by comparing them.
+
+Entities may have weights, as importance weighting under covariate shift has them (Shimodaira 2000): what is fitted is
+then for a population in which each kind of entity has the share that its weights give it. None means one for each.
 """
 
 from collections.abc import Sequence
@@ -73,31 +76,38 @@ def fit(
     confidences: np.ndarray | Sequence[float],
     correct: np.ndarray | Sequence[bool],
     groups: np.ndarray | Sequence[int] | None = None,
+    weights: np.ndarray | None = None,
 ) -> Calibration:
     """Fit the map that predicts best in cross-validation.
 
     confidences (ndarray): Raw probabilities of predicted entities, of shape (n,).
     correct (ndarray): Whether each prediction was right, of shape (n,).
     groups (ndarray | None): The document of each entity, of shape (n,): a document is never in two folds.
+    weights (ndarray | None): Of each entity, of shape (n,), one on average.
     RETURNS (Calibration): The map, fitted on everything; the identity when there is nothing to learn from.
     """
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     if not len(p):
         return Calibration()
-    losses = held_out_losses(p, y, groups)
-    return fit_family(p, y, min(losses, key=lambda method: losses[method]))
+    losses = held_out_losses(p, y, groups, weights)
+    return fit_family(p, y, min(losses, key=lambda method: losses[method]), weights)
 
 
 def held_out_losses(
-    confidences: np.ndarray, correct: np.ndarray, groups: np.ndarray | Sequence[int] | None = None
+    confidences: np.ndarray,
+    correct: np.ndarray,
+    groups: np.ndarray | Sequence[int] | None = None,
+    weights: np.ndarray | None = None,
 ) -> dict[str, float]:
     """RETURNS (dict[str, float]): The `nll` of each family in five-fold cross-validation."""
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     folds = make_folds(len(p), groups, folds=5)
-    return {method: nll(_held_out(p, y, folds, method), y) for method in FAMILIES}
+    return {method: nll(_held_out(p, y, folds, method, weights), y, weights) for method in FAMILIES}
 
 
-def fit_family(confidences: np.ndarray, correct: np.ndarray, method: str) -> Calibration:
+def fit_family(
+    confidences: np.ndarray, correct: np.ndarray, method: str, weights: np.ndarray | None = None
+) -> Calibration:
     """Fit one family by maximum a posteriori likelihood: Fisher scoring with Levenberg's damping.
 
     confidences, correct (ndarray): Of shape (n,).
@@ -105,6 +115,7 @@ def fit_family(confidences: np.ndarray, correct: np.ndarray, method: str) -> Cal
     """
     spread = FAMILIES[method]
     y = np.asarray(correct, dtype=float)
+    w = _weights(y, weights)
     log_p, log_q = _log_odds_parts(np.asarray(confidences, dtype=float))
 
     def logits(theta: np.ndarray) -> np.ndarray:
@@ -112,7 +123,7 @@ def fit_family(confidences: np.ndarray, correct: np.ndarray, method: str) -> Cal
 
     def loss(phi: np.ndarray) -> float:
         z = logits(spread @ phi)
-        return float(np.sum(np.logaddexp(0, z) - y * z) + 0.5 * np.sum((phi / PRIOR) ** 2))
+        return float(np.sum(w * (np.logaddexp(0, z) - y * z)) + 0.5 * np.sum((phi / PRIOR) ** 2))
 
     phi = np.zeros(spread.shape[1])
     current, damping = loss(phi), 1e-3
@@ -120,8 +131,8 @@ def fit_family(confidences: np.ndarray, correct: np.ndarray, method: str) -> Cal
         theta = spread @ phi
         q = _sigmoid(logits(theta))
         jacobian = np.stack([np.exp(theta[0]) * log_p, -np.exp(theta[1]) * log_q, np.ones_like(q)], axis=1) @ spread
-        gradient = jacobian.T @ (q - y) + phi / PRIOR**2
-        fisher = (jacobian * (q * (1 - q))[:, None]).T @ jacobian + np.eye(phi.size) / PRIOR**2
+        gradient = jacobian.T @ (w * (q - y)) + phi / PRIOR**2
+        fisher = (jacobian * (w * q * (1 - q))[:, None]).T @ jacobian + np.eye(phi.size) / PRIOR**2
         step = np.linalg.solve(fisher + damping * np.diag(np.diag(fisher)), gradient)
         trial = loss(phi - step)
         if trial > current:
@@ -149,7 +160,10 @@ def make_folds(n: int, groups: np.ndarray | Sequence[int] | None = None, *, fold
 
 
 def cross_validated(
-    confidences: np.ndarray, correct: np.ndarray, groups: np.ndarray | Sequence[int] | None = None
+    confidences: np.ndarray,
+    correct: np.ndarray,
+    groups: np.ndarray | Sequence[int] | None = None,
+    weights: np.ndarray | None = None,
 ) -> np.ndarray:
     """Calibrate each entity by a map fitted, and its family chosen, on the other folds.
 
@@ -158,35 +172,40 @@ def cross_validated(
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     outer = make_folds(len(p), groups)
     grouping = None if groups is None else np.asarray(groups)
+    w = _weights(y, weights)
     calibrated = p.copy()
     for fold in np.unique(outer):
         held = outer == fold
         rest = None if grouping is None else grouping[~held]
-        calibrated[held] = fit(p[~held], y[~held], rest).apply(p[held])
+        calibrated[held] = fit(p[~held], y[~held], rest, w[~held]).apply(p[held])
     return calibrated
 
 
-def nll(confidences: np.ndarray, correct: np.ndarray) -> float:
+def nll(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None = None) -> float:
     """RETURNS (float): The mean negative log-likelihood in nats, 0.0 without data."""
     p, y = np.clip(confidences, EPSILON, 1 - EPSILON), np.asarray(correct, dtype=float)
-    return float(-np.mean(y * np.log(p) + (1 - y) * np.log1p(-p))) if len(p) else 0.0
+    losses = -(y * np.log(p) + (1 - y) * np.log1p(-p))
+    return float(np.average(losses, weights=weights)) if len(p) else 0.0
 
 
-def brier(confidences: np.ndarray, correct: np.ndarray) -> float:
+def brier(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None = None) -> float:
     """RETURNS (float): The mean squared difference of confidence and outcome, 0.0 without data (Brier 1950)."""
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
-    return float(np.mean((p - y) ** 2)) if len(p) else 0.0
+    return float(np.average((p - y) ** 2, weights=weights)) if len(p) else 0.0
 
 
-def bin_sums(confidences: np.ndarray, correct: np.ndarray, bins: int = BINS) -> np.ndarray:
+def bin_sums(
+    confidences: np.ndarray, correct: np.ndarray, bins: int = BINS, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Sum what falls into each of `bins` equal intervals (lower, upper] of [0, 1].
 
     RETURNS (ndarray): Number, sum of confidences and number correct, of shape (3, bins).
     """
     p = np.asarray(confidences, dtype=float)
     index = np.clip(np.ceil(p * bins).astype(np.int64) - 1, 0, bins - 1)
-    weights = (np.ones_like(p), p, np.asarray(correct, dtype=float))
-    return np.stack([np.bincount(index, weights=weight, minlength=bins) for weight in weights])
+    w = _weights(p, weights)
+    summed = (w, w * p, w * np.asarray(correct, dtype=float))
+    return np.stack([np.bincount(index, weights=values, minlength=bins) for values in summed])
 
 
 def errors_from_bins(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -200,23 +219,27 @@ def errors_from_bins(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return ratio(gaps.sum(-1), count.sum(-1)), ratio(gaps, count).max(-1)
 
 
-def ece(confidences: np.ndarray, correct: np.ndarray, bins: int = BINS) -> float:
+def ece(confidences: np.ndarray, correct: np.ndarray, bins: int = BINS, weights: np.ndarray | None = None) -> float:
     """RETURNS (float): The expected calibration error with equally wide bins."""
-    return float(errors_from_bins(bin_sums(confidences, correct, bins))[0])
+    return float(errors_from_bins(bin_sums(confidences, correct, bins, weights))[0])
 
 
-def threshold_for_precision(confidences: np.ndarray, correct: np.ndarray, precision: float) -> float | None:
+def threshold_for_precision(
+    confidences: np.ndarray, correct: np.ndarray, precision: float, weights: np.ndarray | None = None
+) -> float | None:
     """The lowest confidence from which on the entities have at least this precision, with 95 % confidence.
 
     It is the lower end of Wilson's score interval (1927) that must reach the precision: what just reaches it on the
-    documents at hand would miss it on half of all others, and a few right entities promise nothing.
+    documents at hand would miss it on half of all others, and a few right entities promise nothing. Weighted entities
+    count as so many as have the same variance (Kish 1965).
 
     RETURNS (float | None): Keep entities with a confidence of at least this; None when no threshold reaches it.
     """
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     order = np.argsort(-p, kind="stable")
-    p, right, kept = p[order], np.cumsum(y[order]), np.arange(1, len(p) + 1)
-    share, z2 = ratio(right, kept), ONE_SIDED_95**2
+    p, y, w = p[order], y[order], _weights(y, weights)[order]
+    share, z2 = ratio(np.cumsum(w * y), np.cumsum(w)), ONE_SIDED_95**2
+    kept = ratio(np.cumsum(w) ** 2, np.cumsum(w**2))
     lowest = (share + z2 / (2 * kept) - np.sqrt(z2 * share * (1 - share) / kept + (z2 / (2 * kept)) ** 2)) / (
         1 + z2 / kept
     )
@@ -284,13 +307,19 @@ def calibration_table(
     return table
 
 
-def _held_out(p: np.ndarray, y: np.ndarray, folds: np.ndarray, method: str) -> np.ndarray:
-    calibrated = p.copy()
+def _held_out(
+    p: np.ndarray, y: np.ndarray, folds: np.ndarray, method: str, weights: np.ndarray | None = None
+) -> np.ndarray:
+    calibrated, w = p.copy(), _weights(y, weights)
     if method != "identity":
         for fold in np.unique(folds):
             held = folds == fold
-            calibrated[held] = fit_family(p[~held], y[~held], method).apply(p[held])
+            calibrated[held] = fit_family(p[~held], y[~held], method, w[~held]).apply(p[held])
     return calibrated
+
+
+def _weights(like: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    return np.ones(len(like)) if weights is None else np.asarray(weights, dtype=float)
 
 
 def _log_odds_parts(p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,6 +75,24 @@ def test_calibrating_again_starts_from_the_raw_confidences() -> None:
     assert calibrate(nlp, corpus()) == first
 
 
+def test_confidences_are_fitted_for_a_share_of_new_names() -> None:
+    """Names that training did not have are wrong more often: where they will be more, confidences are lower."""
+    nlp = pipeline()
+    nlp.get_pipe("crf_ner").cfg["table"] = {"Ada": 0.9, "Bo": 0.9}
+    train = [make_doc("Ada sang", [("Ada", "PER")])]
+
+    def confidence(**options: float) -> float:
+        report = calibrate(nlp, corpus(), train=train, **options)
+        assert report["unseen"] == 0.5
+        return float(nlp("Ada met Bo").ents[0]._.confidence)
+
+    assert confidence() == pytest.approx(0.65, abs=0.03)  # half of them are new as it is
+    assert confidence(unseen=0.8) == pytest.approx(0.8 * 0.5 + 0.2 * 0.8, abs=0.05)  # a prior pulls it up
+    assert confidence(unseen=0.2) == pytest.approx(0.65, abs=0.03)  # never for fewer than there are
+    with pytest.raises(DossierError, match="share of unseen"):
+        calibrate(nlp, corpus(), train=train, unseen=1.0)
+
+
 def test_command_writes_a_calibrated_copy(folder: Path) -> None:
     """The output differs from the pipeline in the pipe's cfg only, and the pipeline is not touched."""
     before = contents(folder / "model")
@@ -177,7 +195,10 @@ def test_real_recogniser_is_calibrated(tmp_path: Path) -> None:
     pipe = nlp.get_pipe("crf_ner")
     from spacy_dossier.scoring.calibration import Calibration
 
-    expected = Calibration.from_dict(pipe.cfg["calibration"]).apply(np.array([ent._.confidence for ent in raw.ents]))
+    calibration, pipe.cfg["calibration"] = pipe.cfg["calibration"], None  # the temperature stays
+    heated = [ent._.confidence for ent in nlp("Ada met Bo and Ada").ents]
+    pipe.cfg["calibration"] = calibration
+    expected = Calibration.from_dict(calibration).apply(np.array(heated))
     assert [ent._.confidence for ent in calibrated.ents] == pytest.approx(expected.tolist(), abs=1e-6)
     nlp.update(examples, sgd=optimizer)
     assert pipe.cfg["calibration"] is None

@@ -166,6 +166,24 @@ def test_cross_validation_is_no_self_deception() -> None:
     assert nll(held_out, y) >= nll(p, y) - 0.005
 
 
+def test_weights_count_as_repetition_and_as_scikit_learns() -> None:
+    """An entity of weight three is as good as three of them; measures agree with scikit-learn's."""
+    rng = np.random.default_rng(8)
+    p, y, _ = overconfident(rng, 400)
+    weights = rng.integers(1, 4, len(p))
+    repeated = np.repeat(p, weights), np.repeat(y, weights)
+    for family in FAMILIES:
+        weighted, plain = fit_family(p, y, family, weights), fit_family(*repeated, family)
+        assert (weighted.a, weighted.b, weighted.c) == pytest.approx((plain.a, plain.b, plain.c), abs=1e-6)
+    assert ece(p, y, weights=weights) == pytest.approx(ece(*repeated), abs=1e-12)
+    assert brier(p, y, weights) == pytest.approx(brier_score_loss(y, p, sample_weight=weights), abs=1e-12)
+    clipped = np.clip(p, 1e-6, 1 - 1e-6)
+    assert nll(p, y, weights) == pytest.approx(log_loss(y, clipped, sample_weight=weights), abs=1e-9)
+    assert threshold_for_precision(p, y, 0.9, np.ones(len(p))) == threshold_for_precision(p, y, 0.9)
+    # Uneven weights leave less evidence than as many entities of weight one.
+    assert (threshold_for_precision(p, y, 0.9, weights) or 1.0) >= (threshold_for_precision(*repeated, 0.9) or 1.0)
+
+
 def test_threshold_is_the_lowest_that_can_be_promised() -> None:
     """Every lower threshold fails the lower end of Wilson's interval, as statsmodels' formula is usually written."""
     p, y, _ = overconfident(np.random.default_rng(6), 1500)
