@@ -1,6 +1,8 @@
 """The component: training, prediction, what it writes to a Doc and what it refuses."""
 
 import pickle
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -258,3 +260,25 @@ def test_gold_tokens_that_differ_are_aligned() -> None:
     assert [tuple(row) for row in training_bounds(example)] == [(s.start, s.end) for s in plain.spans["sentences"]]
     nlp.initialize(lambda: [example])
     assert nlp.update([example], sgd=nlp.create_optimizer())["summarizer"] != 0
+
+
+@pytest.mark.slow
+def test_time_and_memory_grow_with_the_document_and_not_with_its_square(trained: Language) -> None:
+    """50,000 sentences against 12,500: well below the 16 times of a matrix of all pairs."""
+    pipe = trained.get_pipe("summarizer")
+    rng = np.random.default_rng(0)
+    seconds, peaks = [], []
+    for n in (12_500, 50_000):
+        words = [word for i in range(n) for word in (f"W{i % 997}", *(f"w{j}" for j in rng.integers(0, 2000, 8)), ".")]
+        doc = Doc(trained.vocab, words=words, sent_starts=[i % 10 == 0 for i in range(10 * n)])
+        features = pipe.features(doc)
+        tracemalloc.start()
+        begun = time.process_time()
+        chosen = pipe.select(features, sentences=3), pipe.select(features, ratio=0.1, redundancy=0.5)
+        seconds.append(time.process_time() - begun)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert [len(spans) for spans in chosen] == [3, n // 10]
+    assert seconds[1] < 8 * seconds[0]
+    assert peaks[1] < 6 * peaks[0]
+    assert peaks[1] < 500e6
