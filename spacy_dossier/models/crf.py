@@ -53,7 +53,7 @@ def _pass_on(messages: Tensor, weights: Tensor) -> Tensor:
     """The log of the sum over i of exp(message i + transition from i to j), as a matrix product.
 
     Around the largest message of a row, nothing that counts is lost in float64; what is not reachable at all gets the
-    log of the smallest number there is, some 700 below.
+    log of the smallest number there is, some 700 below. So it is exact as long as scores stay within some hundreds.
 
     messages (Tensor): Shape: (N, L)
     weights (Tensor): Exponentiated transitions. Shape: (L, L)
@@ -237,7 +237,8 @@ def _resize(model: Model, n_tags: int) -> None:
     """Make room for more tags, without a change of predictions.
 
     A new tag begins as a twin of O, which is tag 0, with a lower score. So any sequence of tags that holds new ones
-    scores less than the same with O in their place.
+    scores less than the same with O in their place. The layers get new ids, under which neither gradients nor an
+    optimizer's memory of the old shapes are found.
     """
     n_old = model.get_dim("nO")
     source = [*range(n_old), *[0] * (n_tags - n_old)]
@@ -246,6 +247,9 @@ def _resize(model: Model, n_tags: int) -> None:
         for name in params:
             node.set_param(name, None)
         node.set_dim("nO", n_tags, force=True)
+        with Model.global_id_lock:
+            Model.global_id += 1
+            node.id = Model.global_id
         for name, old in params.items():
             new = old[source]
             if name == "transitions":

@@ -37,7 +37,9 @@ class CasedEncoder(nn.Module):
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None  # weights that no token vector depends on
         self.encoder = encoder
-        self.cases = nn.Embedding(N_CASES, encoder.config.hidden_size) if case_embedding else None
+        # As wide as the word embeddings, which some encoders, such as ALBERT and ELECTRA, widen later.
+        width = encoder.get_input_embeddings().weight.shape[1]
+        self.cases = nn.Embedding(N_CASES, width) if case_embedding else None
         if self.cases is not None:
             nn.init.zeros_(self.cases.weight)
 

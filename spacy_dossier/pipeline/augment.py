@@ -9,6 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..errors import DossierError
+from .corpus import entity_tag
 
 # Words, and whether a space follows each, of an entity that was seen.
 Mention = tuple[list[str], list[bool]]
@@ -74,7 +75,7 @@ def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
             continue
         words.append(token.text)
         spaces.append(bool(token.whitespace_))
-        tags.append({"": None, "O": "O"}.get(token.ent_iob_, f"{token.ent_iob_}-{token.ent_type_}"))
+        tags.append(entity_tag(token))
         starts.append(token.is_sent_start)
         i += 1
     copy = Doc(doc.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)

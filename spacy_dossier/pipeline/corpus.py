@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, Token
 from spacy.training import Example
 
 from ..errors import DossierError
@@ -97,11 +97,19 @@ def _lay_out(doc: Doc, share: float, rng: random.Random) -> Doc:
                 starts.append(False)
         words.append(token.text)
         spaces.append(bool(token.whitespace_))
-        tags.append({"": None, "O": "O"}.get(token.ent_iob_, f"{token.ent_iob_}-{token.ent_type_}"))
+        tags.append(entity_tag(token))
         starts.append(token.is_sent_start)
     copy = Doc(doc.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
     copy.user_data.update({key: value for key, value in doc.user_data.items() if isinstance(key, str)})
     return copy
+
+
+def entity_tag(token: Token) -> str | None:
+    """RETURNS (str | None): A token's entity annotation as `Doc` takes it; None where it is missing, or only says that
+    the token is blocked, which spaCy marks by a beginning without a label."""
+    if token.ent_type_:
+        return f"{token.ent_iob_}-{token.ent_type_}"
+    return "O" if token.ent_iob_ == "O" else None
 
 
 def _same_tokens(reference: Doc, nlp: Language) -> Doc:

@@ -393,8 +393,17 @@ def _pin(allowed: NDArray[np.bool_], scheme: TagScheme, doc: Doc, start: int, en
 
 
 def _flatten(emissions: list[Floats2d]) -> Tensor:
-    """Emissions of all documents, one after the other, in float32. Shape: (n_tokens, n_tags)"""
-    return torch.cat([xp2torch(e) for e in emissions if e.size]).float()
+    """Emissions of all documents, one after the other, in float32. Shape: (n_tokens, n_tags)
+
+    RAISES (DossierError): They are not finite: no tags follow from such scores.
+    """
+    flat = torch.cat([xp2torch(e) for e in emissions if e.size]).float()
+    if not flat.isfinite().all():
+        raise DossierError(
+            "the scores of the entity recogniser are not finite: its weights, or the encoder's, are broken",
+            remedy="Train again, with a lower learning rate",
+        )
+    return flat
 
 
 def _kept_entities(doc: Doc) -> list[tuple[int, int, str]]:

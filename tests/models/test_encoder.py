@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import transformers
 from thinc.api import Adam, Optimizer
 from tokenizers import Tokenizer
 
@@ -217,6 +218,18 @@ def test_mixed_precision_on_a_cpu_changes_nothing(tiny_encoder: Path) -> None:
     torch.testing.assert_close(
         run(make_shim(tiny_encoder, mixed_precision=True)), run(make_shim(tiny_encoder)), rtol=0, atol=0
     )
+
+
+@pytest.mark.parametrize("kind", ["Electra", "Albert"])
+def test_the_case_embedding_is_as_wide_as_the_word_embeddings(kind: str, tiny_encoder: Path, tmp_path: Path) -> None:
+    """Some encoders widen their embeddings only after them."""
+    folder = shutil.copytree(tiny_encoder, tmp_path / kind)
+    size = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = getattr(transformers, f"{kind}Config")(vocab_size=200, embedding_size=8, **size)
+    getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+    shim, plain = make_shim(folder, case_embedding=True), make_shim(folder)
+    assert run(shim).shape == (2, 5, 16)
+    torch.testing.assert_close(run(shim), run(plain))
 
 
 def test_the_new_case_embedding_changes_no_output_until_it_is_trained(tiny_encoder: Path) -> None:

@@ -51,6 +51,15 @@ def test_missing_annotation_stays_missing() -> None:
     assert met.ent_iob == 0
 
 
+def test_blocked_tokens_and_labels_of_any_form_do_no_harm() -> None:
+    """What spaCy marks as no entity at all has no tag of its own."""
+    given = example(["B-geo-loc" if tag == "B-LOC" else tag for tag in TAGS])
+    doc = given.reference
+    doc.set_ents([], blocked=[doc[2:3]], default="unmodified")
+    (augmented,) = create_entity_replacement(level=1.0)(NLP, given)
+    assert [ent.label_ for ent in augmented.reference.ents] == ["PER", "geo-loc", "PER", "ORG"]
+
+
 def test_a_level_beyond_one_is_refused() -> None:
     """The share of replaced entities lies in [0, 1]."""
     with pytest.raises(DossierError, match="in \\[0, 1\\]"):

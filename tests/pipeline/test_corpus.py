@@ -122,6 +122,7 @@ def test_line_breaks_are_laid_out_between_sentences(nlp: Language, tmp_path: Pat
     spaces = [word not in ("Lisbon", "waved") for word in words]
     starts = [i in (0, 2, 7) for i in range(len(words))]
     doc = Doc(nlp.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
+    doc.set_ents([], blocked=[doc[8:9]], default="unmodified")
     DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
 
     def read(share: float) -> Doc:

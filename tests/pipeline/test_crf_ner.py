@@ -381,6 +381,30 @@ def test_a_new_label_leaves_predictions_as_they_are_and_can_be_learnt(either: La
     assert [entities(doc) for doc in nlp.pipe(TEXTS)] == EXPECTED
 
 
+def test_a_label_that_comes_between_two_updates_is_learnt_by_the_same_optimizer() -> None:
+    """Gradients and the optimizer's memory of the old tags are in nobody's way."""
+    nlp = make_nlp()
+    optimizer = nlp.initialize(lambda: make_examples(nlp))
+    train(nlp, make_examples(nlp), optimizer=optimizer)
+    nlp.update(make_examples(nlp))  # without a step
+    ner(nlp).add_label("LAW")
+    examples = make_examples(nlp, [*TRAINING, ("The Harbour Act of 1999 holds.", [(4, 23, "LAW")])])
+    train(nlp, examples, steps=60, optimizer=optimizer)
+    assert entities(nlp("The Harbour Act of 1999 holds.")) == [("Harbour Act of 1999", "LAW")]
+    assert [entities(doc) for doc in nlp.pipe(TEXTS)] == EXPECTED
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_broken_weights_are_a_clear_error(nlp: Language, value: float) -> None:
+    """Neither no entities at all nor a loss that is no number, without a word."""
+    output = ner(nlp).model.get_ref("output")
+    output.set_param("b", np.full_like(output.get_param("b"), value))
+    with pytest.raises(DossierError, match="not finite"):
+        nlp(TEXTS[0])
+    with pytest.raises(DossierError, match="not finite"):
+        nlp.update(make_examples(nlp))
+
+
 # Storage
 
 
