@@ -62,6 +62,8 @@ def make_encode(module: nn.Module, runtime: str, exported: bytes | None) -> Enco
             _warn("the ONNX runtimes are for the CPU")
         except ImportError as error:
             _warn(f"{error.name} is not installed (pip install 'spacy-dossier[onnx]')")
+        except DossierError as error:
+            _warn(str(error))
     return _packed(module, device)
 
 
@@ -143,6 +145,7 @@ def export(module: nn.Module, runtime: str) -> bytes:
     else stays in float32.
 
     RAISES (ImportError): Where onnx or onnxruntime is not installed.
+    RAISES (DossierError): Where the encoder cannot be exported, or its export gives other vectors.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -153,40 +156,62 @@ def export(module: nn.Module, runtime: str) -> bytes:
     eager = _eager(module)
     config = eager.encoder.config
     ids = torch.ones((2, 8), dtype=torch.int64)
-    with tempfile.TemporaryDirectory(prefix="dossier-onnx-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracer, about Python values that are constant here
-        plain, final = Path(folder, "plain.onnx"), Path(folder, "final.onnx")
-        torch.onnx.export(
-            eager,
-            (ids, torch.ones_like(ids), torch.zeros_like(ids)),
-            str(plain),
-            input_names=["ids", "mask", "cases"],
-            output_names=["vectors"],
-            dynamic_axes={name: {0: "batch", 1: "length"} for name in ("ids", "mask", "cases", "vectors")},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-        fused = optimizer.optimize_model(
-            str(plain),
-            model_type="bert",
-            num_heads=getattr(config, "num_attention_heads", 0),
-            hidden_size=config.hidden_size,
-            opt_level=1,
-        )
-        fused.save_model_to_file(str(final))
-        if runtime == "int8":
-            quantize_dynamic(
-                str(final),
+    try:
+        with tempfile.TemporaryDirectory(prefix="dossier-onnx-") as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the tracer, about Python values that are constant here
+            plain, final = Path(folder, "plain.onnx"), Path(folder, "final.onnx")
+            torch.onnx.export(
+                eager,
+                (ids, torch.ones_like(ids), torch.zeros_like(ids)),
                 str(plain),
-                per_channel=True,
-                op_types_to_quantize=["MatMul"],
-                weight_type=QuantType.QInt8,
-                # Behind a fused layer shape inference gives no types.
-                extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+                input_names=["ids", "mask", "cases"],
+                output_names=["vectors"],
+                dynamic_axes={name: {0: "batch", 1: "length"} for name in ("ids", "mask", "cases", "vectors")},
+                opset_version=OPSET,
+                dynamo=False,
             )
-            final = plain
-        onnx.checker.check_model(onnx.load(str(final), load_external_data=False), full_check=False)
-        return final.read_bytes()
+            fused = optimizer.optimize_model(
+                str(plain),
+                model_type="bert",
+                num_heads=getattr(config, "num_attention_heads", 0),
+                hidden_size=config.hidden_size,
+                opt_level=1,
+            )
+            fused.save_model_to_file(str(final))
+            _check(OnnxEncode(final.read_bytes()), eager)
+            if runtime == "int8":
+                quantize_dynamic(
+                    str(final),
+                    str(plain),
+                    per_channel=True,
+                    op_types_to_quantize=["MatMul"],
+                    weight_type=QuantType.QInt8,
+                    # Behind a fused layer shape inference gives no types.
+                    extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+                )
+                final = plain
+            onnx.checker.check_model(onnx.load(str(final), load_external_data=False), full_check=False)
+            return final.read_bytes()
+    except Exception as error:  # the tracer, the optimizer and the runtime each raise errors of their own
+        raise DossierError(
+            f"this kind of encoder does not run in ONNX Runtime ({type(error).__name__})",
+            value=config.model_type,
+            remedy='Set runtime = "torch"',
+        ) from error
+
+
+def _check(encode: Encode, eager: nn.Module) -> None:
+    """Not every encoder can be traced: what depends on the shape of the batch may be frozen in the graph.
+
+    RAISES (ValueError): A batch of another shape than the traced one, with padding, has other vectors than in PyTorch.
+    """
+    ids = torch.arange(33).reshape(3, 11) % 20
+    mask = (torch.arange(11) < torch.tensor([[11], [7], [2]])).long()
+    with torch.inference_mode():
+        expected = eager(ids, mask, torch.zeros_like(ids))
+    difference = (encode(ids, mask, torch.zeros_like(ids)) - expected)[mask.bool()].abs().max()
+    if not difference <= 1e-3 * expected.abs().max():
+        raise ValueError(f"vectors differ by {float(difference):.1e}")
 
 
 def _eager(module: Any) -> Any:

@@ -1,6 +1,7 @@
 """Inference by other means than PyTorch in float32: the same vectors, and a fallback that says why."""
 
 import builtins
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import spacy
 import torch
 from thinc.api import Adam
+from transformers import LongformerConfig, LongformerModel
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.runtime import PackedLinear, computes_bfloat16
@@ -151,6 +153,21 @@ def test_without_onnxruntime_one_line_says_so_and_pytorch_runs(
         vectors(model)
     assert len([w for w in caught if "not installed" in str(w.message)]) == 1
     np.testing.assert_array_equal(found, vectors(plain))
+
+
+def test_an_encoder_that_cannot_be_exported_runs_in_pytorch(tiny_roberta: Path, tmp_path: Path) -> None:
+    """Longformer's attention depends on the shape of the batch in a way that tracing does not see."""
+    folder = shutil.copytree(tiny_roberta, tmp_path / "longformer")
+    size = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    positions = {"max_position_embeddings": 66, "attention_window": 8, "pad_token_id": 1}
+    LongformerModel(LongformerConfig(vocab_size=400, **size, **positions)).save_pretrained(folder)
+    plain = build(folder)
+    model = same_weights(build(folder, runtime="onnx"), plain)
+    with pytest.warns(UserWarning, match=r"does not run in ONNX Runtime .*longformer.*PyTorch"):
+        found = vectors(model)
+    np.testing.assert_array_equal(found, vectors(plain))
+    with pytest.raises(DossierError, match="does not run in ONNX Runtime"):
+        model.shims[0].export()
 
 
 def test_an_unknown_runtime_is_refused(tiny_encoder: Path) -> None:
