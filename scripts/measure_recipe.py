@@ -103,10 +103,12 @@ def main() -> None:
             srsly.write_json(results, found)
             print(f"{name}, seed {seed}: F1 {scores['ents_f']:.4f} in {result['seconds']:.0f} s", flush=True)
     mean = {name: sum(r["ents_f"] for r in runs) / len(runs) for name, runs in found.items()}
+    usual = mean.get("as configured")
     print("\n| switch | F1 | difference |\n|---|---|---|")
     for name in SWITCHES:
         if name in mean:
-            print(f"| {name} | {mean[name]:.4f} | {100 * (mean[name] - mean['as configured']):+.2f} |")
+            difference = "" if usual is None else f"{100 * (mean[name] - usual):+.2f}"
+            print(f"| {name} | {mean[name]:.4f} | {difference} |")
 
 
 if __name__ == "__main__":
