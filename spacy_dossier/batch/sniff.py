@@ -85,14 +85,14 @@ def sniff_binary(data: bytes, name: str) -> str | None:
             if stream.encode("utf-16-le") in data:
                 return written
         return UNKNOWN
-    if data[257:262] == b"ustar":
+    if data[257:263] == b"ustar\0" or data[257:265] == b"ustar  \0":  # of POSIX and of GNU
         return TAR
     media_type: str | None
     try:
         media_type = kreuzberg.detect_mime_type_from_bytes(data)
     except RuntimeError:  # how Kreuzberg says that it knows no such format
         media_type = ZIP if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
-    if media_type is None or media_type == "application/pdf":  # it speaks of PDF
+    if media_type in (None, "application/pdf", TAR):  # it speaks of PDF, or of mustard
         return None
     if media_type == ZIP:
         return _zip_type(data, name)

@@ -209,6 +209,20 @@ def test_what_only_looks_like_a_format() -> None:
     )
 
 
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_mustard_is_no_archive(form: int) -> None:
+    """A text with the letters that mark a tar archive where they would stand is a text; every tar is an archive."""
+    text = ("word " * 60)[:256] + "mustard with everything. " * 20
+    assert text.encode()[257:262] == b"ustar"
+    assert [piece.text for piece in extract_bytes(text.encode(), "lunch.txt")] == [text]
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=form) as archive:
+        info = tarfile.TarInfo("a.txt")
+        info.size = len(text)
+        archive.addfile(info, io.BytesIO(text.encode()))
+    assert [piece.text for piece in extract_bytes(made.getvalue(), "made.tar")] == [text]
+
+
 def test_files_of_the_finder_are_no_documents() -> None:
     """What macOS adds to archives is left out."""
     data = samples.package({"a.txt": LINE, "__MACOSX/._a.txt": b"\0\5\x16\7", ".DS_Store": b"\0\0\0\1Bud1"})
