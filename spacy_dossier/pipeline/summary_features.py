@@ -94,10 +94,12 @@ class SentenceFeatures:
         return cls(**moved, **rest)
 
     def fragments(self) -> NDArray[np.bool_]:
-        """RETURNS (NDArray[bool]): Whether each sentence looks like a headline, a list item, or part of a quotation."""
+        """RETURNS (NDArray[bool]): Whether each sentence looks like a headline, a list item, part of a quotation, or is
+        a single word, such as the number of a section.
+        """
         incomplete = self.flags[:, FLAGS.index("incomplete")] > 0
         unbalanced = self.flags[:, FLAGS.index("unbalanced")] > 0
-        return incomplete | unbalanced
+        return incomplete | unbalanced | (self.n_words < 2)
 
     def share_of(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """RETURNS (NDArray[float64]): Share of the different words given that each sentence has, (n,)."""

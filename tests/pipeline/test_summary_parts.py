@@ -199,7 +199,12 @@ def test_apostrophes_and_lost_marks_split_nothing() -> None:
     """Possessives, decades, marks without a counterpart: at most the sentence that has the mark is in doubt."""
     plain = ["The dogs' owner left in the '90s.", "It was James' and O'Neil's 'new' plan.", "It worked."]
     assert kept_of(plain) == plain
-    lost = ['Bender ("We are the Millers) produces.', "One.", 'Two "good" ones.', *(f"No {i}." for i in range(3, 17))]
+    lost = [
+        'Bender ("We are the Millers) produces.',
+        "One came.",
+        'Two "good" ones.',
+        *(f"No {i}." for i in range(3, 17)),
+    ]
     assert kept_of(lost) == lost[1:]
     late = ['He said "yes.', *(f"No {i}." for i in range(2, 17)), 'So it ended."']
     assert kept_of(late) == late[1:-1]
@@ -213,6 +218,14 @@ def test_lines_that_were_given_a_mark_are_fragments() -> None:
     ]
     tokenized = ["The mayor came home .", "She slept ."]
     assert kept_of(tokenized) == tokenized
+
+
+def test_a_single_word_is_no_sentence_of_a_summary() -> None:
+    """Numbers of sections end with a full stop as sentences do, and would fill what a budget of words leaves."""
+    assert kept_of(["4.", "What went wrong was the mount.", "Yes.", "No one slept."]) == [
+        "What went wrong was the mount.",
+        "No one slept.",
+    ]
 
 
 def test_fragments_stand_in_where_there_is_nothing_else() -> None:
