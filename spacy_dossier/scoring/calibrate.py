@@ -67,14 +67,14 @@ def calibrate(
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
         pairs = _predict(nlp, docs, advance)
         raw, correct, documents = confidences_of(pairs)
-        weights, share = None, None
-        if train is not None and len(raw):
-            weights, share = novelty_weights(pairs, surface_forms(train), unseen)
         if not len(raw):
             raise DossierError(
                 "the pipeline predicts no entity with a confidence in the development set",
                 remedy="Train it first, or give documents in which it finds something.",
             )
+        weights, share = None, None
+        if train is not None:
+            weights, share = novelty_weights(pairs, surface_forms(train), unseen)
         # A temperature inside the CRF changes which spans are unsure, so it cannot be had by mapping confidences;
         # the entities stay the same. The loss has one minimum: the search ends when it rises.
         confidences, temperature, loss = raw, 1.0, min(held_out_losses(raw, correct, documents, weights).values())
@@ -162,8 +162,9 @@ def novelty_weights(pairs: Sequence[Pair], forms: set[str], share: float) -> tup
         raise DossierError("the share of unseen entities must be at least 0 and less than 1", value=share)
     is_new = np.array(
         [
-            surface(pair.doc.text[entity.start : entity.end]) not in forms
+            surface(text[entity.start : entity.end]) not in forms
             for pair in pairs
+            for text in [pair.doc.text]  # put together from its tokens at every call
             for entity in pair.predicted
             if entity.confidence is not None
         ]
