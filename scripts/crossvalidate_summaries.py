@@ -1,11 +1,11 @@
 """Cross-validate the summarizer of a config on article/summary pairs, over a pipeline that stays as it is.
 
-    python scripts/crossvalidate_summaries.py training/model-final corpus/pairs/train.spacy -k 5 -o summaries.json
+    python scripts/crossvalidate_summaries.py training/model-final corpus/pairs/train.spacy -k 8 -o summaries.json
 
 The encoder and all else before the summarizer run once over all pairs. For each fold a fresh summarizer is trained on
-the other folds by spaCy's training loop with the settings of the config, a slice of them set aside for what the loop
-chooses on development pairs; it then summarizes the fold. So every pair is scored by a summarizer that never saw it,
-and all of them make one table, as `dossier evaluate --summaries` has it.
+all other folds by spaCy's training loop with the settings of the config, to its last step; it then summarizes the
+fold. So every pair is scored by a summarizer that never saw it, none is needed to choose a checkpoint, and all of them
+make one table, as `dossier evaluate --summaries` has it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
-from spacy.training.loop import create_evaluation_callback, create_train_batches, train_while_improving
+from spacy.training.loop import create_train_batches, train_while_improving
 from spacy_transformers.layers import TransformerListener
 from thinc.api import fix_random_seed
 
@@ -43,13 +43,11 @@ def read_pairs(files: Iterable[Path], nlp: Language) -> list[Doc]:
 def encode(nlp: Language, pairs: list[Doc]) -> list[Example]:
     """Run what comes before the summarizer.
 
-    nlp (Language): The trained pipeline.
+    nlp (Language): The trained pipeline, without summarizer.
     pairs (list[Doc]): The references.
     RETURNS (list[Example]): Each reference with its document, which has sentences, entities and `doc._.trf_data`.
     """
-    names = nlp.pipe_names
-    after = names[names.index("summarizer") :] if "summarizer" in names else [n for n in names if n == "doc_cleaner"]
-    docs = nlp.pipe([pair.text for pair in pairs], disable=after)
+    docs = nlp.pipe(pair.text for pair in pairs)
     with typer.progressbar(docs, length=len(pairs), label="Encoding") as bar:
         return [Example(doc, pair) for doc, pair in zip(bar, pairs, strict=True)]
 
@@ -65,44 +63,40 @@ def fresh(nlp: Language, config: util.Config) -> Language:
     return alone
 
 
-def train(alone: Language, config: util.Config, training: list[Example], development: list[Example]) -> Summarizer:
-    """Train as `spacy train` does, and keep the checkpoint that is best on the development pairs."""
+def train(alone: Language, config: util.Config, examples: list[Example]) -> Summarizer:
+    """Train as `spacy train` does, to the last step."""
     settings = util.registry.resolve(config["training"], schema=ConfigSchemaTraining)
     fix_random_seed(settings["seed"])
     summarizer = alone.get_pipe("summarizer")
-    summarizer.initialize(lambda: training, nlp=alone)
+    summarizer.initialize(lambda: examples, nlp=alone)
     steps = train_while_improving(
         alone,
         settings["optimizer"],
-        create_train_batches(alone, lambda nlp: training, settings["batcher"], settings["max_epochs"]),
-        create_evaluation_callback(alone, lambda nlp: development, settings["score_weights"]),
+        create_train_batches(alone, lambda nlp: examples, settings["batcher"], settings["max_epochs"]),
+        lambda: (0.0, {}),
         dropout=settings["dropout"],
         accumulate_gradient=settings["accumulate_gradient"],
-        patience=settings["patience"],
+        patience=0,
         max_steps=settings["max_steps"],
         eval_frequency=settings["eval_frequency"],
         exclude=[],
         annotating_components=[],
         before_update=settings["before_update"],
     )
-    best = b""
-    for _, _, is_best in steps:
-        if is_best:
-            best = summarizer.model.to_bytes()
-    summarizer.model.from_bytes(best)
+    for _ in steps:
+        pass
     return summarizer
 
 
 def crossvalidate(
-    nlp: Language, pairs: list[Doc], config: util.Config, *, k: int = 5, share: float = 0.1, seed: int = SEED
+    nlp: Language, pairs: list[Doc], config: util.Config, *, k: int = 8, seed: int = SEED
 ) -> list[Scores]:
     """Score every pair by a summarizer trained on other folds.
 
-    nlp (Language): The trained pipeline.
+    nlp (Language): The trained pipeline, without summarizer.
     pairs (list[Doc]): The references.
     config (Config): A training config with a component "summarizer".
     k (int): Folds.
-    share (float): Share of the training part that serves for development.
     seed (int): Of the division into folds.
     RETURNS (list[Scores]): What `score_extracts` says of each document that has sentences.
     """
@@ -113,8 +107,7 @@ def crossvalidate(
     with typer.progressbar(range(k), label="Folds") as folds:
         for fold in folds:
             rest = [examples[i] for j in range(k) if j != fold for i in order[j::k]]
-            cut = round(share * len(rest))
-            summarizer = train(fresh(nlp, config), config, rest[cut:], rest[:cut])
+            summarizer = train(fresh(nlp, config), config, rest)
             for eg in (examples[i] for i in order[fold::k]):
                 doc = summarizer(eg.predicted.copy())
                 scores.append(score_extracts(summarizer, doc, eg.reference.user_data["summary_reference"], rng))
@@ -139,11 +132,11 @@ def main(
     pipeline: Annotated[str, typer.Argument(help="Trained pipeline with a transformer and sentences")],
     files: Annotated[list[Path], typer.Argument(exists=True, help=".spacy files that `dossier pairs` made")],
     config: Annotated[Path, typer.Option(help="Training config whose summarizer is trained")] = CONFIG,
-    k: Annotated[int, typer.Option("-k", min=2, help="Folds")] = 5,
+    k: Annotated[int, typer.Option("-k", min=2, help="Folds")] = 8,
     output: Annotated[Path | None, typer.Option("-o", help="JSON file for the scores")] = None,
 ) -> None:
     """Cross-validate the summarizer of a config on article/summary pairs."""
-    nlp = spacy.load(pipeline)
+    nlp = spacy.load(pipeline, exclude=["summarizer", "doc_cleaner"])
     settings = util.load_config(config, interpolate=False)
     settings["paths"]["source"] = pipeline
     scores = crossvalidate(nlp, read_pairs(files, nlp), settings.interpolate(), k=k)

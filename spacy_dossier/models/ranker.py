@@ -7,14 +7,16 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+import srsly
 import torch
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, torch2xp, xp2torch
+from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, deserialize_attr, serialize_attr, torch2xp, xp2torch
 from thinc.types import Floats2d, Ints2d
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..pipeline.summary_signals import SIGNALS
+from ..errors import DossierError
+from ..pipeline.summary_signals import SIGNALS, DocumentFrequency
 from . import fork  # noqa: F401
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
@@ -29,8 +31,8 @@ def build_sentence_ranker(
     tok2vec: Model[list[Doc], list[Floats2d]],
     hidden_width: int = 32,
     vector_width: int = 16,
-    members: int = 4,
-    dropout: float = 0.3,
+    members: int = 8,
+    dropout: float = 0.2,
     vector_dropout: float = 0.5,
     learn_rate_scale: float = 3.0,
 ) -> Model[EncoderInput, list[Floats2d]]:
@@ -41,7 +43,8 @@ def build_sentence_ranker(
         of their sentences to sentence vectors (n, width), the means of the token vectors.
     ref "ranker" (Model[Tuple[List[Floats2d], List[Floats2d]], List[Floats2d]]): From sentence vectors of length 1
         (n, width) and signals (n, len(SIGNALS)) to logits (n, members + 1): one of each member, and last the
-        calibrated logit, their mean times a factor that learns nothing but calibration.
+        calibrated logit, their mean times a factor that learns nothing but calibration. Its attribute "frequency"
+        keeps how common words are, for the signals.
 
     A few hundred pairs leave much to chance in a single ranker, so it is an ensemble of small ones trained at once.
 
@@ -60,7 +63,9 @@ def build_sentence_ranker(
     shim = RankerShim(module, deserialize_model=deserialize)
     shim.learn_rate_scale = learn_rate_scale
     inter: Model = Model("inter_sentence", rank_batch, shims=[shim])
-    ranker: Model = Model("sentence_ranker", rank_sentences, init=init_ranker, layers=[inter])
+    ranker: Model = Model(
+        "sentence_ranker", rank_sentences, init=init_ranker, layers=[inter], attrs={"frequency": DocumentFrequency()}
+    )
     return Model(
         "summarizer",
         forward,
@@ -251,12 +256,31 @@ def cut_blocks(counts: list[int], device: torch.device) -> tuple[Tensor, Tensor,
 
 
 def deserialize(module: InterSentence, state_bytes: bytes, device: torch.device) -> InterSentence:
-    """Load weights into a module that does not know the width of the vectors yet."""
+    """Load weights into a module that does not know the width of the vectors yet.
+
+    RAISES (DossierError): They are for other signals.
+    """
     state = torch.load(BytesIO(state_bytes), map_location=device, weights_only=True)
+    if len(state["mean"]) != len(module.mean):
+        raise DossierError(
+            "the summarizer was trained by another version of spacy-dossier, with other signals",
+            value=f"{len(state['mean'])} for {len(module.mean)}",
+            remedy="Train it again, or install the version that the package asks for",
+        )
     if "project" in state:
         module.build(state["project"].shape[1])
     module.load_state_dict(state)
     return module.to(device)
+
+
+@serialize_attr.register(DocumentFrequency)
+def serialize_frequency(_: DocumentFrequency, value: DocumentFrequency, name: str, model: Model) -> bytes:
+    return srsly.msgpack_dumps({"counts": value.counts, "documents": value.documents})
+
+
+@deserialize_attr.register(DocumentFrequency)
+def deserialize_frequency(_: DocumentFrequency, value: bytes, name: str, model: Model) -> DocumentFrequency:
+    return DocumentFrequency(**srsly.msgpack_loads(value))
 
 
 class RankerShim(PyTorchShim):

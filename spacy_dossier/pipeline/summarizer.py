@@ -23,7 +23,7 @@ from .summary_features import SentenceFeatures, sentence_bounds, sentence_featur
 from .summary_labels import Target, WordTokenizer, make_target
 from .summary_salience import inclusion, leading
 from .summary_select import Budget, query_scores
-from .summary_signals import GROUPS, centrality_scores, signals
+from .summary_signals import GROUPS, DocumentFrequency, centrality_scores, signals
 from .summary_store import (
     SUMMARY_KEY,
     load_sentences,
@@ -35,7 +35,8 @@ from .summary_store import (
 from .summary_training import Lesson, Memory, extract_loss, has_summary, training_bounds
 
 # How to score sentences, and how much redundancy counts unless told; by cross-validation on news.
-METHODS = {"trained": 0.05, "centrality": 0.3, "lead": 0.0}
+METHODS = {"trained": 0.2, "centrality": 0.3, "lead": 0.0}
+COUNTED = 5000  # articles of the training data that document frequencies are counted in
 DEFAULT_CONFIG = Config().from_str(
     """
 [summarizer]
@@ -348,7 +349,7 @@ class Summarizer(TrainablePipe):
         ranker = self.model.get_ref("ranker")
         xp = ranker.ops.xp
         vectors = [xp.asarray(f.vectors, dtype="f") for f in all_features]
-        all_signals = [signals(f) for f in all_features]
+        all_signals = [signals(f, self.frequency) for f in all_features]
         logits = self._logits(vectors, all_signals)
         reasons = self._explain(vectors, all_signals, logits) if explain else [[{}] * len(x) for x in logits]
         return [(inclusion(x), why) for x, why in zip(logits, reasons, strict=True)]
@@ -372,6 +373,11 @@ class Summarizer(TrainablePipe):
         ranker = self.model.get_ref("ranker")
         return [ranker.ops.to_numpy(x)[:, -1] for x in ranker.predict((vectors, all_signals))]
 
+    @property
+    def frequency(self) -> DocumentFrequency:
+        """How common words are in the articles of the training data; saved with the model."""
+        return self.model.get_ref("ranker").attrs["frequency"]
+
     def _require_trained(self) -> None:
         if not is_initialized(self.model.get_ref("ranker")):
             raise ValueError(Errors.E109.format(name=self.name))
@@ -379,7 +385,7 @@ class Summarizer(TrainablePipe):
     # Training
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
-        """Allocate the weights.
+        """Allocate the weights, and count in how many articles each word is.
 
         get_examples (Callable[[], Iterable[Example]]): The training data. With the method "trained" at least one
             document must have a reference summary.
@@ -387,16 +393,20 @@ class Summarizer(TrainablePipe):
         RAISES (DossierError): Without any reference summary.
         """
         validate_get_examples(get_examples, "Summarizer.initialize")
+        sample = list(islice(get_examples(), 2))
         if self.method == "trained":
-            sample = list(islice((eg for eg in get_examples() if has_summary(eg)), 2))
+            sample = list(islice((eg for eg in get_examples() if has_summary(eg)), COUNTED))
             if not sample:
                 raise DossierError(
                     f"the training data of '{self.name}' has no reference summaries",
                     remedy="Make some with `dossier pairs`, or set [components.summarizer] method to "
                     "'centrality' or 'lead', which need none",
                 )
-        else:
-            sample = list(islice(get_examples(), 2))
+            frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
+            for eg in sample:
+                bounds = training_bounds(eg)
+                frequency.add(sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f")).words)
+            sample = sample[:2]
         docs = [eg.predicted for eg in sample]
         self.model.initialize(X=(docs, [training_bounds(eg) for eg in sample]))
 
@@ -454,7 +464,7 @@ class Summarizer(TrainablePipe):
         for i, norm in zip(taught, norms, strict=True):
             unit = vectors[i] / norm
             features = sentence_features(examples[i].predicted, bounds[i], ops.to_numpy(unit))
-            fresh.append(Lesson(unit, signals(features), self._target(examples[i], bounds[i])))
+            fresh.append(Lesson(unit, signals(features, self.frequency), self._target(examples[i], bounds[i])))
         lessons = fresh + self._memory.draw(self.replay - len(fresh))
         for i, lesson in zip(taught, fresh, strict=True):
             self._memory.keep(hash(examples[i].reference.text), lesson, ops.to_numpy)

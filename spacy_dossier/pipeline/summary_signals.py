@@ -1,6 +1,7 @@
 """Signals of a sentence's importance, computed for a whole document in time linear in its sentences."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +17,43 @@ NEAR = 64
 HEAD = 32
 BLOCK = 1024  # sentences compared at a time: bounds memory
 BEFORE = -1.0  # weight of similarity to what comes before, against 1 for what comes after
+BUCKETS = 2**16  # of words, for their document frequency
+WORD_WIDTH = 512  # of the vectors that words are hashed into; a cosine is off by about 1 / sqrt(WORD_WIDTH)
+
+
+@dataclass
+class DocumentFrequency:
+    """In how many documents of the training data each word is (Spärck Jones 1972).
+
+    counts (int32, (BUCKETS,)): By the hash of the word.
+    documents (int): Documents counted.
+    """
+
+    counts: NDArray[np.int32] = field(default_factory=lambda: np.zeros(BUCKETS, dtype=np.int32))
+    documents: int = 0
+
+    def add(self, words: NDArray[np.uint32]) -> None:
+        """Count a document.
+
+        words (NDArray[uint32]): Hashes of its words.
+        """
+        self.counts[np.unique(words % BUCKETS)] += 1
+        self.documents += 1
+
+    def idf(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
+        """RETURNS (NDArray[float64]): Inverse document frequency of each word, log((N + 1) / (n + 1)), at least 0."""
+        return np.log((self.documents + 1) / (self.counts[words % BUCKETS] + 1))
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, n)) for start in range(0, n, size))
 
 
-def signals(features: SentenceFeatures) -> Floats2d:
+def signals(features: SentenceFeatures, frequency: DocumentFrequency) -> Floats2d:
     """Compute the signals of all sentences.
 
     features (SentenceFeatures): The document.
+    frequency (DocumentFrequency): How common words are.
     RETURNS (Floats2d): One row a sentence, (n, len(SIGNALS)), each column roughly within [-1, 1].
     """
     n = len(features)
@@ -33,9 +61,15 @@ def signals(features: SentenceFeatures) -> Floats2d:
         return np.zeros((0, len(SIGNALS)), dtype=np.float32)
     index = np.arange(n, dtype=np.float32)
     length = features.n_words.astype(np.float32)
-    centrality, lead, previous, following, repeats = similarities(features)
-    tf, coverage, novelty, lead_overlap = lexical(features.words, features.word_counts)
-    name_tf, _, name_novelty, _ = lexical(features.names, features.name_counts)
+    centrality, lead, previous, following, repeats = similarities(features.vectors)
+    weights = frequency.idf(features.words)
+    word_vectors = hashed_vectors(features.words, features.word_counts, weights)
+    word_centrality, word_lead, word_previous, word_following, word_repeats = similarities(word_vectors)
+    plain = np.ones(len(features.words))
+    tf, coverage, novelty, lead_overlap = lexical(features.words, features.word_counts, plain)
+    tf_idf, rare_coverage, rare_novelty, _ = lexical(features.words, features.word_counts, weights)
+    idf = mean_of(weights, features.word_counts)
+    name_tf, _, name_novelty, _ = lexical(features.names, features.name_counts, np.ones(len(features.names)))
     columns = [
         np.exp(-index),
         np.exp(-index / 3),
@@ -58,6 +92,19 @@ def signals(features: SentenceFeatures) -> Floats2d:
         rank(coverage),
         novelty,
         lead_overlap,
+        word_centrality,
+        rank(word_centrality),
+        word_lead,
+        rank(word_lead),
+        word_previous,
+        word_following,
+        word_repeats,
+        idf / 5,
+        tf_idf / 5,
+        rank(tf_idf),
+        rare_coverage,
+        rank(rare_coverage),
+        rare_novelty,
         np.log1p(features.name_counts.astype(np.float32)) / 2,
         name_tf,
         name_novelty,
@@ -88,6 +135,19 @@ SIGNALS = (
     "word_coverage_rank",
     "word_novelty",
     "lead_words",
+    "keyword_centrality",
+    "keyword_centrality_rank",
+    "keyword_lead",
+    "keyword_lead_rank",
+    "keyword_previous",
+    "keyword_next",
+    "keyword_repetition",
+    "rare_words",
+    "keywords",
+    "keywords_rank",
+    "keyword_coverage",
+    "keyword_coverage_rank",
+    "keyword_novelty",
     "names",
     "frequent_names",
     "new_names",
@@ -101,7 +161,7 @@ _GROUP_OF = {
     "length": ("length",),
     "centrality": ("centrality", "lead_similarity"),
     "context": ("previous_", "next_", "repetition", "word_novelty"),
-    "words": ("frequent_words", "word_coverage", "lead_words"),
+    "words": ("frequent_words", "word_coverage", "lead_words", "keyword", "rare_words"),
     "names": ("names", "frequent_names", "new_names", "number"),
     "form": ("quote", "opens_quote", "unbalanced", "starts_stop", "question", "incomplete"),
 }
@@ -110,23 +170,23 @@ GROUPS = {
 }
 
 
-def similarities(features: SentenceFeatures) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d, Floats1d]:
+def similarities(unit_vectors: NDArray[np.float16]) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d, Floats1d]:
     """Cosine similarities to the document, its first sentences, the neighbours and the most similar one before.
 
-    features (SentenceFeatures): The document.
+    unit_vectors (NDArray[float16]): One of length 1 for each sentence, (n, width).
     RETURNS (tuple): Five arrays of shape (n,).
     """
-    n = len(features)
-    total = np.zeros(features.vectors.shape[1], dtype=np.float32)
+    n = len(unit_vectors)
+    total = np.zeros(unit_vectors.shape[1], dtype=np.float32)
     for start, end in blocks(n):
-        total += features.vectors[start:end].astype(np.float32).sum(axis=0)
+        total += unit_vectors[start:end].astype(np.float32).sum(axis=0)
     centroid = unit(total)
-    head = features.vectors[:HEAD].astype(np.float32)
+    head = unit_vectors[:HEAD].astype(np.float32)
     lead_vector = unit(head[:3].sum(axis=0))
     centrality, lead, previous, repeats = (np.zeros(n, dtype=np.float32) for _ in range(4))
     for start, end in blocks(n):
         near = max(0, start - NEAR)
-        window = features.vectors[near:end].astype(np.float32)
+        window = unit_vectors[near:end].astype(np.float32)
         vectors = window[start - near :]
         centrality[start:end] = vectors @ centroid
         lead[start:end] = vectors @ lead_vector
@@ -142,13 +202,47 @@ def similarities(features: SentenceFeatures) -> tuple[Floats1d, Floats1d, Floats
     return centrality, lead, previous, following, repeats
 
 
-def lexical(words: NDArray[np.uint32], counts: NDArray[np.int32]) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d]:
+def hashed_vectors(
+    words: NDArray[np.uint32], counts: NDArray[np.int32], weights: NDArray[np.float64]
+) -> NDArray[np.float16]:
+    """Vectors of the sentences' weighted words, hashed into few dimensions (Weinberger et al. 2009).
+
+    words (NDArray[uint32]): Hashes of the words, sentence after sentence.
+    counts (NDArray[int32]): Words in each sentence, (n,).
+    weights (NDArray[float64]): Of each word.
+    RETURNS (NDArray[float16]): Of length 1, or 0 for a sentence without words of any weight; (n, WORD_WIDTH).
+    """
+    n = len(counts)
+    ends = np.append(0, np.cumsum(counts))
+    signed = np.where(words & 1, weights, -weights)
+    column = (words >> 1) % WORD_WIDTH
+    vectors = np.zeros((n, WORD_WIDTH), dtype=np.float16)
+    for start, end in blocks(n):
+        part = slice(ends[start], ends[end])
+        cell = np.repeat(np.arange(end - start), counts[start:end]) * WORD_WIDTH + column[part]
+        dense = np.bincount(cell, weights=signed[part], minlength=(end - start) * WORD_WIDTH)
+        dense = dense.reshape(end - start, WORD_WIDTH)
+        vectors[start:end] = dense / np.maximum(np.linalg.norm(dense, axis=1, keepdims=True), 1e-6)
+    return vectors
+
+
+def mean_of(values: NDArray[np.float64], counts: NDArray[np.int32]) -> Floats1d:
+    """RETURNS (Floats1d): Mean of the values of each sentence's words, (n,)."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    return (np.bincount(owner, weights=values, minlength=len(counts)) / np.maximum(counts, 1)).astype(np.float32)
+
+
+def lexical(
+    words: NDArray[np.uint32], counts: NDArray[np.int32], weights: NDArray[np.float64]
+) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d]:
     """Word statistics of each sentence within its document.
 
     words (NDArray[uint32]): Hashes of the words, sentence after sentence.
     counts (NDArray[int32]): Words in each sentence, (n,).
+    weights (NDArray[float64]): Of each word, the same wherever it is.
     RETURNS (tuple): Mean log frequency of the words; share of the document's word mass that the sentence's different
-        words make up; share of words not seen before; share of words that are in the first sentence. Each (n,).
+        words make up; share of words not seen before; share of words that are in the first sentence. Each (n,), each
+        word counted by its weight.
     """
     n = len(counts)
     if len(words) == 0:
@@ -156,20 +250,20 @@ def lexical(words: NDArray[np.uint32], counts: NDArray[np.int32]) -> tuple[Float
         return zero, zero, zero, zero
     owner = np.repeat(np.arange(n), counts)
     _, first, inverse, frequency = np.unique(words, return_index=True, return_inverse=True, return_counts=True)
-    total = np.maximum(counts, 1)
     log_tf = np.log(frequency)[inverse]
-    tf = np.bincount(owner, weights=log_tf, minlength=n) / total / 3
+    tf = mean_of(log_tf * weights, counts) / 3
     # A word counts once in a sentence, and for its repetitions elsewhere only.
+    repeated = (frequency - 1.0) * weights[first]
     distinct = np.unique(owner * np.int64(len(frequency)) + inverse)
-    mass = np.bincount(
-        distinct // len(frequency), weights=(frequency[distinct % len(frequency)] - 1.0), minlength=n
-    ) / max(float((frequency - 1).sum()), 1.0)
+    mass = np.bincount(distinct // len(frequency), weights=repeated[distinct % len(frequency)], minlength=n) / max(
+        float(repeated.sum()), 1.0
+    )
     new = np.zeros(len(words))
     new[first] = 1
-    novelty = np.bincount(owner, weights=new, minlength=n) / total
     in_first = np.zeros(len(frequency))
     in_first[inverse[: counts[0]]] = 1
-    lead = np.bincount(owner, weights=in_first[inverse], minlength=n) / total
+    total = np.maximum(np.bincount(owner, weights=weights, minlength=n), 1e-6)
+    novelty, lead = (np.bincount(owner, weights=x * weights, minlength=n) / total for x in (new, in_first[inverse]))
     return tuple(x.astype(np.float32) for x in (tf, np.sqrt(mass), novelty, lead))  # type: ignore[return-value]
 
 

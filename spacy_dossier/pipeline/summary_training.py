@@ -14,7 +14,7 @@ from .summary_labels import Target, expected_rouge
 from .summary_salience import inclusion
 
 LABEL_WEIGHT = 0.3  # of the labels beside the expected ROUGE
-REWARD_SCALE = 0.05  # of ROUGE, so that a gain of 5 points counts as 1
+REWARD_SCALE = 0.02  # of ROUGE, so that a gain of 2 points counts as 1
 
 
 @dataclass

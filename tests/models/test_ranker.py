@@ -9,6 +9,7 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Model, fix_random_seed
 
+from spacy_dossier.errors import DossierError
 from spacy_dossier.models import ranker as module
 from spacy_dossier.models.ranker import build_sentence_ranker, cut_blocks, is_initialized
 from spacy_dossier.pipeline.summary_signals import SIGNALS
@@ -65,7 +66,7 @@ def test_the_gradient_of_the_vectors_is_the_derivative() -> None:
     ranker = make_model().get_ref("ranker")
     ranker.layers[0].shims[0]._model.seen.fill_(1e9)  # the scale of the signals stands still
     vectors, signals = inputs(5, 3)
-    weights = [np.random.default_rng(2).normal(size=(n, 5)).astype("f") for n in (5, 3)]
+    weights = [np.random.default_rng(2).normal(size=(n, 9)).astype("f") for n in (5, 3)]
     for w in weights:
         w[:, -1] = 0  # the calibrated logit passes no gradient on
     _, backprop = ranker.begin_update((vectors, signals))
@@ -74,7 +75,7 @@ def test_the_gradient_of_the_vectors_is_the_derivative() -> None:
     def loss(moved: list[Any]) -> float:
         return float(sum((y * w).sum() for y, w in zip(ranker.predict((moved, signals)), weights, strict=True)))
 
-    for doc, row, column in ((0, 0, 0), (0, 4, 3), (1, 2, 5)):
+    for doc, row, column in ((0, 0, 0), (0, 4, 3), (1, 2, 9)):
         ahead, behind = ([v.copy() for v in vectors] for _ in range(2))
         ahead[doc][row, column] += 1e-2
         behind[doc][row, column] -= 1e-2
@@ -106,7 +107,7 @@ def test_long_documents_are_ranked_in_blocks() -> None:
     assert rows.shape[1] == module.BLOCK + 2 * module.OVERLAP
     assert not (core & padding).any()
     assert rows[1][~padding[1]].tolist() == list(range(256 - 32, 512 + 32))
-    assert make_model().get_ref("ranker").predict(inputs(5000))[0].shape == (5000, 5)
+    assert make_model().get_ref("ranker").predict(inputs(5000))[0].shape == (5000, 9)
 
 
 def test_weights_survive_bytes() -> None:
@@ -118,3 +119,22 @@ def test_weights_survive_bytes() -> None:
     assert is_initialized(again.get_ref("ranker"))
     data = inputs(4)
     assert again.get_ref("ranker").predict(data)[0] == pytest.approx(model.get_ref("ranker").predict(data)[0])
+
+
+def test_how_common_words_are_survives_bytes() -> None:
+    """What was counted in training is there when the model is loaded."""
+    model, again = make_model(), make_model()
+    words = np.array([7, 70000, 4294967295], dtype=np.uint32)
+    model.get_ref("ranker").attrs["frequency"].add(words[:2])
+    again.from_bytes(model.to_bytes())
+    frequency = again.get_ref("ranker").attrs["frequency"]
+    assert frequency.documents == 1
+    assert frequency.idf(words) == pytest.approx(np.log([1, 1, 2]))
+
+
+def test_weights_for_other_signals_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one clear error, instead of PyTorch's list of shapes."""
+    stored = make_model().to_bytes()
+    monkeypatch.setattr(module, "SIGNALS", SIGNALS[:-1])
+    with pytest.raises(DossierError, match="another version of spacy-dossier"):
+        build_sentence_ranker(token_vectors()).from_bytes(stored)

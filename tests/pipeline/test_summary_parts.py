@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import spacy
 from rouge_score.rouge_scorer import RougeScorer
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.pipeline.summary_features import SentenceFeatures, sentence_bounds, sentence_features
@@ -18,7 +19,11 @@ from spacy_dossier.pipeline.summary_signals import (
     HEAD,
     NEAR,
     SIGNALS,
+    WORD_WIDTH,
+    DocumentFrequency,
     centrality_scores,
+    hashed_vectors,
+    lexical,
     signals,
     similarities,
 )
@@ -130,7 +135,7 @@ def test_similarities_are_those_of_all_pairs_within_reach() -> None:
     features = make_features(n)
     vectors = features.vectors.astype(np.float64)
     full = vectors @ vectors.T
-    centrality, _, previous, following, repeats = similarities(features)
+    centrality, _, previous, following, repeats = similarities(features.vectors)
     centroid = vectors.sum(0) / np.linalg.norm(vectors.sum(0))
     assert centrality == pytest.approx(vectors @ centroid, abs=1e-3)
     assert previous[1:] == pytest.approx(np.diag(full, -1), abs=1e-3)
@@ -152,11 +157,45 @@ def test_centrality_is_the_sum_over_all_pairs() -> None:
 
 def test_every_signal_is_finite_and_belongs_to_one_group() -> None:
     """The groups that reasons name cover all signals once."""
-    columns = signals(make_features(50))
+    frequency = DocumentFrequency()
+    frequency.add(make_features(50).words[:20])
+    columns = signals(make_features(50), frequency)
     assert columns.shape == (50, len(SIGNALS))
     assert np.isfinite(columns).all()
     assert sorted(i for group in GROUPS.values() for i in group) == list(range(len(SIGNALS)))
-    assert signals(make_features(1)).shape == (1, len(SIGNALS))
+    assert signals(make_features(1), frequency).shape == (1, len(SIGNALS))
+
+
+def test_vectors_of_words_keep_the_cosines_of_tf_idf() -> None:
+    """Near those of scikit-learn's TF-IDF, whose weights are the same but for a constant, in more than one block."""
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 30, size=1100).astype(np.int32)
+    words = (rng.zipf(1.3, size=int(counts.sum())) % 5000 * 2654435761 % 2**32).astype(np.uint32)
+    documents = [part.tolist() for part in np.split(words, np.cumsum(counts)[:-1])]
+    tf_idf = TfidfVectorizer(analyzer=lambda document: document, smooth_idf=True)
+    expected = tf_idf.fit_transform(documents)
+    frequency = DocumentFrequency()
+    for document in documents:
+        frequency.add(np.array(document, dtype=np.uint32))
+    # scikit-learn adds one to the logarithm.
+    vectors = hashed_vectors(words, counts, frequency.idf(words) + 1).astype(np.float64)
+    difference = vectors @ vectors.T - (expected @ expected.T).toarray()
+    assert np.sqrt((difference**2).mean()) < 1 / np.sqrt(WORD_WIDTH)
+    assert np.abs(np.diag(difference)).max() < 2e-3
+
+
+def test_a_word_weighs_by_its_rarity_in_the_training_articles() -> None:
+    """What all articles have weighs nothing."""
+    frequency = DocumentFrequency()
+    for article in ([1, 2, 2], [1, 3], [1, 2]):
+        frequency.add(np.array(article, dtype=np.uint32))
+    idf = frequency.idf(np.array([1, 2, 3, 4], dtype=np.uint32))
+    assert idf == pytest.approx(np.log([1, 4 / 3, 2, 4]))
+    words, counts = np.array([1, 1, 4, 1, 3, 4], dtype=np.uint32), np.array([1, 2, 3], dtype=np.int32)
+    _, coverage, novelty, lead = lexical(words, counts, frequency.idf(words))
+    assert coverage == pytest.approx([0, 1, 1])  # only the word 4 is there twice
+    assert novelty == pytest.approx([0, 1, 1 / 3])  # word 3 against 4, which weighs twice as much
+    assert lead == pytest.approx([0, 0, 0])
 
 
 def test_words_are_counted_as_people_count_them() -> None:
