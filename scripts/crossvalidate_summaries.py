@@ -66,6 +66,8 @@ def fresh(nlp: Language, config: util.Config) -> Language:
 def train(alone: Language, config: util.Config, examples: list[Example]) -> Summarizer:
     """Train as `spacy train` does, to the last step."""
     settings = util.registry.resolve(config["training"], schema=ConfigSchemaTraining)
+    if not settings["max_steps"] and not settings["max_epochs"]:
+        raise typer.BadParameter("training.max_steps of the config must be above 0")
     fix_random_seed(settings["seed"])
     summarizer = alone.get_pipe("summarizer")
     summarizer.initialize(lambda: examples, nlp=alone)

@@ -193,6 +193,7 @@ class InterSentence(nn.Module):
         self.value = zeros(hidden, hidden)  # at first sentences do not see each other
         self.output = zeros(hidden, 1)
         self.sharpness = nn.Parameter(torch.zeros(1))
+        self.seen.zero_(), self.mean.zero_(), self.square.fill_(1)
 
     def forward(self, vectors: Tensor, signals: Tensor, counts: list[int]) -> Tensor:
         """vectors (N, width), signals (N, n_signals), sentences of each document -> logits (N, members + 1)"""
@@ -280,7 +281,8 @@ def serialize_frequency(_: DocumentFrequency, value: DocumentFrequency, name: st
 
 @deserialize_attr.register(DocumentFrequency)
 def deserialize_frequency(_: DocumentFrequency, value: bytes, name: str, model: Model) -> DocumentFrequency:
-    return DocumentFrequency(**srsly.msgpack_loads(value))
+    loaded = srsly.msgpack_loads(value)
+    return DocumentFrequency(loaded["counts"].copy(), loaded["documents"])  # what was read cannot be written to
 
 
 class RankerShim(PyTorchShim):

@@ -393,20 +393,22 @@ class Summarizer(TrainablePipe):
         RAISES (DossierError): Without any reference summary.
         """
         validate_get_examples(get_examples, "Summarizer.initialize")
-        sample = list(islice(get_examples(), 2))
+        self._memory, self._targets = Memory(), {}
+        frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
         if self.method == "trained":
-            sample = list(islice((eg for eg in get_examples() if has_summary(eg)), COUNTED))
+            sample: list[Example] = []
+            for eg in islice((eg for eg in get_examples() if has_summary(eg)), COUNTED):
+                bounds = training_bounds(eg)
+                frequency.add(sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f")).words)
+                sample = sample or [eg]
             if not sample:
                 raise DossierError(
                     f"the training data of '{self.name}' has no reference summaries",
                     remedy="Make some with `dossier pairs`, or set [components.summarizer] method to "
                     "'centrality' or 'lead', which need none",
                 )
-            frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
-            for eg in sample:
-                bounds = training_bounds(eg)
-                frequency.add(sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f")).words)
-            sample = sample[:2]
+        else:
+            sample = list(islice(get_examples(), 1))
         docs = [eg.predicted for eg in sample]
         self.model.initialize(X=(docs, [training_bounds(eg) for eg in sample]))
 
@@ -464,7 +466,9 @@ class Summarizer(TrainablePipe):
         for i, norm in zip(taught, norms, strict=True):
             unit = vectors[i] / norm
             features = sentence_features(examples[i].predicted, bounds[i], ops.to_numpy(unit))
-            fresh.append(Lesson(unit, signals(features, self.frequency), self._target(examples[i], bounds[i])))
+            fresh.append(
+                Lesson(unit, signals(features, self.frequency, counted=True), self._target(examples[i], bounds[i]))
+            )
         lessons = fresh + self._memory.draw(self.replay - len(fresh))
         for i, lesson in zip(taught, fresh, strict=True):
             self._memory.keep(hash(examples[i].reference.text), lesson, ops.to_numpy)

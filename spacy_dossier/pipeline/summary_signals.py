@@ -17,11 +17,11 @@ NEAR = 64
 HEAD = 32
 BLOCK = 1024  # sentences compared at a time: bounds memory
 BEFORE = -1.0  # weight of similarity to what comes before, against 1 for what comes after
-BUCKETS = 2**16  # of words, for their document frequency
+BUCKETS = 2**18  # of words, for their document frequency
 WORD_WIDTH = 512  # of the vectors that words are hashed into; a cosine is off by about 1 / sqrt(WORD_WIDTH)
 
 
-@dataclass
+@dataclass(eq=False)
 class DocumentFrequency:
     """In how many documents of the training data each word is (Spärck Jones 1972).
 
@@ -40,20 +40,29 @@ class DocumentFrequency:
         self.counts[np.unique(words % BUCKETS)] += 1
         self.documents += 1
 
-    def idf(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
-        """RETURNS (NDArray[float64]): Inverse document frequency of each word, log((N + 1) / (n + 1)), at least 0."""
-        return np.log((self.documents + 1) / (self.counts[words % BUCKETS] + 1))
+    def idf(self, words: NDArray[np.uint32], counted: bool = False) -> NDArray[np.float64]:
+        """Inverse document frequency, log((N + 1) / (n + 1)): that among the N documents and the one the words are of.
+
+        words (NDArray[uint32]): Hashes.
+        counted (bool): The document that the words are of is one of the N; it then is not counted again.
+        RETURNS (NDArray[float64]): At least 0, of the same shape.
+        """
+        have = self.counts[words % BUCKETS]
+        if counted:
+            return np.log(max(self.documents, 1) / np.maximum(have, 1))
+        return np.log((self.documents + 1) / (have + 1))
 
 
 def blocks(n: int, size: int = BLOCK) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, n)) for start in range(0, n, size))
 
 
-def signals(features: SentenceFeatures, frequency: DocumentFrequency) -> Floats2d:
+def signals(features: SentenceFeatures, frequency: DocumentFrequency, counted: bool = False) -> Floats2d:
     """Compute the signals of all sentences.
 
     features (SentenceFeatures): The document.
     frequency (DocumentFrequency): How common words are.
+    counted (bool): Whether the document is one of those counted there.
     RETURNS (Floats2d): One row a sentence, (n, len(SIGNALS)), each column roughly within [-1, 1].
     """
     n = len(features)
@@ -62,7 +71,7 @@ def signals(features: SentenceFeatures, frequency: DocumentFrequency) -> Floats2
     index = np.arange(n, dtype=np.float32)
     length = features.n_words.astype(np.float32)
     centrality, lead, previous, following, repeats = similarities(features.vectors)
-    weights = frequency.idf(features.words)
+    weights = frequency.idf(features.words, counted)
     word_vectors = hashed_vectors(features.words, features.word_counts, weights)
     word_centrality, word_lead, word_previous, word_following, word_repeats = similarities(word_vectors)
     plain = np.ones(len(features.words))
@@ -159,9 +168,12 @@ SIGNALS = (
 _GROUP_OF = {
     "position": ("position_", "document_length"),
     "length": ("length",),
-    "centrality": ("centrality", "lead_similarity"),
-    "context": ("previous_", "next_", "repetition", "word_novelty"),
-    "words": ("frequent_words", "word_coverage", "lead_words", "keyword", "rare_words"),
+    "centrality": ("centrality", "lead_similarity", "keyword_centrality", "keyword_lead"),
+    "context": (
+        *("previous_", "next_", "repetition", "word_novelty"),
+        *("keyword_previous", "keyword_next", "keyword_repetition", "keyword_novelty"),
+    ),
+    "words": ("frequent_words", "word_coverage", "lead_words", "rare_words", "keywords", "keyword_coverage"),
     "names": ("names", "frequent_names", "new_names", "number"),
     "form": ("quote", "opens_quote", "unbalanced", "starts_stop", "question", "incomplete"),
 }
@@ -256,7 +268,7 @@ def lexical(
     repeated = (frequency - 1.0) * weights[first]
     distinct = np.unique(owner * np.int64(len(frequency)) + inverse)
     mass = np.bincount(distinct // len(frequency), weights=repeated[distinct % len(frequency)], minlength=n) / max(
-        float(repeated.sum()), 1.0
+        float(repeated.sum()), 1e-6
     )
     new = np.zeros(len(words))
     new[first] = 1

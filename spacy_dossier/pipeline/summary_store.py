@@ -15,6 +15,7 @@ from .summary_select import Budget, entity_bonus, select_rows
 
 STORE = "summarizer_sentence"
 SUMMARY_KEY = "summary"
+FULL_LENGTH = 25  # words of a sentence that counts fully where a budget is in words or characters; measured on news
 
 
 def store_sentences(
@@ -126,6 +127,9 @@ def select_features(
 ) -> list[int]:
     """Choose sentences, fragments only where a document has nothing else."""
     whole = ~features.fragments()
+    if budget.sentences is None and budget.ratio is None:
+        # Where words are short, a sentence of few must not take the place of one that says more.
+        scores = scores * np.minimum(features.n_words, FULL_LENGTH)
     # Salience is small in long documents; redundancy weighs against the highest.
     scaled = scores / max(float(scores.max(initial=0)), 1e-9)
     eligible = np.where(whole, scaled, -np.inf) if whole.any() else scaled

@@ -13,7 +13,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.pipeline.summary_features import SentenceFeatures
+from spacy_dossier.pipeline.summary_features import SentenceFeatures, sentence_features
 from spacy_dossier.pipeline.summary_training import training_bounds
 
 from .summaries import BRIDGE, PAIRS, make_examples, make_nlp, reference, summary_of, texts, train, untrained
@@ -174,6 +174,28 @@ def test_initialize_names_the_remedy_when_there_are_no_pairs() -> None:
     nlp = make_nlp()
     with pytest.raises(DossierError, match=r"dossier pairs.*'centrality' or 'lead'"):
         nlp.initialize(lambda: [Example(nlp.make_doc("No pair."), nlp.make_doc("No pair."))])
+
+
+def test_initialize_counts_the_articles_with_summaries_and_forgets_the_last_training(tmp_path: Path) -> None:
+    """A word that all have weighs nothing, one that none has weighs most; the same after loading."""
+    nlp = make_nlp()
+    articles = [("The old bridge fell.", "It fell."), ("The bridge opened.", "It opened.")]
+    pairs = [Example(nlp.make_doc(text), reference(nlp, text, summary)) for text, summary in articles]
+    other = Example(nlp.make_doc("A harbour without summary."), nlp.make_doc("A harbour without summary."))
+    summarizer = nlp.get_pipe("summarizer")
+    nlp.initialize(lambda: [*pairs, other])
+    nlp.update(pairs)
+    assert summarizer.frequency.documents == 2
+    asked = nlp.make_doc("bridge opened harbour")
+    words = sentence_features(asked, np.array([[0, 3]]), np.zeros((1, 0), dtype="f")).words
+    expected = np.log([1, 3 / 2, 3])
+    assert summarizer.frequency.idf(words) == pytest.approx(expected)
+    summarizer.to_disk(tmp_path)
+    again = make_nlp().get_pipe("summarizer").from_disk(tmp_path)
+    assert again.frequency.idf(words) == pytest.approx(expected)
+    nlp.initialize(lambda: pairs[:1])
+    assert summarizer.frequency.documents == 1
+    assert not summarizer._memory.lessons
 
 
 def test_an_uninitialized_pipe_refuses_to_predict() -> None:

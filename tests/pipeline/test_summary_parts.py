@@ -170,7 +170,8 @@ def test_vectors_of_words_keep_the_cosines_of_tf_idf() -> None:
     """Near those of scikit-learn's TF-IDF, whose weights are the same but for a constant, in more than one block."""
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 30, size=1100).astype(np.int32)
-    words = (rng.zipf(1.3, size=int(counts.sum())) % 5000 * 2654435761 % 2**32).astype(np.uint32)
+    hashes = rng.integers(0, 2**32, size=5000, dtype=np.uint32)
+    words = hashes[rng.zipf(1.3, size=int(counts.sum())) % 5000]
     documents = [part.tolist() for part in np.split(words, np.cumsum(counts)[:-1])]
     tf_idf = TfidfVectorizer(analyzer=lambda document: document, smooth_idf=True)
     expected = tf_idf.fit_transform(documents)
@@ -182,6 +183,7 @@ def test_vectors_of_words_keep_the_cosines_of_tf_idf() -> None:
     difference = vectors @ vectors.T - (expected @ expected.T).toarray()
     assert np.sqrt((difference**2).mean()) < 1 / np.sqrt(WORD_WIDTH)
     assert np.abs(np.diag(difference)).max() < 2e-3
+    assert abs(difference.mean()) < 2e-3  # words that share a dimension cancel out
 
 
 def test_a_word_weighs_by_its_rarity_in_the_training_articles() -> None:
@@ -191,11 +193,19 @@ def test_a_word_weighs_by_its_rarity_in_the_training_articles() -> None:
         frequency.add(np.array(article, dtype=np.uint32))
     idf = frequency.idf(np.array([1, 2, 3, 4], dtype=np.uint32))
     assert idf == pytest.approx(np.log([1, 4 / 3, 2, 4]))
+    # For an article that is counted itself the same as if it were not.
+    others = DocumentFrequency()
+    for article in ([1, 2, 2], [1, 2]):
+        others.add(np.array(article, dtype=np.uint32))
+    own = np.array([1, 3], dtype=np.uint32)
+    assert frequency.idf(own, counted=True) == pytest.approx(others.idf(own))
     words, counts = np.array([1, 1, 4, 1, 3, 4], dtype=np.uint32), np.array([1, 2, 3], dtype=np.int32)
     _, coverage, novelty, lead = lexical(words, counts, frequency.idf(words))
     assert coverage == pytest.approx([0, 1, 1])  # only the word 4 is there twice
     assert novelty == pytest.approx([0, 1, 1 / 3])  # word 3 against 4, which weighs twice as much
     assert lead == pytest.approx([0, 0, 0])
+    _, coverage, _, _ = lexical(np.array([5, 5], dtype=np.uint32), np.array([1, 1], dtype=np.int32), np.full(2, 0.1))
+    assert coverage == pytest.approx([1, 1])  # a share whatever the weights
 
 
 def test_words_are_counted_as_people_count_them() -> None:
@@ -271,6 +281,16 @@ def test_fragments_stand_in_where_there_is_nothing_else() -> None:
     """A list of headings is summarized by headings."""
     features = features_of("Bridge closed\n\nFerry opens\n\nMayor speaks")
     assert len(select_features(features, np.ones(3), Budget(sentences=2), 0.0, False)) == 2
+
+
+def test_where_words_are_short_a_sentence_that_says_more_comes_first() -> None:
+    """A budget in sentences goes by salience alone."""
+    features = features_of("It was shut. The engineers closed the old bridge over the river because of a crack.")
+    salience = np.array([0.5, 0.4])
+    assert select_features(features, salience, Budget(words=13), 0.0, False) == [1]
+    assert select_features(features, salience, Budget(characters=70), 0.0, False) == [1]
+    assert select_features(features, salience, Budget(sentences=1), 0.0, False) == [0]
+    assert select_features(features, salience, Budget(sentences=1, words=20), 0.0, False) == [0]
 
 
 @pytest.mark.parametrize("budget", [Budget(words=11), Budget(characters=40), Budget(sentences=2), Budget(ratio=0.1)])
