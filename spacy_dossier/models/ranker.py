@@ -193,7 +193,10 @@ class InterSentence(nn.Module):
         self.value = zeros(hidden, hidden)  # at first sentences do not see each other
         self.output = zeros(hidden, 1)
         self.sharpness = nn.Parameter(torch.zeros(1))
-        self.seen.zero_(), self.mean.zero_(), self.square.fill_(1)
+        # What an earlier training saw is forgotten.
+        self.seen.zero_()
+        self.mean.zero_()
+        self.square.fill_(1)
 
     def forward(self, vectors: Tensor, signals: Tensor, counts: list[int]) -> Tensor:
         """vectors (N, width), signals (N, n_signals), sentences of each document -> logits (N, members + 1)"""
