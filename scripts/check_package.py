@@ -42,8 +42,8 @@ def without_project(requirements: Path) -> list[str]:
 
 def read_texts(documents: Path) -> list[str]:
     """RETURNS (list[str]): The first texts that can be read in a folder."""
-    from spacy_dossier.batch.discover import Rules, discover
-    from spacy_dossier.batch.extract import extract
+    from spacy_dossier.process.discover import Rules, discover
+    from spacy_dossier.read.extract import extract
 
     texts: list[str] = []
     for source in discover([documents], Rules()):

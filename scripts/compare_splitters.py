@@ -19,9 +19,9 @@ import typer
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from spacy_dossier.convert.sentences import rule_sentences
-from spacy_dossier.pipeline.chains import CLOSING, FINAL
-from spacy_dossier.scoring.corpus import has_sentences, sentences_of
+from spacy_dossier.evaluate.corpus import has_sentences, sentences_of
+from spacy_dossier.pipeline.crf_ner.chains import CLOSING, FINAL
+from spacy_dossier.text.sentences import rule_sentences
 
 Bounds = list[tuple[int, int]]
 Splitter = Callable[[list[str]], Iterable[Bounds]]

@@ -25,10 +25,10 @@ from spacy.util import load_config, load_model_from_config, registry
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, logging
 
+from spacy_dossier.benchmark.peers import System, padded, timed
+from spacy_dossier.benchmark.speed import time_in_turn
+from spacy_dossier.evaluate.corpus import read_docs, with_tokens_of
 from spacy_dossier.models.runtime import computes_bfloat16
-from spacy_dossier.scoring.benchmark import time_in_turn
-from spacy_dossier.scoring.corpus import read_docs, with_tokens_of
-from spacy_dossier.scoring.peers import System, padded, timed
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 ENTITIES = ["transformer", "crf_ner"]

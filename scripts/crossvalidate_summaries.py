@@ -25,10 +25,10 @@ from spacy.training.loop import create_train_batches, train_while_improving
 from spacy_transformers.layers import TransformerListener
 from thinc.api import fix_random_seed
 
-from spacy_dossier.pipeline.summarizer import Summarizer
-from spacy_dossier.scoring.evaluate_cells import number
-from spacy_dossier.scoring.metrics import SEED
-from spacy_dossier.scoring.summaries import MEASURES, comparison, score_extracts
+from spacy_dossier.evaluate.cells import number
+from spacy_dossier.evaluate.metrics import SEED
+from spacy_dossier.evaluate.summaries import MEASURES, comparison, score_extracts
+from spacy_dossier.pipeline.summarizer.component import Summarizer
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "summarizer.cfg"
 Scores = dict[str, list[float]]

@@ -28,8 +28,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spacy_dossier.batch.infer import analyze, load
-from spacy_dossier.batch.sections import SummaryBudget
+from spacy_dossier.process.infer import analyze, load
+from spacy_dossier.process.sections import SummaryBudget
 
 POLL_SECONDS = 0.1
 DOSSIER = [sys.executable, "-c", "from spacy_dossier.cli.app import app; app()"]
@@ -121,7 +121,7 @@ class Watch(threading.Thread):
         if pid == self.pid:
             return "coordinator"
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        return "worker" if b"spacy_dossier.batch.worker" in command else "reader"
+        return "worker" if b"spacy_dossier.process.local.worker" in command else "reader"
 
     @staticmethod
     def bytes_of(pid: int, file: str, field: str) -> int:

@@ -26,7 +26,7 @@ def imported(path: Path) -> Iterator[Path]:
             module = ".".join(part for part in (base, node.module) if part)
             names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names = [node.value]  # started as a process of its own: python -m spacy_dossier.batch.worker
+            names = [node.value]  # started as a process of its own: python -m spacy_dossier.process.local.worker
         else:
             continue
         for name in names:

@@ -12,8 +12,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spacy_dossier.batch.options import Options
-from spacy_dossier.batch.ray_engine import RayRun
+from spacy_dossier.process.options import Options
+from spacy_dossier.process.ray.engine import RayRun
 
 
 def main(

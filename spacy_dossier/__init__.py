@@ -6,7 +6,7 @@ Importing this package imports neither spaCy nor torch; `process` does so when i
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .batch.run import process
+    from .process.run import process
 
     __version__: str
 
@@ -15,7 +15,7 @@ __all__ = ["__version__", "process"]
 
 def __getattr__(name: str) -> Any:
     if name == "process":
-        from .batch.run import process
+        from .process.run import process
 
         return process
     if name == "__version__":

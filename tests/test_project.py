@@ -285,14 +285,14 @@ def test_deps_name_the_code(script: Callable[[str], ModuleType], root: Path) -> 
 @pytest.mark.parametrize(
     ("command", "module"),
     [
-        ("convert", "spacy_dossier/convert/columns.py"),
+        ("convert", "spacy_dossier/convert/columns/convert.py"),
         ("train", "spacy_dossier/models/crf.py"),
-        ("train-gpu", "spacy_dossier/pipeline/corpus.py"),
-        ("calibrate", "spacy_dossier/scoring/calibration.py"),
-        ("evaluate-conll2003", "spacy_dossier/scoring/entities.py"),
+        ("train-gpu", "spacy_dossier/training/corpus.py"),
+        ("calibrate", "spacy_dossier/evaluate/calibration.py"),
+        ("evaluate-conll2003", "spacy_dossier/evaluate/entities.py"),
         ("package", "spacy_dossier/py.typed"),
-        ("process", "spacy_dossier/batch/worker.py"),
-        ("report", "spacy_dossier/batch/report.py"),
+        ("process", "spacy_dossier/process/local/worker.py"),
+        ("report", "spacy_dossier/report/write.py"),
     ],
 )
 def test_commands_depend_on_their_code(config: dict[str, Any], command: str, module: str) -> None:

@@ -36,10 +36,10 @@ def benchmark_cli(
     from rich.console import Console
     from rich.table import Table
 
-    from ..batch.discover import require
+    from ..benchmark.speed import bars, benchmark, read_texts
     from ..errors import DossierError
     from ..models.runtime import check_runtime
-    from ..scoring.benchmark import bars, benchmark, read_texts
+    from ..process.discover import require
     from .console import progress, stderr
 
     runtimes = list(dict.fromkeys(check_runtime(name) for name in runtime or ["torch", "bf16"]))

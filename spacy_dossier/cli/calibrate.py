@@ -33,8 +33,8 @@ def calibrate_cli(
     from rich.console import Console
     from rich.table import Table
 
-    from ..scoring.calibrate import calibrate, check_output, find_pipe, write_calibrated
-    from ..scoring.corpus import load_pipeline, read_docs, use_device
+    from ..evaluate.calibrate import calibrate, check_output, find_pipe, write_calibrated
+    from ..evaluate.corpus import load_pipeline, read_docs, use_device
     from .console import progress
 
     use_device(gpu_id)

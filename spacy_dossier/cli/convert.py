@@ -85,7 +85,7 @@ def convert_cli(
 
     Exits with 3 if sentences had to be left out; they are listed in the report.
     """
-    from ..convert.columns import Options
+    from ..convert.columns.convert import Options
     from ..errors import DossierError
 
     options = Options(
@@ -111,7 +111,7 @@ def convert_cli(
 
 
 def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | None, report: Path | None) -> None:
-    from ..convert.columns import convert
+    from ..convert.columns.convert import convert
     from .console import progress
 
     with progress("Converting") as advance:
@@ -154,7 +154,7 @@ def _check(paths: list[str], options: Any, max_sentence: int, report: Path | Non
     from rich.console import Console
     from rich.table import Table
 
-    from ..convert.lint import LEVELS, lint
+    from ..convert.columns.lint import LEVELS, lint
     from ..convert.source import is_output_dir
 
     if len(paths) > 1 and is_output_dir(paths[-1]):

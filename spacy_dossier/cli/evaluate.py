@@ -28,9 +28,9 @@ def evaluate_cli(
     """
     from rich.console import Console
 
-    from ..scoring.corpus import load_pipeline, read_docs, use_device
-    from ..scoring.evaluate import evaluate
-    from ..scoring.evaluate_page import write_results
+    from ..evaluate.corpus import load_pipeline, read_docs, use_device
+    from ..evaluate.evaluate import evaluate
+    from ..evaluate.page import write_results
     from .console import progress
 
     use_device(gpu_id)
@@ -40,7 +40,7 @@ def evaluate_cli(
     nlp = load_pipeline(pipeline)
     extra = {}
     if pairs is not None:
-        from ..scoring.summaries import evaluate_summaries
+        from ..evaluate.summaries import evaluate_summaries
 
         with progress("Summaries", len(pairs)) as advance:
             extra["summaries"] = evaluate_summaries(nlp, pairs, advance=advance)
@@ -67,8 +67,8 @@ def print_scores(console: "Console", scores: dict[str, Any]) -> None:
         span = f"{ends['low']:.3f}–{ends['high']:.3f}" if ends else ""
         return [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")] + [span, f"{row['support']:,}"]
 
-    from ..scoring.evaluate_cells import number
-    from ..scoring.evaluate_page import RUNS, SUMMARY_MEASURES, summary_system
+    from ..evaluate.cells import number
+    from ..evaluate.page import RUNS, SUMMARY_MEASURES, summary_system
 
     entities, tokens = scores["entities"], scores["tokens"]
     columns = ("Precision", "Recall", "F1", "95 %", "Support")

@@ -28,7 +28,7 @@ def export_cli(
     ] = "auto",
 ) -> None:
     """Write .spacy files as a column file; unchanged documents come out as the bytes they were made of."""
-    from ..convert.export import export
+    from ..convert.columns.export import export
 
     report = export(corpora, output, layout=layout, scheme=scheme)
     typer.echo(

@@ -50,7 +50,7 @@ def pairs_cli(
 
     Pairs with an empty side are left out and reported. Exits with 3 if rows could not be read.
     """
-    from ..convert.pairs import PairOptions, pairs
+    from ..convert.pairs.convert import PairOptions, pairs
     from .console import progress
 
     options = PairOptions(lang, encoding, id_field, text_field, summary_field, summaries, strict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from ..batch.run import Progress, Run
+    from ..process.run import Progress, Run
 
 INTERRUPTED = 130  # the shell's code for an end by Ctrl-C
 
@@ -70,10 +70,10 @@ def process_cli(
     import tempfile
     from functools import partial
 
-    from ..batch.discover import Rules
-    from ..batch.options import Options
-    from ..batch.run import Run
     from ..errors import DossierError
+    from ..process.discover import Rules
+    from ..process.options import Options
+    from ..process.run import Run
     from .console import stderr
 
     if engine not in ("local", "ray"):
@@ -106,7 +106,7 @@ def process_cli(
         return show_plan(entries, text, options, None if streaming else Path(output), pipeline)
     run: Run
     if engine == "ray":
-        from ..batch.ray_engine import RayRun
+        from ..process.ray.engine import RayRun
 
         if streaming:
             raise DossierError("the Ray engine writes to a folder or an object store", remedy="Give one with -o")
@@ -124,9 +124,9 @@ def gather(inputs: list[str], files_from: str | None) -> tuple[list[str], str | 
     """RETURNS (tuple): Paths and globs, and the text on standard input if it was asked for."""
     import sys
 
-    from ..batch.decode import Undecodable, decode
-    from ..batch.discover import read_list
     from ..errors import DossierError
+    from ..process.discover import read_list
+    from ..text.encoding import Undecodable, decode
 
     entries = [entry for entry in inputs if entry != "-"]
     text = None
@@ -154,7 +154,7 @@ def work(run: "Run", *, streaming: bool, after: "object" = None) -> None:
     import signal
     import sys
 
-    from ..batch.run import lines
+    from ..process.run import lines
     from .console import progress, stderr
 
     def interrupt(number: int, frame: object) -> None:
@@ -208,8 +208,8 @@ def show_plan(entries: list[str], text: str | None, options: object, output: Pat
     """List the sources, to standard output, and write nothing."""
     from itertools import islice
 
-    from ..batch.discover import discover
-    from ..batch.options import Options, find_pipeline
+    from ..process.discover import discover
+    from ..process.options import Options, find_pipeline
 
     assert isinstance(options, Options)
     options.check()

@@ -16,7 +16,7 @@ def report_cli(
     ] = None,
 ) -> None:
     """Write pages to read and search: an overview, the entities across documents, each document with its marks."""
-    from ..batch.report import write_report
+    from ..report.write import write_report
     from .console import progress, stderr
 
     with progress("Report", unit="documents") as advance:

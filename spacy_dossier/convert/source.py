@@ -13,15 +13,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from ..batch.decode import guess_encoding
 from ..errors import DossierError
+from ..text.encoding import guess_encoding
+from ..text.words import word_set
 from .unpack import COMPRESSED, is_compressed, unpack
-
-
-def word_set(text: str) -> frozenset[str]:
-    """RETURNS (frozenset[str]): The words of a text, for tables that are easier to read without quotes."""
-    return frozenset(text.split())
-
 
 STDIN = "-"
 ARRAY = re.compile(r'\s*\[\s*(?:\{\s*["}]|\])')

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import DossierError
-from ..pipeline.summary_signals import SIGNALS, DocumentFrequency
 from . import fork  # noqa: F401
+from .signals import SIGNALS, DocumentFrequency
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
 OVERLAP = 32  # sentences on either side of a block that it sees without ranking them

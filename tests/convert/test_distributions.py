@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from spacy.tokens import Doc, DocBin, Span
 
-from spacy_dossier.convert.columns import ColumnFile, Options, convert
+from spacy_dossier.convert.columns.convert import ColumnFile, Options, convert
+from spacy_dossier.convert.columns.export import export
 from spacy_dossier.convert.docbin import DocBinWriter
-from spacy_dossier.convert.export import export
 from spacy_dossier.errors import DossierError
 
 Sentence = list[tuple[str, str]]

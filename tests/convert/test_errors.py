@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns import ColumnFile, Options, convert
+from spacy_dossier.convert.columns.convert import ColumnFile, Options, convert
 from spacy_dossier.errors import DossierError
 
 GOOD = "Oslo\tB-LOC\n.\tO\n\n"

@@ -12,10 +12,10 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns import Options, convert, read_docs
+from spacy_dossier.convert.columns.convert import Options, convert, read_docs
+from spacy_dossier.convert.columns.export import LAYOUTS, export
+from spacy_dossier.convert.columns.schemes import SCHEMES, decode, encode
 from spacy_dossier.convert.docbin import DocBinWriter
-from spacy_dossier.convert.export import LAYOUTS, export
-from spacy_dossier.convert.schemes import SCHEMES, decode, encode
 from spacy_dossier.errors import DossierError
 from tests.convert.test_layouts import LAYOUTS as EXAMPLES
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from spacy.tokens import Doc
 
-from spacy_dossier.convert.columns import ColumnFile, Options, read_docs
+from spacy_dossier.convert.columns.convert import ColumnFile, Options, read_docs
 from spacy_dossier.errors import DossierError
 
 ANNA = [("Anna Berg", "PER"), ("Oslo", "LOC")]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns import Options
-from spacy_dossier.convert.lint import Lint, lint
+from spacy_dossier.convert.columns.convert import Options
+from spacy_dossier.convert.columns.lint import Lint, lint
 
 
 def check(tmp_path: Path, *texts: str, **options: int) -> Lint:

@@ -11,7 +11,7 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.pairs import PairOptions, PairReport, pairs
+from spacy_dossier.convert.pairs.convert import PairOptions, PairReport, pairs
 from spacy_dossier.errors import DossierError
 
 ROWS = [

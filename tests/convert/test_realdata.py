@@ -7,9 +7,9 @@ import pytest
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_dossier.convert.columns import Options, convert, read_docs
-from spacy_dossier.convert.export import export
-from spacy_dossier.convert.pairs import PairOptions, pairs
+from spacy_dossier.convert.columns.convert import Options, convert, read_docs
+from spacy_dossier.convert.columns.export import export
+from spacy_dossier.convert.pairs.convert import PairOptions, pairs
 
 pytestmark = pytest.mark.realdata
 

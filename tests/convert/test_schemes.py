@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from spacy_dossier.convert.columns import ColumnFile, Options
-from spacy_dossier.convert.schemes import brackets_to_iob2, decode, encode, find_scheme, split_tag
+from spacy_dossier.convert.columns.convert import ColumnFile, Options
+from spacy_dossier.convert.columns.schemes import brackets_to_iob2, decode, encode, find_scheme, split_tag
 from spacy_dossier.errors import DossierError
 
 

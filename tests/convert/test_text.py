@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from spacy_dossier.convert.columns import ColumnFile, Options, read_docs
-from spacy_dossier.convert.spacing import Spacer, spaces_from_offsets, spaces_from_text
+from spacy_dossier.convert.columns.convert import ColumnFile, Options, read_docs
+from spacy_dossier.convert.columns.spacing import Spacer, spaces_from_offsets, spaces_from_text
 
 ROWS = "İstanbul'da B-LOC\nüç O\nşey O\n\nçok O\ngüzel O\n"
 

@@ -12,7 +12,7 @@ from thinc.api import Model, fix_random_seed
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models import ranker as module
 from spacy_dossier.models.ranker import build_sentence_ranker, cut_blocks, is_initialized
-from spacy_dossier.pipeline.summary_signals import SIGNALS
+from spacy_dossier.pipeline.summarizer.signals import SIGNALS
 
 WIDTH = 6
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_dossier.pipeline import chains
-from spacy_dossier.pipeline.chains import batch_chains, find_chains
+from spacy_dossier.pipeline.crf_ner import chains
+from spacy_dossier.pipeline.crf_ner.chains import batch_chains, find_chains
 
 BLANK = spacy.blank("en")
 WORDS = st.sampled_from(["Anna", "met", "him", ".", "!", '"', ")", " ", "\n", "\n\n", "Lisbon", ",", "。"])

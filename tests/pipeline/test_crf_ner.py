@@ -17,8 +17,8 @@ from thinc.api import Config, Model, fix_random_seed
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.tags import TagScheme
-from spacy_dossier.pipeline import chains
-from spacy_dossier.pipeline.crf_ner import CRFEntityRecognizer
+from spacy_dossier.pipeline.crf_ner import chains
+from spacy_dossier.pipeline.crf_ner.component import CRFEntityRecognizer
 
 TOK2VEC = {
     "@architectures": "spacy.HashEmbedCNN.v2",
@@ -559,7 +559,7 @@ def test_a_long_document_is_decoded_in_bounded_memory(
             largest = max(largest, batch.index.size * len(fake.scheme))
             yield batch
 
-    monkeypatch.setattr("spacy_dossier.pipeline.crf_ner.batch_chains", watched)
+    monkeypatch.setattr("spacy_dossier.pipeline.crf_ner.component.batch_chains", watched)
     doc = Doc(fake.vocab, words=["word"] * 200_000)
     found = fake.predict([doc])[0]
     assert len(found) > 10_000 and largest <= chains.BATCH_SCORES

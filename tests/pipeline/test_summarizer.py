@@ -13,8 +13,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.pipeline.summary_features import SentenceFeatures, sentence_features
-from spacy_dossier.pipeline.summary_training import training_bounds
+from spacy_dossier.pipeline.summarizer.features import SentenceFeatures, sentence_features
+from spacy_dossier.pipeline.summarizer.training import training_bounds
 
 from .summaries import BRIDGE, PAIRS, make_examples, make_nlp, reference, summary_of, texts, train, untrained
 

@@ -9,11 +9,11 @@ from rouge_score.rouge_scorer import RougeScorer
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.pipeline.summary_features import SentenceFeatures, sentence_bounds, sentence_features
-from spacy_dossier.pipeline.summary_labels import WordTokenizer, expected_rouge, make_target, oracle_rows
-from spacy_dossier.pipeline.summary_salience import inclusion
-from spacy_dossier.pipeline.summary_select import Budget, entity_bonus, select_rows
-from spacy_dossier.pipeline.summary_signals import (
+from spacy_dossier.pipeline.summarizer.features import SentenceFeatures, sentence_bounds, sentence_features
+from spacy_dossier.pipeline.summarizer.labels import WordTokenizer, expected_rouge, make_target, oracle_rows
+from spacy_dossier.pipeline.summarizer.salience import inclusion
+from spacy_dossier.pipeline.summarizer.select import Budget, entity_bonus, select_rows
+from spacy_dossier.pipeline.summarizer.signals import (
     BEFORE,
     GROUPS,
     HEAD,
@@ -27,7 +27,7 @@ from spacy_dossier.pipeline.summary_signals import (
     signals,
     similarities,
 )
-from spacy_dossier.pipeline.summary_store import select_features
+from spacy_dossier.pipeline.summarizer.store import select_features
 
 from .summaries import BRIDGE, BRIDGE_SUMMARY, texts, untrained
 

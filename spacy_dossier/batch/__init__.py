@@ -1,1 +1,0 @@
-"""Documents in, records out: discover, extract, run, ledger, sinks, report."""

@@ -1,0 +1,1 @@
+"""Words a second of a pipeline beside its peers."""

@@ -1,0 +1,240 @@
+"""Words a second of the whole job beside those of its peers: one run, paired and interleaved, medians and ratios."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from spacy.language import Language
+
+from ..errors import DossierError
+from ..evaluate.corpus import load_pipeline
+from ..process.options import Options
+from ..process.run import Run, usable_cores
+from .peers import System, peers
+
+VERSIONS = ("spacy-dossier", "spacy", "spacy-transformers", "thinc", "torch", "transformers", "onnxruntime")
+
+
+def benchmark(
+    pipeline: str,
+    texts: Sequence[str],
+    *,
+    encoder: str | None = None,
+    runtimes: Sequence[str] = ("torch", "bf16"),
+    rounds: int = 3,
+    advance: Callable[[int, str], None] = lambda n, note: None,
+) -> dict[str, Any]:
+    """Time the systems in turn, round after round.
+
+    pipeline (str): A trained pipeline: folder or package.
+    texts (Sequence[str]): The documents, no two the same.
+    encoder (str | None): Folder of the encoder, for the peers; the one the pipeline was trained from by default.
+    runtimes (Sequence[str]): What ours is timed in; the first is the one that `ratios` are of.
+    advance (Callable): Called after each run of a system, with 1 and what came out.
+    RETURNS (dict): What benchmark.json holds: `words_per_second`, `ratios` (ours over theirs), and more.
+    RAISES (DossierError): Pipeline, encoder or texts do not serve.
+    """
+    if len(set(texts)) < len(texts):
+        raise DossierError(
+            "some texts are there twice: `dossier process` computes each text once, its peers do not",
+            value=len(texts) - len(set(texts)),
+            remedy="Leave out the duplicates",
+        )
+    settings = encoder_settings(load_pipeline(pipeline))
+    words = sum(len(text.split()) for text in texts)
+    with tempfile.TemporaryDirectory(prefix="dossier-benchmark-") as folder:
+        files = Path(folder, "texts")
+        files.mkdir()
+        for number, text in enumerate(texts):
+            (files / f"{number:06}.txt").write_text(text, encoding="utf-8")
+        systems = [ours(pipeline, runtime, files, Path(folder), first=runtime == runtimes[0]) for runtime in runtimes]
+        systems += peers(encoder or settings["name"], texts)
+        seconds = time_in_turn(systems, rounds, lambda name, taken: advance(1, f"{name}: {words / taken:,.0f} words/s"))
+    return {
+        "words": words,
+        "documents": len(texts),
+        "rounds": rounds,
+        **compare(seconds, words),
+        "seconds": {name: [round(value, 6) for value in values] for name, values in seconds.items()},
+        "systems": {system.name: system.label for system in systems},
+        "machine": {
+            "processor": processor(),
+            "cores": usable_cores(),
+            "threads": torch.get_num_threads(),
+            "system": platform.platform(),
+        },
+        "versions": {"python": platform.python_version(), **{n: v for n in VERSIONS if (v := installed(n))}},
+    }
+
+
+def time_in_turn(
+    systems: Sequence[System], rounds: int, report: Callable[[str, float], None]
+) -> dict[str, list[float]]:
+    """RETURNS (dict[str, list[float]]): Seconds of each system in each round; a round before them warms up."""
+    seconds: dict[str, list[float]] = {system.name: [] for system in systems}
+    for number in range(rounds + 1):
+        # Forwards and backwards in turn, so that a machine that slows down or warms up does so for all.
+        for system in systems if number % 2 else systems[::-1]:
+            taken = system.run()
+            if number:
+                seconds[system.name].append(taken)
+            report(system.name, taken)
+    return seconds
+
+
+def compare(seconds: Mapping[str, Sequence[float]], words: int) -> dict[str, Any]:
+    """Rates and ratios.
+
+    seconds (Mapping[str, Sequence[float]]): Of each system, in each round.
+    RETURNS (dict): `words_per_second` by system, medians over the rounds; `ratios`, ours over theirs, medians of the
+        rounds' ratios, for within a round the machine is the same; `ratios_by_runtime`.
+    """
+    rates = {name: round(words / statistics.median(values), 1) for name, values in seconds.items()}
+    best = max((name for name in rates if name.startswith("huggingface_")), key=lambda name: rates[name])
+    against = {"spacy_baseline": "spacy_baseline", "huggingface": best, "bare_encoder": "bare_encoder"}
+
+    def ratios(own: str) -> dict[str, float]:
+        pairs = {name: zip(seconds[own], seconds[peer], strict=True) for name, peer in against.items()}
+        return {
+            name: round(statistics.median(theirs / ours for ours, theirs in both), 3) for name, both in pairs.items()
+        }
+
+    return {
+        "words_per_second": rates,
+        "ratios": ratios("ours"),
+        "ratios_by_runtime": {name: ratios(name) for name in rates if name.startswith("ours")},
+    }
+
+
+def read_texts(
+    inputs: Sequence[str], leave_out: Callable[[str, str], None], *, text_field: str = "text"
+) -> Iterator[str]:
+    """The texts of files, folders, globs and tables, each once.
+
+    leave_out (Callable): Told what is left out, a file or a row of one, and why.
+    YIELDS (str): Texts that are not empty.
+    """
+    seen = set()
+    for name, text, error in _read(inputs, text_field):
+        if error or not text.strip():
+            leave_out(name, error or "empty")
+        elif text in seen:
+            leave_out(name, "a text that came before")
+        else:
+            seen.add(text)
+            yield text
+
+
+def _read(inputs: Sequence[str], text_field: str) -> Iterator[tuple[str, str, str]]:
+    """YIELDS (tuple[str, str, str]): Name, text, and what is wrong with it."""
+    from ..process.discover import Rules, discover
+    from ..read.extract import extract
+    from ..read.rows import NoTextField, has_text, kind_of, read_rows
+
+    for source in discover(inputs, Rules(), skip=None):
+        if source.error:
+            yield source.id, "", ": ".join(source.error)
+        elif kind_of(source.path) and has_text(source.path, text_field, named=source.named):
+            try:
+                for number, row in enumerate(read_rows(source.path, text_field), start=1):
+                    yield f"{source.id}#{number}", row.text, ": ".join(row.error or ())
+            except (OSError, ValueError, NoTextField) as error:
+                yield source.id, "", f"broken table: {error}"
+        else:
+            for read in extract(source.path):
+                yield source.id + read.name, read.text, ": ".join(read.error or ())
+
+
+def encoder_settings(nlp: Language) -> dict[str, Any]:
+    """RETURNS (dict): The settings of the encoder's model, its runtime among them. RAISES (DossierError): No such."""
+    settings = nlp.config.interpolate()["components"].get("transformer", {}).get("model", {})
+    if "runtime" not in settings:
+        raise DossierError(
+            "the pipeline has no component `transformer` with spacy-dossier.TransformerModel.v1, so no encoder to "
+            "compare by",
+            value=", ".join(nlp.pipe_names),
+            remedy="Train one with configs/default.cfg",
+        )
+    return settings
+
+
+def runtime_config(runtime: str) -> dict[str, Any]:
+    """RETURNS (dict): What `spacy.load` is given as `config` to choose the runtime of the encoder."""
+    return {"components": {"transformer": {"model": {"runtime": runtime}}}}
+
+
+def ours(pipeline: str, runtime: str, files: Path, folder: Path, *, first: bool) -> System:
+    """`dossier process` from text files to JSONL, in processes of its own, with all the pipeline has.
+
+    Timed is the plan (finding and hashing the files) and then all from the moment when the last process is ready, its
+    pipeline loaded and one short text through it, with nothing read before: reading, computing, writing, committing.
+    The shards are as small as it takes for all workers to have work, as they have in a long run.
+    """
+    import spacy
+
+    nlp = spacy.load(pipeline, config=runtime_config(runtime))
+    if runtime in ("onnx", "int8"):
+        nlp.get_pipe("transformer").model.shims[0].export()
+    place = folder / f"pipeline-{runtime}"
+    nlp.to_disk(place)
+    shard_size = max(1, sum(1 for _ in files.iterdir()) // (2 * usable_cores()))
+
+    def run() -> float:
+        output = folder / "records"
+        shutil.rmtree(output, ignore_errors=True)
+        job = Run([files], output, place, Options(device="cpu", shard_size=shard_size), warm=True)
+        for _ in job.shards():
+            pass
+        if job.summary.failures:
+            raise DossierError("documents failed in the benchmark", value=job.summary.failures)
+        return job.summary.seconds - job.seconds_loading
+
+    name = "ours" if first else f"ours_{runtime}"
+    return System(name, f"dossier process, {runtime}", run)
+
+
+def processor() -> str:
+    """RETURNS (str): Its name, as the system says it."""
+    facts = Path("/proc/cpuinfo")
+    lines = facts.read_text().splitlines() if facts.is_file() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def bars(result: dict[str, Any]) -> str:
+    """RETURNS (str): The words a second of all systems as an SVG picture."""
+    rates = sorted(result["words_per_second"].items(), key=lambda item: -item[1])
+    left, wide, row, top = 220, 400, 30, 44
+    width, height = left + wide + 90, top + row * len(rates) + 10
+    scale = wide / rates[0][1]
+    title = f"Words a second, over {result['words']:,} words (median of {result['rounds']})"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" font-family="system-ui, sans-serif" font-size="14" fill="#222"><title>{title}</title>'
+        f'<rect width="{width}" height="{height}" fill="#fff"/><text x="14" y="26" font-weight="600">{title}</text>'
+    ]
+    for number, (name, rate) in enumerate(rates):
+        y = top + row * number
+        color = "#2563a8" if name.startswith("ours") else "#9aa5b1"
+        parts.append(
+            f'<text x="{left - 10}" y="{y + 19}" text-anchor="end">{escape(result["systems"][name])}</text>'
+            f'<rect x="{left}" y="{y + 4}" width="{scale * rate:.1f}" height="{row - 8}" fill="{color}"/>'
+            f'<text x="{left + scale * rate + 8:.1f}" y="{y + 19}">{rate:,.0f}</text>'
+        )
+    return "".join(parts) + "</svg>\n"

@@ -1,0 +1,1 @@
+"""Column files, one token a row, to DocBin and back."""

@@ -1,0 +1,289 @@
+"""Column files in, `.spacy` files and a report out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ...errors import DossierError
+from ..docbin import DocBinWriter
+from ..source import Input, TextFile, find_inputs, open_text, spooled
+from .documents import DocMaker, group_sentences, template_of
+from .layout import Layout
+from .reader import Problem, Sentence, Survey, read_sentences, survey
+from .sample import find_layout
+from .schemes import OUTSIDE, opens, split_tag
+
+SENTENCES_PER_DOC = 10
+KEPT_BYTES = 8 << 20  # largest file that is kept in memory
+MAX_LISTED = 1000  # problems listed for one file; all are counted
+
+
+@dataclass(frozen=True)
+class Options:
+    """How column files are read. See `dossier convert --help`."""
+
+    lang: str = "en"
+    encoding: str | None = None
+    format: str = "auto"
+    token_column: str | None = None
+    tag_column: str | None = None
+    nested_column: str | None = None
+    nested: bool = False
+    outside: str | None = None
+    spacing: str = "restore"
+    sentences_per_doc: int = SENTENCES_PER_DOC
+    strict: bool = False
+    template: bool = True
+
+
+@dataclass
+class Report:
+    """What was read from one file.
+
+    docs (int): Documents that the file marks; 0 if it marks none.
+    sents, tokens, ents (int): Sentences, tokens and entities.
+    labels (dict[str, int]): Entities by label, the most frequent first.
+    written (int): Docs written.
+    missing (int): Tokens without annotation.
+    orphans (int): Inner tags that opened an entity.
+    unclosed (int): Entities without the end that their scheme marks.
+    skipped (int): Sentences left out.
+    violations (list[dict]): Line, row and kind of tags that break the scheme.
+    problems (list[dict]): Line, row and what was expected instead, one for each sentence left out.
+    """
+
+    docs: int = 0
+    sents: int = 0
+    tokens: int = 0
+    ents: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    written: int = 0
+    missing: int = 0
+    orphans: int = 0
+    unclosed: int = 0
+    skipped: int = 0
+    format: str = ""
+    scheme: str = ""
+    scheme_by_label: dict[str, str] = field(default_factory=dict)
+    encoding: str = ""
+    columns: dict[str, int | str] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    violations: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): The report as plain data."""
+        return dict(vars(self))
+
+
+class ColumnFile:
+    """One column file, opened: its layout and scheme are known, its documents can be read.
+
+    path (Path): The file.
+    options (Options): How to read it.
+    name (str | None): What to call it, if not by its path.
+    RAISES (DossierError): If no layout fits.
+    """
+
+    def __init__(self, path: Path, options: Options, *, name: str | None = None) -> None:
+        self.options = options
+        self.file: TextFile = open_text(path, name=name, encoding=options.encoding, lang=options.lang)
+        self.layout: Layout = find_layout(
+            self.file.lines(),
+            format=options.format,
+            token_column=options.token_column,
+            tag_column=options.tag_column,
+            nested_column=options.nested_column,
+            outside=options.outside,
+            file=self.file.name,
+        )
+        if options.nested and self.layout.nested is None:
+            raise DossierError(
+                "no column holds a second layer of tags", file=self.file.name, remedy="Name it with --nested-column."
+            )
+        # A small file is read once and kept; a large one is read twice, so that memory stays flat.
+        self._kept: list[Sentence | Problem] | None = None
+        if path.stat().st_size <= KEPT_BYTES:
+            self._kept = list(self._read())
+        self.survey: Survey = survey(self._read(), bare=self.layout.bare)
+        self.report = self._new_report()
+
+    def _read(self) -> Iterable[Sentence | Problem]:
+        return read_sentences(self.file.lines(), self.layout) if self._kept is None else self._kept
+
+    def _new_report(self) -> Report:
+        layout, scheme = self.layout, self.survey.scheme
+        columns: dict[str, int | str] = {"token": layout.token + 1}
+        for role in (
+            "tag",
+            "label",
+            "nested",
+            "index",
+            "sentence",
+            "document",
+            "start",
+            "lemma",
+            "upos",
+            "xpos",
+            "feats",
+            "misc",
+        ):
+            if (column := getattr(layout, role)) is not None:
+                columns[role] = column + 1
+        if layout.key:
+            columns["key"] = layout.key
+        if layout.form.example() != "B-X" and not layout.bare:
+            columns["form"] = layout.form.example()
+        if layout.form.outside != OUTSIDE:
+            columns["outside"] = layout.form.outside
+        if layout.prefix:
+            columns["prefix"] = layout.prefix
+        return Report(
+            format=layout.format,
+            scheme="brackets" if layout.brackets else scheme.name,
+            scheme_by_label=scheme.labels,
+            encoding=("utf-8-sig" if self.file.encoding == "utf-8" and self.file.mark else self.file.encoding),
+            columns=columns,
+        )
+
+    def sentences(self) -> Iterator[Sentence]:
+        """Read the file and count what is in it.
+
+        YIELDS (Sentence): Its sentences; last, without tokens, the lines that follow them.
+        RAISES (DossierError): With `strict`, at the first row that cannot be read or breaks the scheme.
+        """
+        self.report = report = self._new_report()
+        labels: Counter[str] = Counter()
+        docs, all_outside = 0, {OUTSIDE}
+        verdicts: dict[tuple[str, str], tuple[str, str | None]] = {}
+        for item in self._read():
+            if isinstance(item, Problem):
+                if self.options.strict:
+                    raise item.error(self.file.name)
+                report.skipped += 1
+                if len(report.problems) < MAX_LISTED:
+                    report.problems.append({"line": item.line, "row": item.row, "expected": item.expected})
+                continue
+            if item.tokens:
+                docs += item.mark is not None or report.sents == 0
+                report.sents += 1
+                report.tokens += len(item.tokens)
+                if all_outside.issuperset(item.tags):
+                    yield item
+                    continue
+                for i, pair in enumerate(zip((OUTSIDE, *item.tags), (*item.tags, OUTSIDE), strict=True)):
+                    if pair == (OUTSIDE, OUTSIDE):
+                        continue
+                    if pair not in verdicts:
+                        verdicts[pair] = self._judge(pair)
+                    label, kind = verdicts[pair]
+                    if label:
+                        labels[label] += 1
+                    if kind:
+                        self._violation(item, i, kind)
+                report.missing += sum(map(item.tags.count, ("-", "_")))
+            yield item
+        report.docs = docs if self.survey.marked else 0
+        report.labels = dict(labels.most_common())
+        report.ents = sum(labels.values())
+
+    def _judge(self, pair: tuple[str, str]) -> tuple[str, str | None]:
+        """RETURNS (tuple[str, str | None]): Label of the entity that begins at the second tag, and what is wrong."""
+        previous, current = (split_tag(tag, bare=self.layout.bare) for tag in pair)
+        label = current[1] if opens(previous, current) else ""
+        return label, self.survey.scheme.violates(previous, current)
+
+    def _violation(self, sentence: Sentence, i: int, kind: str) -> None:
+        place = i if kind == "orphan" else i - 1
+        line = sentence.line + sentence.places[place] - sentence.places[0]
+        row = sentence.source[sentence.places[place]].rstrip("\r\n")
+        expected = (
+            f"a tag that begins an entity ({self.survey.scheme.name})"
+            if kind == "orphan"
+            else f"a tag that ends the entity ({self.survey.scheme.name})"
+        )
+        if self.options.strict:
+            raise DossierError(f"expected {expected}", file=self.file.name, line=line, value=row)
+        if kind == "orphan":
+            self.report.orphans += 1
+        else:
+            self.report.unclosed += 1
+        if len(self.report.violations) < MAX_LISTED:
+            self.report.violations.append({"line": line, "row": row, "kind": kind})
+
+    def docs(self, vocab: Vocab | None = None) -> Iterator[Doc]:
+        """Read the documents.
+
+        vocab (Vocab | None): The vocab to use; a new one if `None`.
+        YIELDS (Doc): The documents.
+        """
+        rows = self.options.template and not self.file.array  # an array has no lines to write back
+        template = template_of(self.file, self.layout, self.report.scheme) if rows else None
+        make = DocMaker(
+            vocab if vocab is not None else Vocab(),
+            self.options.lang,
+            self.layout,
+            spacing=self.options.spacing,
+            nested=self.options.nested,
+            template=template,
+        )
+        marked = self.survey.marked
+        for document in group_sentences(self.sentences(), marked=marked, size=self.options.sentences_per_doc):
+            yield make(document)
+            self.report.written += 1
+
+
+def read_docs(path: Path | str, **options: Any) -> Iterator[Doc]:
+    """Read the documents of a column file.
+
+    path (Path | str): The file.
+    **options: As in `Options`.
+    YIELDS (Doc): The documents.
+    """
+    yield from ColumnFile(Path(path), Options(**options)).docs()
+
+
+def convert(
+    inputs: Iterable[str],
+    output_dir: Path,
+    options: Options,
+    *,
+    max_docs: int | None = None,
+    on_file: Callable[[str], None] = lambda name: None,
+    on_doc: Callable[[], None] = lambda: None,
+) -> dict[str, Report]:
+    """Convert column files to `.spacy` files.
+
+    inputs (Iterable[str]): Files, folders, globs, or `-` for standard input.
+    output_dir (Path): Where `<stem>.spacy` goes for each.
+    options (Options): How to read them.
+    max_docs (int | None): Documents to a shard; `None` writes one file for each input.
+    on_file (Callable[[str], None]): Called with the name of each file before it is read.
+    on_doc (Callable[[], None]): Called after each document.
+    RETURNS (dict[str, Report]): A report for each file, by its name.
+    RAISES (DossierError): If a file cannot be read at all or, with `strict`, at the first bad row.
+    """
+    reports: dict[str, Report] = {}
+    for source in find_inputs(inputs, ignore=(".json", ".jsonl", ".parquet")):
+        on_file(source.name)
+        with spooled(source) as path:
+            reports[source.name] = _convert_file(source, path, output_dir, options, max_docs, on_doc)
+    return reports
+
+
+def _convert_file(
+    source: Input, path: Path, output_dir: Path, options: Options, max_docs: int | None, on_doc: Callable[[], None]
+) -> Report:
+    columns = ColumnFile(path, options, name=source.name)
+    vocab = Vocab()
+    with DocBinWriter(output_dir / source.target, vocab, max_docs=max_docs) as writer:
+        for doc in columns.docs(vocab):
+            writer.add(doc)
+            on_doc()
+    columns.report.outputs = [str(path) for path in writer.paths]
+    return columns.report

@@ -1,0 +1,97 @@
+"""What a column can be, judged by its cells."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+from ..source import word_set
+from .layout import WORD_ID
+from .schemes import MISSING, PREFIXED, is_tag
+
+# Base phrases of the CoNLL-2000 and CoNLL-2003 data (English and German), clauses of LST20: chunks, not entities.
+CHUNKS = word_set("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NAC NC VC PC CLS QP WHNP NX")
+
+TOKEN_NAMES = ("form", "token", "word", "tokens", "words", "text")
+TAG_NAMES = (
+    *("ner", "ne", "ner_tag", "ner_tags", "ne-coarse-lit", "entity", "entities", "iob", "bio", "tag", "tags"),
+    *("label", "labels"),
+)
+ROLE_NAMES = {
+    "index": ("id", "index"),
+    "lemma": ("lemma",),
+    "upos": ("upos", "cpostag"),
+    "xpos": ("xpos", "pos", "postag", "pos_tag"),
+    "feats": ("feats",),
+    "misc": ("misc",),
+    "start": ("start", "begin", "start_offset"),
+    "sentence": ("sentence #", "sentence", "sentence_id", "sent_id", "sentence_idx", "sentenceid", "sent"),
+    "document": ("document", "document_id", "doc_id", "doc", "file", "filename", "article_id"),
+}
+Rows = Sequence[Sequence[Sequence[str]]]  # (sentences, tokens, columns)
+
+
+def is_index(sentences: Rows, column: int) -> bool:
+    """RETURNS (bool): Whether a column numbers the tokens of each sentence, from 0 or 1."""
+    firsts = [s[0][column] for s in sentences if s]
+    ids = [WORD_ID.fullmatch(row[column]) for s in sentences for row in s]
+    starts = sum(re.fullmatch(r"[01](?:[-.]\d+)?", first) is not None for first in firsts)
+    grows = all(len(s) < 2 or s[1][column] != s[0][column] != s[-1][column] for s in sentences)
+    return bool(ids) and 10 * sum(map(bool, ids)) >= 9 * len(ids) and grows and starts * 10 >= 9 * len(firsts)
+
+
+def is_sentence_number(column: Sequence[str]) -> bool:
+    """RETURNS (bool): Whether cells number or name sentences: they stay or grow, or only the first has one."""
+    filled = [cell for cell in column if cell]
+    if not column[0] or len(set(filled)) < 2:
+        return False
+    if len(filled) < len(column):
+        return 2 * len(filled) < len(column)
+    numbers = [re.search(r"\d+$", cell) for cell in column]
+    steps = Counter(int(b[0]) - int(a[0]) for a, b in pairwise(numbers) if a and b)
+    return all(numbers) and min(steps) >= 0 and 2 * steps[0] > steps.total()
+
+
+def is_header(columns: Sequence[str]) -> bool:
+    lower = [column.lower().strip() for column in columns]
+    names = {*TAG_NAMES, *(name for known in ROLE_NAMES.values() for name in known), "chunk"}
+    named = any(name in TOKEN_NAMES for name in lower)
+    return len(columns) > 1 and named and sum(n in names or n.startswith(("ne-", "ner", "tag")) for n in lower) > 0
+
+
+def is_chunk(column: Iterable[str]) -> bool:
+    labels = Counter(match[2] for value in column if (match := PREFIXED.fullmatch(value)))
+    return 10 * sum(n for label, n in labels.items() if label in CHUNKS) >= 8 * sum(labels.values())
+
+
+def is_lemma(tokens: Sequence[str], column: Sequence[str]) -> bool:
+    words = [(t.lower(), value.lower()) for t, value in zip(tokens, column, strict=True) if len(t) > 3 and t.isalpha()]
+    return len(words) > 1 and 2 * sum(a[:2] == b[:2] for a, b in words) > len(words)
+
+
+def is_pos(tokens: Sequence[str], column: Sequence[str]) -> bool:
+    values = set(column)
+    return len(values) <= min(250, max(3, len(set(tokens)))) and not all(value in MISSING for value in values)
+
+
+def key_value(key: str, field: str) -> str | None:
+    for part in field.split("|"):
+        name, equals, value = part.partition("=")
+        if equals and name == key:
+            return value
+    return None
+
+
+def tag_key(column: Iterable[str]) -> str:
+    """RETURNS (str): The key whose values are entity tags, in a column of `key=value` pairs."""
+    good: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for field in column:
+        for part in field.split("|"):
+            key, equals, value = part.partition("=")
+            if equals:
+                seen[key] += 1
+                good[key] += is_tag(value) and value not in MISSING
+    keys = [key for key in good if good[key] and 100 * good[key] >= 95 * seen[key]]
+    # SpaceAfter=No and the like are no tags: `No` is none. The most frequent key wins, then the first.
+    return max(keys, key=lambda key: good[key], default="")

@@ -1,0 +1,1 @@
+"""Pairs of article and summary to DocBin."""

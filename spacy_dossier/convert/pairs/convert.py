@@ -1,0 +1,374 @@
+"""Articles and their summaries in, `.spacy` files for the summarizer out."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ...errors import DossierError
+from ...text.sentences import rule_sentences
+from ..docbin import DocBinWriter
+from ..source import STDIN, Input, TextFile, find_inputs, has_bad_bytes, open_text, spooled
+from .twins import find_twin, read_story, read_twins, twin_folders
+
+SUMMARY_KEY = "summary_reference"  # user_data: the reference summary
+SENTENCES = "sentences"  # span group: sentences found by rule
+TABLES = {".csv": ",", ".tsv": "\t"}
+# Where the named field is absent, names that public corpora use for it.
+ALIASES = {
+    "id": "id guid article_id doc_id bill_id paper_id publication_number bbcid fname filename url",
+    "text": """text article article_text document documents source content body dialogue dialog maintext full_text
+        description report chapter story passage email_body selftext_without_tldr selftext input inputs""",
+    "summary": """summary highlights abstract abstract_text target targets tldr summary_text summaries reference output
+        subject_line headline""",
+}
+# Marks that public corpora put between documents, lines and sentences.
+BETWEEN_DOCUMENTS = re.compile(r"\s*\|{5}\s*")
+BETWEEN_LINES = re.compile(r" *(?:NEWLINE_CHAR|<q>) *")
+SENTENCE = re.compile(r"<([St])>\s*(.*?)\s*</\1>\s*", re.DOTALL)
+MAX_LISTED = 1000
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How pairs are read. See `dossier pairs --help`."""
+
+    lang: str = "en"
+    encoding: str | None = None
+    id_field: str | None = None
+    text_field: str | None = None
+    summary_field: str | None = None
+    summaries: Path | None = None
+    strict: bool = False
+
+
+@dataclass
+class PairReport:
+    """What was read from one input.
+
+    pairs (int): Pairs read.
+    written (int): Docs written.
+    empty_text, empty_summary (int): Pairs left out because a side holds nothing but white space.
+    repeated_ids, repeated_texts (int): Pairs whose id, or text, an earlier one has.
+    longer_summary (int): Pairs whose summary is longer than the text.
+    skipped (int): Rows left out because they cannot be read.
+    sents, tokens (int): Sentences (by rule) and tokens of the articles.
+    problems (list[dict]): Row or line, id and what is wrong, for each pair left out or repeated.
+    """
+
+    pairs: int = 0
+    written: int = 0
+    empty_text: int = 0
+    empty_summary: int = 0
+    repeated_ids: int = 0
+    repeated_texts: int = 0
+    longer_summary: int = 0
+    skipped: int = 0
+    sents: int = 0
+    tokens: int = 0
+    encoding: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+
+    def note(self, row: int, id: str, problem: str) -> None:
+        if len(self.problems) < MAX_LISTED:
+            self.problems.append({"row": row, "id": id, "problem": problem})
+
+    def as_dict(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): The report as plain data."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be read."""
+
+    row: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table or file of pairs: its number, counted from 1 (of the line, in a text file), and its fields."""
+
+    number: int
+    fields: dict[str, Any]
+
+
+def pairs(
+    inputs: Iterable[str],
+    output_dir: Path,
+    options: PairOptions,
+    *,
+    max_docs: int | None = None,
+    on_doc: Callable[[str], None] = lambda name: None,
+) -> dict[str, PairReport]:
+    """Convert article/summary pairs to `.spacy` files.
+
+    inputs (Iterable[str]): JSONL, JSON, CSV, TSV or Parquet files; text files or folders with a twin; globs; `-`.
+    output_dir (Path): Where `<stem>.spacy` goes for each.
+    options (PairOptions): How to read them.
+    max_docs (int | None): Documents to a shard; `None` writes one file for each input.
+    on_doc (Callable[[str], None]): Called with the input's name after each document.
+    RETURNS (dict[str, PairReport]): A report for each input, by its name.
+    RAISES (DossierError): If an input cannot be read at all or, with `strict`, at the first bad row.
+    """
+    try:
+        nlp = spacy.blank(options.lang)
+    except ImportError as error:
+        message = str(error).split("\n")[0]
+        raise DossierError(f"no tokenizer for the language: {message}", value=options.lang) from None
+    reports: dict[str, PairReport] = {}
+    for source in _find_pair_inputs(inputs, options):
+        report = reports[source.name] = PairReport()
+        # A fresh vocab for each output keeps memory flat over many inputs.
+        with spooled(source) as path, DocBinWriter(output_dir / source.target, nlp.vocab, max_docs=max_docs) as writer:
+            for doc in read_pairs(path, nlp, options, report, name=source.name):
+                writer.add(doc)
+                on_doc(source.name)
+        report.outputs = [str(path) for path in writer.paths]
+    return reports
+
+
+def _find_pair_inputs(inputs: Iterable[str], options: PairOptions) -> list[Input]:
+    found: list[Input] = []
+    plain: list[str] = []
+    for argument in inputs:
+        path = Path(argument)
+        if (path.is_dir() and (options.summaries is not None or twin_folders(path) is not None)) or (
+            path.is_dir() and any(path.glob("*.story"))
+        ):
+            found.append(Input(path, argument, Path(f"{path.resolve().name}.spacy")))
+        else:
+            plain.append(argument)
+    files = find_inputs(plain) if plain else []
+    twins = {find_twin(source.path) for source in files}
+    files = [source for source in files if source.path not in twins]
+    targets = [source.target for source in (*found, *files)]
+    for source in (*found, *files):
+        if targets.count(source.target) > 1:
+            raise DossierError(
+                f"two inputs would be written to {source.target}", remedy="Convert them into different folders."
+            )
+    return [*found, *files]
+
+
+def read_pairs(
+    path: Path, nlp: Language, options: PairOptions, report: PairReport, *, name: str | None = None
+) -> Iterator[Doc]:
+    """Read pairs as the Docs that the summarizer trains on.
+
+    `doc.text` is the article as given; the reference summary and the id are in `user_data`. Sentences found by rule
+    are in `doc.spans["sentences"]`; `sent_start` and entities stay missing, so that nothing learns from them.
+
+    path (Path): A file or folder.
+    nlp (Language): A pipeline whose tokenizer to use.
+    options (PairOptions): How to read it.
+    report (PairReport): Filled in on the way.
+    name (str | None): What messages call the input, if not by its path.
+    YIELDS (Doc): The articles.
+    RAISES (DossierError): If the file cannot be read or, with `strict`, at the first bad row.
+    """
+    name = name or str(path)
+    ids: set[str] = set()
+    texts: set[int] = set()
+    names: dict[str, str] = {}
+    for row in _rows(path, options, report, name):
+        if isinstance(row, BadRow):
+            if options.strict:
+                raise DossierError(row.problem, file=name, line=row.row)
+            report.skipped += 1
+            report.note(row.row, "", row.problem)
+            continue
+        if not names:
+            names = _field_names(row.fields, options, name)
+            report.fields = names
+        report.pairs += 1
+        id_ = row.fields.get(names["id"])
+        id_ = f"{Path(name).name}#{row.number}" if id_ is None or id_ == "" else str(id_)
+        sides = {side: _text_of(row.fields.get(names[side])) for side in ("text", "summary")}
+        bad = next((side for side, text in sides.items() if text is None), None)
+        if bad is not None:
+            if options.strict:
+                raise DossierError(f"expected text in the field {names[bad]}", file=name, line=row.number)
+            report.skipped += 1
+            report.note(row.number, id_, f"no text in the field {names[bad]}")
+            continue
+        text, summary = sides["text"] or "", sides["summary"] or ""
+        if has_bad_bytes(text + summary):
+            if options.strict:
+                raise DossierError("bytes that are not in the encoding of the file", file=name, line=row.number)
+            report.skipped += 1
+            report.note(row.number, id_, "bytes that are not in the encoding of the file")
+            continue
+        if not text.strip() or not summary.strip():
+            empty = "text" if not text.strip() else "summary"
+            report.empty_text += empty == "text"
+            report.empty_summary += empty == "summary"
+            report.note(row.number, id_, f"empty {empty}")
+            continue
+        report.repeated_ids += id_ in ids
+        report.repeated_texts += hash(text) in texts
+        report.longer_summary += len(summary) > len(text)
+        repeated = [name for name, seen in (("id", id_ in ids), ("text", hash(text) in texts)) if seen]
+        if repeated:
+            report.note(row.number, id_, f"an earlier pair has this {' and '.join(repeated)}")
+        if len(summary) > len(text):
+            report.note(row.number, id_, "the summary is longer than the text")
+        ids.add(id_)
+        texts.add(hash(text))
+        doc = make_pair_doc(nlp, text, summary, id_)
+        report.written += 1
+        report.tokens += len(doc)
+        report.sents += len(doc.spans[SENTENCES])
+        yield doc
+
+
+def make_pair_doc(nlp: Language, text: str, summary: str, id: str) -> Doc:
+    """Make the Doc of one pair.
+
+    nlp (Language): A pipeline whose tokenizer to use.
+    text (str): The article.
+    summary (str): The reference summary.
+    id (str): The id.
+    RETURNS (Doc): As `read_pairs` describes.
+    """
+    doc = nlp.tokenizer(text)  # make_doc would refuse long articles for the sake of a parser
+    doc.spans[SENTENCES] = [Span(doc, start, end) for start, end in rule_sentences(doc)]
+    doc.user_data["id"] = id
+    doc.user_data[SUMMARY_KEY] = summary
+    return doc
+
+
+def _text_of(value: Any) -> str | None:
+    """RETURNS (str | None): A field as text; lists become lines, and so do marks of corpora. Empty for null."""
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        value = "\n".join(value)
+    if not isinstance(value, str):
+        return None
+    if "<" in value and SENTENCE.match(value):
+        value = SENTENCE.sub(r"\2\n", value).rstrip("\n")
+    if "|||||" in value:
+        value = BETWEEN_DOCUMENTS.sub("\n\n", value).strip("\n")
+    return BETWEEN_LINES.sub("\n", value) if "NEWLINE_CHAR" in value or "<q>" in value else value
+
+
+def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dict[str, str]:
+    asked = {"id": options.id_field, "text": options.text_field, "summary": options.summary_field}
+    names: dict[str, str] = {}
+    for role, wanted in asked.items():
+        if wanted is not None:
+            if wanted not in fields:
+                there = ", ".join(fields)
+                raise DossierError("no such field", file=name, value=wanted, remedy=f"The fields are {there}.")
+            names[role] = wanted
+            continue
+        known = {field.lower().replace(" ", "_"): field for field in fields}
+        free = known.keys() - {*names.values(), *filter(None, asked.values())}
+        found = next((known[alias] for alias in ALIASES[role].split() if alias in free), None)
+        if found is None and role != "id":
+            there = ", ".join(fields)
+            raise DossierError(
+                f"no field {role}", file=name, remedy=f"The fields are {there}; choose one with --{role}-field."
+            )
+        names[role] = found or "id"
+    return names
+
+
+def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> Iterator[Row | BadRow]:
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        yield from _number(read_twins(path, options.summaries, encoding=options.encoding, lang=options.lang))
+    elif suffix == ".parquet" or _magic(path) == b"PAR1":
+        report.encoding = "parquet"
+        yield from _parquet_rows(path, name)
+    else:
+        twin = options.summaries or (None if suffix in TABLES else find_twin(path))
+        if twin is not None:
+            yield from _number(read_twins(path, twin, encoding=options.encoding, lang=options.lang))
+            return
+        file = open_text(path, name=name, encoding=options.encoding, lang=options.lang)
+        report.encoding = file.encoding
+        if suffix in TABLES:
+            yield from _table_rows(file, suffix)
+        elif suffix == ".story":
+            yield Row(1, read_story(path, options.encoding, options.lang))
+        elif suffix in (".jsonl", ".ndjson", ".json") or name == STDIN or _is_json(file):
+            yield from _json_rows(file)
+        else:
+            raise DossierError(
+                "not a file of pairs",
+                file=name,
+                remedy="Give JSONL, CSV, TSV or Parquet, or name the file or folder of the summaries with --summaries.",
+            )
+
+
+def _is_json(file: TextFile) -> bool:
+    return file.array or next((line for line in file.lines() if line.strip()), "").lstrip().startswith('{"')
+
+
+def _magic(path: Path) -> bytes:
+    with path.open("rb") as file_:
+        return file_.read(4)
+
+
+def _number(fields: Iterable[dict[str, Any]]) -> Iterator[Row]:
+    return (Row(number, row) for number, row in enumerate(fields, 1))
+
+
+def _json_rows(file: TextFile) -> Iterator[Row | BadRow]:
+    for number, line in enumerate(file.lines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            yield BadRow(number, f"not JSON: {error}")
+            continue
+        yield Row(number, row) if isinstance(row, dict) else BadRow(number, "expected a JSON object")
+
+
+def _table_rows(file: TextFile, suffix: str) -> Iterator[Row | BadRow]:
+    csv.field_size_limit(2**31 - 1)
+    head = next(file.lines(), "")
+    delimiter = TABLES[suffix]
+    if delimiter not in head:
+        delimiter = max(",;\t|", key=head.count)
+    # NUL and lone carriage returns inside quoted fields are legal for the reader as long as lines are not translated.
+    reader = csv.reader(file.lines(), delimiter=delimiter)
+    try:
+        header = next(reader, [])
+        for columns in reader:
+            if not columns:
+                continue
+            if len(columns) != len(header):
+                yield BadRow(reader.line_num, f"expected {len(header)} columns, not {len(columns)}")
+            else:
+                yield Row(reader.line_num, dict(zip(header, columns, strict=True)))
+    except csv.Error as error:
+        raise DossierError(str(error), file=file.name, line=reader.line_num) from None
+
+
+def _parquet_rows(path: Path, name: str) -> Iterator[Row]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(path)
+        number = 0
+        for batch in table.iter_batches(batch_size=256):
+            for row in batch.to_pylist():
+                number += 1
+                yield Row(number, row)
+    except pyarrow.ArrowException as error:
+        raise DossierError(f"not a Parquet file: {error}", file=name) from None

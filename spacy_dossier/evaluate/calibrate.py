@@ -1,0 +1,226 @@
+"""Fit the calibration of a pipeline's entity confidences on a development set, and store it in the pipe."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import DossierError
+from .calibration import at_threshold, brier, cross_validated, ece, fit, held_out_losses, nll, threshold_for_precision
+from .corpus import has_entities, predict_gold_tokens
+from .entities import Pair, pair, surface, surface_forms
+
+TEMPERATURES = (1.5, 2.0, 2.5, 3.0, 4.0)
+LEAST_GAIN = 1e-3  # nats; less than that is noise
+UNSEEN = 0.5  # share of entities whose form training did not have, in the text that a pipeline will meet
+
+
+def calibrate(
+    nlp: Language,
+    docs: Sequence[Doc],
+    *,
+    component: str = "crf_ner",
+    precision: float = 0.97,
+    train: Iterable[Doc] | None = None,
+    unseen: float = UNSEEN,
+    advance: Callable[[int], None] = lambda steps: None,
+) -> dict[str, Any]:
+    """Fit a temperature and a map from raw to calibrated confidence, and store them in the pipe's `cfg`, with the
+    lowest confidence for a wanted precision as `cfg["threshold_for_precision"]`.
+
+    An earlier calibration of the pipe is forgotten first. Nothing else of the pipeline changes.
+
+    nlp (Language): The pipeline; its pipe is changed in place.
+    docs (Sequence[Doc]): Annotated documents the pipeline was not trained on.
+    component (str): Name of the pipe whose confidences are calibrated.
+    precision (float): The precision that the threshold is chosen for.
+    train (Iterable[Doc] | None): What the pipeline was trained on. With it, all is fitted for text in which entities
+        whose form training did not have are at least the share `unseen`: a development set of the same time and sources
+        has fewer of them than the text of tomorrow, and they are wrong more often than a model admits.
+    unseen (float): In [0, 1).
+    RETURNS (dict[str, Any]): `temperature`, `method` and its parameters, `entities`, `errors`, `unseen` (the share that
+        the development set has), `threshold` (None when the precision is out of reach); under `before` and `after` ece,
+        brier and nll, weighted like the fit, the latter by cross-validation over documents.
+    RAISES (DossierError): No such pipe, or nothing to learn from.
+    """
+    pipe = find_pipe(nlp, component)
+    docs = [doc for doc in docs if has_entities(doc)]
+    if not docs:
+        raise DossierError("no document of the development set has entity annotation")
+    pipe.cfg["calibration"] = None
+    pipe.cfg["threshold_for_precision"] = None
+    pipe.cfg["temperature"] = 1.0
+    with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
+        pairs = _predict(nlp, docs, advance)
+        raw, correct, documents = confidences_of(pairs)
+        if not len(raw):
+            raise DossierError(
+                "the pipeline predicts no entity with a confidence in the development set",
+                remedy="Train it first, or give documents in which it finds something.",
+            )
+        weights, share = None, None
+        if train is not None:
+            weights, share = novelty_weights(pairs, surface_forms(train), unseen)
+        # A temperature inside the CRF changes which spans are unsure, so it cannot be had by mapping confidences;
+        # the entities stay the same. The loss has one minimum: the search ends when it rises.
+        confidences, temperature, loss = raw, 1.0, min(held_out_losses(raw, correct, documents, weights).values())
+        for hotter in TEMPERATURES:
+            pipe.cfg["temperature"] = hotter
+            tried = confidences_of(_predict(nlp, docs, advance))[0]
+            reached = min(held_out_losses(tried, correct, documents, weights).values())
+            if reached > loss - LEAST_GAIN:
+                break
+            confidences, temperature, loss = tried, hotter, reached
+    pipe.cfg["temperature"] = temperature
+    calibration = fit(confidences, correct, documents, weights)
+    calibrated = calibration.apply(confidences)
+    threshold = threshold_for_precision(calibrated, correct, precision, weights)
+    pipe.cfg["calibration"] = calibration.to_dict()
+    pipe.cfg["threshold_for_precision"] = {"precision": precision, "threshold": threshold}
+    held_out = cross_validated(confidences, correct, documents, weights)
+    support = sum(len(pair.gold) for pair in pairs)
+    return {
+        **calibration.to_dict(),
+        "temperature": temperature,
+        "documents": len(docs),
+        "entities": len(confidences),
+        "errors": int((~correct).sum()),
+        "unseen": share,
+        "before": _quality(raw, correct, weights),
+        "after": _quality(held_out, correct, weights),
+        "precision": precision,
+        "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
+    }
+
+
+def _predict(nlp: Language, docs: Sequence[Doc], advance: Callable[[int], None]) -> list[Pair]:
+    run = predict_gold_tokens(nlp, docs, advance)
+    return [pair(doc, prediction) for doc, prediction in zip(docs, run.predictions, strict=True)]
+
+
+def find_pipe(nlp: Language, component: str) -> Any:
+    """The pipe that holds a temperature in its `cfg`, which is how a pipe says that it can be calibrated.
+
+    RAISES (DossierError): There is no such pipe.
+    """
+    if component not in nlp.pipe_names:
+        raise DossierError(
+            f"the pipeline has no component {component!r}",
+            value=", ".join(nlp.pipe_names) or "an empty pipeline",
+            remedy="Name the component that gives entity confidences with --component.",
+        )
+    pipe = nlp.get_pipe(component)
+    cfg = getattr(pipe, "cfg", None)
+    if not isinstance(cfg, dict) or "temperature" not in cfg:
+        raise DossierError(
+            f"the component {component!r} gives no confidence that could be calibrated",
+            value=nlp.get_pipe_meta(component).factory,
+            remedy="Train a pipeline with the `crf_ner` component.",
+        )
+    return pipe
+
+
+def confidences_of(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The confidence of each predicted entity that has one, whether it is strictly right, and its document's number.
+
+    RETURNS (tuple[ndarray, ndarray, ndarray]): float64, bool and int64, each of shape (entities,).
+    """
+    rows = [
+        (entity.confidence, entity.key in annotated, i)
+        for i, pair in enumerate(pairs)
+        for annotated in [{entity.key for entity in pair.gold}]
+        for entity in pair.predicted
+        if entity.confidence is not None
+    ]
+    confidences, correct, documents = zip(*rows, strict=True) if rows else ((), (), ())
+    return np.array(confidences, dtype=float), np.array(correct, dtype=bool), np.array(documents, dtype=np.int64)
+
+
+def novelty_weights(pairs: Sequence[Pair], forms: set[str], share: float) -> tuple[np.ndarray, float]:
+    """Weights of the predicted entities that have a confidence, by which those of unseen form have at least a share.
+
+    forms (set[str]): Surface forms of the training corpus.
+    share (float): In [0, 1).
+    RETURNS (tuple[ndarray, float]): Of shape (entities,), one on average; and the share that they have as it is.
+    RAISES (DossierError): `share` is not a share.
+    """
+    if not 0 <= share < 1:
+        raise DossierError("the share of unseen entities must be at least 0 and less than 1", value=share)
+    is_new = np.array(
+        [
+            surface(text[entity.start : entity.end]) not in forms
+            for pair in pairs
+            for text in [pair.doc.text]  # put together from its tokens at every call
+            for entity in pair.predicted
+            if entity.confidence is not None
+        ]
+    )
+    found = float(is_new.mean())
+    if found in (0.0, 1.0) or found >= share:
+        return np.ones(len(is_new)), found
+    return np.where(is_new, share / found, (1 - share) / (1 - found)), found
+
+
+def write_calibrated(nlp: Language, component: str, output: Path, *, overwrite: bool = False) -> None:
+    """Write the pipeline's folder with the calibrated pipe in it to `output`.
+
+    Every other file is copied as it is. The folder is made beside its place and renamed at the end.
+
+    overwrite (bool): Allow the pipeline's own folder as output.
+    RAISES (DossierError): `output` is the pipeline itself, or a folder that holds something else than a pipeline.
+    """
+    source = check_output(nlp, output, overwrite=overwrite)
+    output = output.absolute()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    made, old = (output.parent / f".{output.name}.{os.getpid()}.{part}" for part in ("new", "old"))
+    try:
+        shutil.copytree(source, made)
+        nlp.get_pipe(component).to_disk(made / component, exclude=["vocab"])
+        if output.exists():
+            output.rename(old)
+        made.rename(output)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if old.exists() and not output.exists():
+            old.rename(output)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def check_output(nlp: Language, output: Path, *, overwrite: bool = False) -> Path:
+    """See to it, before any work, that a calibrated pipeline can be written to `output`.
+
+    RETURNS (Path): The folder of the pipeline.
+    RAISES (DossierError): It cannot.
+    """
+    if nlp.path is None:
+        raise DossierError("the pipeline was not loaded from a folder")
+    source, target = Path(nlp.path).resolve(), output.resolve()
+    if target == source:
+        if not overwrite:
+            raise DossierError(
+                "the output is the pipeline itself",
+                file=output,
+                remedy="Choose another folder, or give --overwrite to replace the pipeline.",
+            )
+    elif source in target.parents or target in source.parents:
+        raise DossierError("the output and the pipeline lie in each other", file=output)
+    if output.exists() and not (output / "config.cfg").is_file() and not _is_empty_folder(output):
+        raise DossierError("the output exists and is not a pipeline", file=output, remedy="Choose another folder.")
+    return source
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _quality(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
+    return {
+        "ece": ece(confidences, correct, weights=weights),
+        "brier": brier(confidences, correct, weights),
+        "nll": nll(confidences, correct, weights),
+    }

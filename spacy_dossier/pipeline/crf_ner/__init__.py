@@ -1,0 +1,1 @@
+"""Entities by a linear-chain CRF, with calibrated confidence."""

@@ -1,0 +1,416 @@
+"""`crf_ner`: named entities by a linear-chain CRF, each with the probability that it is right."""
+
+import warnings
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from spacy.attrs import ENT_IOB, ENT_TYPE
+from spacy.errors import Errors
+from spacy.language import Language
+from spacy.pipeline.trainable_pipe import TrainablePipe
+from spacy.tokens import Doc, Span
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model, Optimizer, set_dropout_rate, torch2xp, xp2torch
+from thinc.types import Floats2d
+from torch import Tensor
+
+from ...errors import DossierError
+from ...models.calibration import Calibration
+from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
+from ...models.tags import PREFIXES, TagScheme
+from ..extensions import clear_confidences, register_confidence, set_confidence
+from .chains import batch_chains, find_chains
+
+DEFAULT_CONFIG = Config().from_str(
+    """
+[crf_ner]
+scheme = "BILUO"
+max_chain = 256
+keep_entities = false
+confidence = true
+
+[crf_ner.model]
+@architectures = "spacy-dossier.CRFTagger.v1"
+
+[crf_ner.model.tok2vec]
+@architectures = "spacy.HashEmbedCNN.v2"
+pretrained_vectors = null
+width = 96
+depth = 4
+embed_size = 2000
+window_size = 1
+maxout_pieces = 3
+subword_features = true
+
+[crf_ner.scorer]
+@scorers = "spacy.ner_scorer.v1"
+"""
+)["crf_ner"]
+
+MISALIGNED = "align with no tokens of the pipeline; they are treated as missing annotation"
+BEGIN = 3  # as a value of Token.ent_iob
+
+# An entity of a document: first token, token after the last, label, probability.
+Entity = tuple[int, int, str, float | None]
+
+
+@Language.factory(
+    "crf_ner",
+    assigns=["doc.ents", "token.ent_iob", "token.ent_type"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={"ents_f": 1.0, "ents_p": 0.0, "ents_r": 0.0, "ents_per_type": None},
+)
+def make_crf_ner(
+    nlp: Language,
+    name: str,
+    model: Model,
+    scheme: str,
+    max_chain: int,
+    keep_entities: bool,
+    confidence: bool,
+    scorer: Callable | None,
+) -> "CRFEntityRecognizer":
+    """Construct a named entity recogniser with calibrated confidences.
+
+    model (Model[List[Doc], List[Floats2d]]): `spacy-dossier.CRFTagger.v1` over any tok2vec layer.
+    scheme (str): "BILUO" or "IOB2".
+    max_chain (int): Most tokens of one chain. Chains end at sentence-final punctuation and empty lines.
+    keep_entities (bool): Leave entities that are already in a Doc as they are, and decode around them.
+    confidence (bool): Compute `ent._.confidence`.
+    scorer (Callable | None): The scoring method.
+    """
+    return CRFEntityRecognizer(
+        nlp.vocab,
+        model,
+        name,
+        scheme=scheme,
+        max_chain=max_chain,
+        keep_entities=keep_entities,
+        confidence=confidence,
+        scorer=scorer,
+    )
+
+
+class CRFEntityRecognizer(TrainablePipe):
+    """Named entities by a linear-chain CRF over the tags of a scheme.
+
+    The entities are those of the best sequence of tags (Viterbi); the confidence of each is the marginal probability
+    of the whole span under the model, sharpened or flattened by a temperature and a map that `calibrate` fits.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "crf_ner",
+        *,
+        scheme: str = "BILUO",
+        max_chain: int = 256,
+        keep_entities: bool = False,
+        confidence: bool = True,
+        scorer: Callable | None = None,
+    ) -> None:
+        if scheme not in PREFIXES:
+            raise DossierError("unknown tag scheme", value=scheme, remedy=f"Choose one of {', '.join(PREFIXES)}")
+        if max_chain < 1:
+            raise DossierError("a chain holds one token at least", value=max_chain, remedy="Give a larger max_chain")
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        # How to predict is the config's business, also where a trained pipe is loaded; what belongs to the weights and
+        # is stored with them is in `cfg`.
+        self.max_chain = max_chain
+        self.keep_entities = keep_entities
+        self.confidence = confidence
+        self.cfg: dict[str, Any] = {"labels": [], "scheme": scheme}
+        self._reset_calibration()
+        register_confidence()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.cfg["labels"])
+
+    @property
+    def label_data(self) -> list[str]:
+        """What `spacy init labels` writes and `initialize` reads back."""
+        return list(self.labels)
+
+    @property
+    def scheme(self) -> TagScheme:
+        return TagScheme(self.cfg["scheme"], self.labels)
+
+    def add_label(self, label: str) -> int:
+        """RETURNS (int): 1 if the label is new, else 0. A trained model keeps what it knows and grows by its tags."""
+        if not isinstance(label, str):
+            raise ValueError(Errors.E187)
+        if label in self.labels:
+            return 0
+        self.cfg["labels"] = [*self.labels, label]
+        if self.model.has_param("transitions"):
+            self.model.attrs["resize_output"](self.model, len(self.scheme))
+        self.vocab.strings.add(label)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | None = None,
+    ) -> None:
+        """Find the labels, unless they are given, and allocate the weights."""
+        validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
+        if labels is None:
+            labels = self._survey(get_examples())
+        for label in labels:
+            self.add_label(label)
+        if not self.labels:
+            raise DossierError(
+                f"the training data of '{self.name}' has no entities",
+                remedy=f"Give a corpus with entities, or [initialize.components.{self.name}] labels",
+            )
+        sample = list(islice((eg.predicted for eg in get_examples() if len(eg.predicted)), 10))
+        if not self.model.has_param("transitions"):
+            self.model.set_dim("nO", len(self.scheme))
+        self.model.initialize(X=sample)
+        self._reset_calibration()
+
+    def _survey(self, examples: Iterable[Example]) -> list[str]:
+        """RETURNS (list[str]): The labels of all entities. Warns of those that cannot be learnt from."""
+        labels: set[str] = set()
+        total = aligned = 0
+        for eg in examples:
+            for ent in eg.reference.ents:
+                labels.add(ent.label_)
+                eg.predicted.vocab.strings.add(ent.label_)  # the reference may have been read with another vocabulary
+            total += len(eg.reference.ents)
+            aligned += len(eg.get_aligned_spans_y2x(eg.reference.ents, allow_overlap=False))
+        if aligned < total:
+            warnings.warn(f"'{self.name}': {total - aligned} of {total} entities {MISALIGNED}", stacklevel=3)
+        return sorted(labels)
+
+    def _reset_calibration(self) -> None:
+        self.cfg.update(temperature=1.0, calibration=None, threshold_for_precision=None)
+
+    # Inference
+
+    def predict(self, docs: Iterable[Doc]) -> list[list[Entity]]:
+        """RETURNS (list): The entities of each document, in order."""
+        docs = list(docs)
+        if not any(len(doc) for doc in docs):
+            return [[] for _ in docs]
+        self._require_labels()
+        return self._decode(docs, self.model.predict(docs))
+
+    def _require_labels(self) -> None:
+        if not self.labels or not self.model.has_param("transitions"):
+            raise ValueError(Errors.E109.format(name=self.name))
+
+    def _decode(self, docs: list[Doc], emissions: list[Floats2d]) -> list[list[Entity]]:
+        scheme = self.scheme
+        scores = self._chain_scores()
+        flat = _flatten(emissions)
+        kept = [_kept_entities(doc) if self.keep_entities else [] for doc in docs]
+        if any(kept):
+            allowed = np.concatenate([self._allowed_around(doc, ents) for doc, ents in zip(docs, kept, strict=True)])
+            flat = flat.masked_fill(~torch.from_numpy(allowed).to(flat.device), IMPOSSIBLE)
+        found: list[list[Entity]] = [[] for _ in docs]
+        with torch.inference_mode():
+            chains = [
+                find_chains(doc, self.max_chain, uncut=[(start, end) for start, end, _ in ents])
+                for doc, ents in zip(docs, kept, strict=True)
+            ]
+            for batch in batch_chains(docs, chains, len(scheme)):
+                padded, lengths = batch.gather(flat)
+                tags = viterbi(padded, lengths, scores).tolist()
+                spans = [(row, *span) for row in range(len(batch)) for span in scheme.spans(tags[row])]
+                confidences = self._confidences(padded, lengths, scores, spans) if self.confidence else None
+                for n, (row, start, end, label) in enumerate(spans):
+                    doc, first, after = batch.locate(row, start, end)
+                    found[doc].append((first, after, label, None if confidences is None else confidences[n]))
+        for entities, before in zip(found, kept, strict=True):
+            taken = {i for start, end, _ in before for i in range(start, end)}
+            entities[:] = [entity for entity in entities if taken.isdisjoint(range(entity[0], entity[1]))]
+            entities.sort(key=lambda entity: entity[0])
+        return found
+
+    def _chain_scores(self) -> ChainScores:
+        """The learned transitions, with what the scheme forbids made impossible."""
+        parameters = [xp2torch(self.model.get_param(name)) for name in ("transitions", "begin", "end")]
+        masks = [torch.from_numpy(mask).to(p.device) for mask, p in zip(self.scheme.allowed(), parameters, strict=True)]
+        return ChainScores(*(p.masked_fill(~mask, IMPOSSIBLE) for p, mask in zip(parameters, masks, strict=True)))
+
+    def _confidences(
+        self, emissions: Tensor, lengths: Tensor, scores: ChainScores, spans: list[tuple[int, int, int, str]]
+    ) -> NDArray[np.float64]:
+        """spans (list): Row, start, end and label of each. RETURNS (NDArray[np.float64]): Shape: (n_spans,)"""
+        heat = 1.0 / self.cfg["temperature"]
+        heated = ChainScores(scores.transitions * heat, scores.begin * heat, scores.end * heat)
+        probabilities = span_marginals(emissions * heat, lengths, heated, self.scheme, spans)
+        if self.cfg["calibration"]:
+            probabilities = Calibration.from_dict(self.cfg["calibration"]).apply(probabilities)
+        return probabilities
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[list[Entity]]) -> None:
+        for doc, entities in zip(docs, scores, strict=True):
+            before = list(doc.ents) if self.keep_entities else []
+            blocked = [doc[i : i + 1] for i in _blocked(doc)] if self.keep_entities else []
+            if not self.keep_entities:
+                clear_confidences(doc)
+            spans = [Span(doc, start, end, label=label) for start, end, label, _ in entities]
+            doc.set_ents([*before, *spans], blocked=blocked, default="outside")
+            for span, entity in zip(spans, entities, strict=True):
+                if entity[3] is not None:
+                    set_confidence(doc, span.start_char, span.end_char, span.label_, float(entity[3]))
+
+    def _allowed_around(self, doc: Doc, kept: list[tuple[int, int, str]]) -> NDArray[np.bool_]:
+        """Which tags leave the kept entities as they are. Shape: (n_tokens, n_tags)"""
+        allowed = np.ones((len(doc), len(self.scheme)), dtype=bool)
+        for start, end, label in kept:
+            if label in self.labels:
+                _pin(allowed, self.scheme, doc, start, end, label)
+            else:  # a label of somebody else's, or a token that is blocked: nothing of ours may be there
+                allowed[start:end, 1:] = False
+        return allowed
+
+    # Training
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch. Documents without entity annotation, and tokens without it, are marginalised over."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.update")
+        docs = [eg.predicted for eg in examples]
+        if not any(len(doc) for doc in docs):
+            return losses
+        self._require_labels()
+        self._reset_calibration()
+        set_dropout_rate(self.model, drop)
+        emissions, backprop = self.model.begin_update(docs)
+        loss, d_emissions, d_scores = self._loss(examples, emissions)
+        for name, gradient in d_scores.items():
+            self.model.inc_grad(name, gradient)
+        backprop(d_emissions)
+        if sgd is not None:
+            self.finish_update(sgd)
+        losses[self.name] += loss
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """RETURNS: Negative log-likelihood per chain, and its gradient by the emissions of each document."""
+        loss, d_emissions, _ = self._loss(list(examples), scores)
+        return loss, d_emissions
+
+    def _loss(self, examples: list[Example], emissions: list[Floats2d]) -> tuple[float, list[Floats2d], dict[str, Any]]:
+        flat = _flatten(emissions).detach().requires_grad_()
+        names = ("transitions", "begin", "end")
+        parameters = [xp2torch(self.model.get_param(name), requires_grad=True) for name in names]
+        masks = [torch.from_numpy(mask).to(flat.device) for mask in self.scheme.allowed()]
+        gold = [self._gold_tags(eg) for eg in examples]
+        allowed = torch.cat([torch.from_numpy(mask) for mask, _ in gold]).to(flat.device)
+        # Chains whose tags are all missing have a loss of zero and teach nothing.
+        chains = [
+            [chain for chain in find_chains(eg.predicted, self.max_chain, uncut=spans) if not mask[chain].all()]
+            for eg, (mask, spans) in zip(examples, gold, strict=True)
+        ]
+        n_chains = sum(map(len, chains))
+        total = flat.new_zeros(())
+        for batch in batch_chains([eg.predicted for eg in examples], chains, len(self.scheme)):
+            padded, lengths = batch.gather(flat)
+            open_, _ = batch.gather(allowed)
+            scores = ChainScores(*(p.masked_fill(~m, IMPOSSIBLE) for p, m in zip(parameters, masks, strict=True)))
+            loss = negative_log_likelihood(padded, open_, lengths, scores).sum() / n_chains
+            loss.backward()  # one batch at a time, so that no more than its graph is ever held
+            total += loss.detach()
+        gradient = torch.zeros_like(flat) if flat.grad is None else flat.grad
+        d_emissions = [torch2xp(part.contiguous()) for part in gradient.split([len(e) for e in emissions])]
+        d_scores = {
+            name: torch2xp(torch.zeros_like(p) if p.grad is None else p.grad)
+            for name, p in zip(names, parameters, strict=True)
+        }
+        return float(total), d_emissions, d_scores
+
+    def _gold_tags(self, eg: Example) -> tuple[NDArray[np.bool_], list[tuple[int, int]]]:
+        """Which tags the annotation leaves open, and where its entities are, on the tokens of the predicted Doc.
+        What the tokens or the labels of the model cannot express is left open too, with a warning once in a run.
+
+        RETURNS: Shape of the mask: (n_tokens, n_tags)
+        """
+        scheme = self.scheme
+        doc = eg.predicted
+        allowed = np.ones((len(doc), len(scheme)), dtype=bool)
+        if not eg.reference.has_annotation("ENT_IOB"):
+            return allowed, []
+        entities, tags = eg.get_aligned_ents_and_ner()
+        outside = np.array([tag == "O" for tag in tags], dtype=bool)
+        annotated = eg.reference.user_data.get("entity_labels")
+        closed = [i > 0 and (annotated is None or tag[2:] in annotated) for i, tag in enumerate(scheme.tags)]
+        allowed[np.outer(outside, closed)] = False
+        known = [entity for entity in entities if entity.label_ in scheme.labels]
+        for entity in entities:
+            if entity.label_ not in scheme.labels:
+                allowed[entity.start : entity.end] = True
+                warnings.warn(
+                    f"'{self.name}' does not know the label '{entity.label_}': its entities are treated as missing "
+                    "annotation",
+                    stacklevel=2,
+                )
+        if len(entities) < len(eg.reference.ents):
+            warnings.warn(f"'{self.name}': entities {MISALIGNED}", stacklevel=2)
+        for entity in known:
+            _pin(allowed, scheme, doc, entity.start, entity.end, entity.label_)
+        return allowed, [(entity.start, entity.end) for entity in known]
+
+
+def _pin(allowed: NDArray[np.bool_], scheme: TagScheme, doc: Doc, start: int, end: int, label: str) -> None:
+    """Leave nothing open but one entity where it is. White space, which has no tags, may be inside.
+
+    allowed (NDArray[np.bool_]): Changed in place. Shape: (n_tokens, n_tags)
+    """
+    positions = [i for i in range(start, end) if not doc[i].is_space]
+    if not positions:
+        return
+    allowed[positions] = False
+    allowed[positions, scheme.span_tags(len(positions), label)] = True
+    following = next((i for i in range(end, len(doc)) if not doc[i].is_space), None)
+    if scheme.name == "IOB2" and following is not None:  # which has no tag for an entity's last token
+        allowed[following, scheme.index("I", label)] = False
+
+
+def _flatten(emissions: list[Floats2d]) -> Tensor:
+    """Emissions of all documents, one after the other, in float32. Shape: (n_tokens, n_tags)
+
+    RAISES (DossierError): They are not finite: no tags follow from such scores.
+    """
+    flat = torch.cat([xp2torch(e) for e in emissions if e.size]).float()
+    if not flat.isfinite().all():
+        raise DossierError(
+            "the scores of the entity recogniser are not finite: its weights, or the encoder's, are broken",
+            remedy="Train again, with a lower learning rate",
+        )
+    return flat
+
+
+def _kept_entities(doc: Doc) -> list[tuple[int, int, str]]:
+    """The entities of a Doc and, with an empty label, the tokens that are blocked from being one."""
+    return [(ent.start, ent.end, ent.label_) for ent in doc.ents] + [(i, i + 1, "") for i in _blocked(doc)]
+
+
+def _blocked(doc: Doc) -> list[int]:
+    """The tokens that are blocked from being an entity, which spaCy marks by a beginning without a label."""
+    iob, label = doc.to_array([ENT_IOB, ENT_TYPE]).reshape(-1, 2).T
+    return np.flatnonzero((iob == BEGIN) & (label == 0)).tolist()

@@ -1,0 +1,293 @@
+"""What the summarizer knows of a document's sentences: their bounds, compact vectors, words and names.
+
+`SentenceFeatures` is all that ranking and selection need once the encoder has run, so that a long document can go
+through the encoder in sections and still be summarized as one (`SentenceFeatures.concat`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.attrs import (
+    IS_ALPHA,
+    IS_DIGIT,
+    IS_PUNCT,
+    IS_SPACE,
+    IS_STOP,
+    IS_TITLE,
+    IS_UPPER,
+    LIKE_NUM,
+    LOWER,
+    ORTH,
+    SENT_START,
+    SPACY,
+)
+from spacy.tokens import Doc
+
+from ...models.signals import FLAGS
+from ...text.sentences import rule_sentences
+
+SENTENCES_KEY = "sentences"
+TERMINAL = frozenset(".!?…。！？।॥؟۔։።။")
+DOUBLE_QUOTES = ('"', "“", "”", "„", "«", "»", "``", "''", "「", "」", "『", "』")
+SINGLE_QUOTES = ("'", "‘", "’")
+OPENING, CLOSING = frozenset(("``", "「", "『")), frozenset(("''", "」", "』"))  # whatever the spaces around them
+MOSTLY = 0.5  # share of sentences that makes something the text's habit
+QUOTED = 12  # sentences of the longest quotation; a mark that is still open after them has lost its counterpart
+CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
+
+Ints1d = NDArray[np.int64]
+Ints2d = NDArray[np.int64]
+Floats2d = NDArray[np.float32]
+
+
+@dataclass
+class SentenceFeatures:
+    """The sentences of one document, one row each; picklable.
+
+    starts, ends (int64, (n,)): Character offsets, without surrounding white space.
+    n_words (int32, (n,)): Words divided by white space; tokens in scripts that do not divide words.
+    vectors (float16, (n, width)): Mean of the sentence's token vectors, scaled to length 1.
+    flags (uint8, (n, len(FLAGS))): Properties of the surface, see `FLAGS`.
+    words, word_counts (uint32, (sum,) and int32, (n,)): Hashes of the content words of all sentences, one after the
+        other, and how many belong to each.
+    names, name_counts: The same for words in the form of a name (capitalized inside the sentence).
+    entities, entity_counts: The same for the named entities in the document, hashed by text and label.
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    n_words: NDArray[np.int32]
+    vectors: NDArray[np.float16]
+    flags: NDArray[np.uint8]
+    words: NDArray[np.uint32]
+    word_counts: NDArray[np.int32]
+    names: NDArray[np.uint32]
+    name_counts: NDArray[np.int32]
+    entities: NDArray[np.uint32]
+    entity_counts: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @classmethod
+    def concat(cls, parts: Sequence["SentenceFeatures"], char_offsets: Sequence[int]) -> "SentenceFeatures":
+        """Join the features of a document's sections.
+
+        parts (Sequence[SentenceFeatures]): The sections in order.
+        char_offsets (Sequence[int]): Where each section begins in the whole text, in characters.
+        RETURNS (SentenceFeatures): The features of the whole document.
+        """
+        moved = {
+            name: np.concatenate(
+                [getattr(part, name) + offset for part, offset in zip(parts, char_offsets, strict=True)]
+            )
+            for name in ("starts", "ends")
+        }
+        # A section without sentences has vectors of width 0, which do not concatenate.
+        filled = [part for part in parts if len(part)] or list(parts[:1])
+        rest = {
+            f.name: np.concatenate([getattr(part, f.name) for part in filled])
+            for f in fields(cls)
+            if f.name not in moved
+        }
+        return cls(**moved, **rest)
+
+    def fragments(self) -> NDArray[np.bool_]:
+        """RETURNS (NDArray[bool]): Whether each sentence looks like a headline, a list item, part of a quotation, or is
+        a single word, such as the number of a section.
+        """
+        incomplete = self.flags[:, FLAGS.index("incomplete")] > 0
+        unbalanced = self.flags[:, FLAGS.index("unbalanced")] > 0
+        return incomplete | unbalanced | (self.n_words < 2)
+
+    def share_of(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
+        """RETURNS (NDArray[float64]): Share of the different words given that each sentence has, (n,)."""
+        wanted = np.unique(words)
+        owner = np.repeat(np.arange(len(self)), self.word_counts)
+        hits = np.isin(self.words, wanted)
+        distinct = np.unique(np.stack([owner[hits], self.words[hits].astype(np.int64)]), axis=1)
+        return np.bincount(distinct[0], minlength=len(self)) / max(len(wanted), 1)
+
+
+def sentence_bounds(doc: Doc) -> Ints2d:
+    """Find the sentences of a document: `doc.sents` where set, else `doc.spans["sentences"]`, else by rule.
+
+    doc (Doc): The document.
+    RETURNS (Ints2d): First token and the token after the last of each sentence, (n, 2). White space at either end is
+        left out, sentences of white space alone are dropped.
+    """
+    if len(doc) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    if doc.has_annotation("SENT_START"):
+        starts = np.flatnonzero(doc.to_array([SENT_START]).astype(np.int64) == 1)
+        starts = np.union1d(starts, [0])
+        bounds = np.stack([starts, np.append(starts[1:], len(doc))], axis=1)
+    elif doc.spans.get(SENTENCES_KEY):
+        spans = doc.spans[SENTENCES_KEY]
+        bounds = np.array([(span.start, span.end) for span in spans], dtype=np.int64)
+    else:
+        bounds = np.array(rule_sentences(doc), dtype=np.int64).reshape(-1, 2)
+    return trim(doc, bounds)
+
+
+def trim(doc: Doc, bounds: Ints2d) -> Ints2d:
+    """Take white space off the ends of spans and drop those with nothing else.
+
+    doc (Doc): The document.
+    bounds (Ints2d): First token and the token after the last, (n, 2).
+    RETURNS (Ints2d): The same for the spans that remain, (≤ n, 2).
+    """
+    solid = np.flatnonzero(doc.to_array([IS_SPACE]) == 0)
+    if len(solid) == 0 or len(bounds) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    first = np.searchsorted(solid, bounds[:, 0])
+    last = np.searchsorted(solid, bounds[:, 1]) - 1
+    keep = first <= last
+    return np.stack([solid[first[keep]], solid[last[keep]] + 1], axis=1)
+
+
+def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFeatures:
+    """Collect what ranking and selection need.
+
+    doc (Doc): The document.
+    bounds (Ints2d): Its sentences, (n, 2), see `sentence_bounds`.
+    vectors (Floats2d): Their vectors, (n, width).
+    RETURNS (SentenceFeatures): The features.
+    """
+    n = len(bounds)
+    flagged = (IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM)
+    attrs = doc.to_array([LOWER, *flagged]).reshape(len(doc), 1 + len(flagged))
+    lower = attrs[:, 0].astype(np.uint64)
+    alpha, digit, punct, space, stop, title, upper, num = (column != 0 for column in attrs.T[1:])
+    quote = np.isin(lower, np.array([doc.vocab.strings.add(mark) for mark in DOUBLE_QUOTES], dtype=np.uint64))
+    hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
+    owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
+    lengths = bounds[:, 1] - bounds[:, 0]
+    inside = np.repeat(bounds[:, 0] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
+    owner[inside] = np.repeat(np.arange(n), lengths)
+    initial = np.zeros(len(doc), dtype=bool)
+    initial[bounds[:, 0]] = True
+
+    def count(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+        return np.bincount(owner[mask & (owner >= 0)], minlength=n).astype(np.int32)
+
+    word = ~punct & ~space
+    # Words as people count them, by white space; where a script has none between words, tokens.
+    after_space = np.append(True, doc.to_array([SPACY])[:-1] != 0) | np.append(True, space[:-1]) | initial
+    n_words, n_tokens = count(after_space & ~space), count(word)
+    n_words = np.where(4 * n_words < n_tokens, n_tokens, n_words)
+    content = word & ~stop & (alpha | digit | num)
+    name = word & ~stop & (title | upper) & ~initial & alpha
+    starts = np.array([doc[int(i)].idx for i in bounds[:, 0]], dtype=np.int64)
+    ends = np.array([doc[int(i) - 1].idx + len(doc[int(i) - 1]) for i in bounds[:, 1]], dtype=np.int64)
+    first = bounds[:, 0]
+    finals = [final_token(doc, int(s), int(e)) for s, e in bounds]
+    last_tokens = [doc[i].text for i in finals]
+    # A line without a final mark that was given one when lines were joined: "TRANSCRIPT ."
+    detached = np.array([doc[i].text == "." and i > 0 and bool(doc[i - 1].whitespace_) for i in finals], dtype=bool)
+    if n and detached.mean() > MOSTLY:  # the text is one of tokens between spaces
+        detached[:] = False
+    flags = np.stack(
+        [
+            count(quote) > 0,
+            quote[first],
+            quotation_parts(doc, owner, n),
+            count(num) > 0,
+            stop[first],
+            np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
+            np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool) | detached,
+        ],
+        axis=1,
+    ).astype(np.uint8)
+    entity_owner = [owner[ent.start] for ent in doc.ents]
+    entity_hash = [hash_entity(ent.text, ent.label_, doc) for ent in doc.ents]
+    pairs = [(o, h) for o, h in zip(entity_owner, entity_hash, strict=True) if o >= 0]
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return SentenceFeatures(
+        starts=starts,
+        ends=ends,
+        n_words=n_words.astype(np.int32),
+        vectors=(vectors / np.maximum(norms, 1e-6)).astype(np.float16),
+        flags=flags.reshape(n, len(FLAGS)),
+        words=hashes[content & (owner >= 0)],
+        word_counts=count(content),
+        names=hashes[name & (owner >= 0)],
+        name_counts=count(name),
+        entities=np.array([h for _, h in pairs], dtype=np.uint32),
+        entity_counts=np.bincount(np.array([o for o, _ in pairs], dtype=np.int64), minlength=n).astype(np.int32),
+    )
+
+
+def quotation_parts(doc: Doc, owner: Ints1d, n: int) -> NDArray[np.bool_]:
+    """Find the sentences that are part of a longer quotation, or have a quotation mark whose counterpart is missing.
+
+    doc (Doc): The document.
+    owner (Ints1d): The sentence each token is in, -1 for none.
+    n (int): Sentences.
+    RETURNS (NDArray[bool]): For each sentence, (n,).
+    """
+    parts = np.zeros(n, dtype=bool)
+    orth = doc.to_array([ORTH])
+    for marks in (DOUBLE_QUOTES, SINGLE_QUOTES):
+        keys = np.array([doc.vocab.strings.add(mark) for mark in marks], dtype=np.uint64)
+        since = -1  # sentence of the mark that is open
+        for i in np.flatnonzero(np.isin(orth, keys) & (owner >= 0)).tolist():
+            here = int(owner[i])
+            # Of single marks only those in the same sentence tell: between sentences most are apostrophes.
+            single = marks is SINGLE_QUOTES
+            side = quote_side(doc, i, single, since == here if single else since >= 0)
+            if side == "close" and since != here:
+                first = since if since >= max(0, here - QUOTED) else here
+                parts[first : here + 1] = True
+            if side and since >= 0 and (side == "open" or here > since + QUOTED):
+                parts[since] = True
+            if side:
+                since = here if side == "open" else -1
+        if since >= 0:
+            parts[since] = True
+    return parts
+
+
+def quote_side(doc: Doc, i: int, single: bool, is_open: bool) -> str:
+    """Whether a quotation mark opens or closes, by the spaces around it, else by what came before.
+
+    doc (Doc): The document.
+    i (int): The mark's token.
+    single (bool): Whether it is a single mark, which may be an apostrophe.
+    is_open (bool): Whether a quotation of the same kind of marks is open.
+    RETURNS (str): "open" or "close"; "" for an apostrophe.
+    """
+    text = doc[i].text
+    if text in OPENING or text in CLOSING:
+        return "open" if text in OPENING else "close"
+    left, right = i - 1, i + 1
+    while left >= 0 and doc[left].is_quote and not doc[left].whitespace_:
+        left -= 1
+    while right < len(doc) and doc[right].is_quote and not doc[right - 1].whitespace_:
+        right += 1
+    before = doc[left] if left >= 0 else None
+    after = doc[right] if right < len(doc) else None
+    spaced = doc[right - 1].whitespace_
+    starts = before is None or bool(before.whitespace_) or before.is_space or before.is_left_punct
+    ends = after is None or bool(spaced) or after.is_space or (after.is_punct and not after.is_left_punct)
+    if starts == ends:
+        return "" if single else "close" if is_open else "open"
+    if starts:
+        decade = after is not None and after.text[0].isdigit()  # "'90s"
+        return "" if single and decade else "open"
+    quoted = before is not None and before.is_punct
+    return "close" if not single or is_open or quoted else ""
+
+
+def final_token(doc: Doc, start: int, end: int) -> int:
+    """The last token of a sentence that is not a closing quote or bracket."""
+    for i in range(end - 1, start, -1):
+        if not set(doc[i].text) <= CLOSERS:
+            return i
+    return start
+
+
+def hash_entity(text: str, label: str, doc: Doc) -> int:
+    return doc.vocab.strings.add(f"{label}:{text.lower()}") & 0xFFFFFFFF

@@ -1,0 +1,160 @@
+"""Where a Doc keeps its sentences' salience, vectors and reasons, and the extension attributes that read them.
+
+Each sentence has one entry where spaCy keeps span attributes, keyed by its characters, so that `Span.as_doc`,
+`Doc.from_docs`, `to_bytes` and DocBin carry it along.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc, Span
+
+from .features import SentenceFeatures, sentence_features, trim
+from .select import Budget, entity_bonus, select_rows
+
+STORE = "summarizer_sentence"
+SUMMARY_KEY = "summary"
+FULL_LENGTH = 25  # words of a sentence that counts fully where a budget is in words or characters; measured on news
+
+
+def store_sentences(
+    doc: Doc, features: SentenceFeatures, salience: NDArray[np.floating], reasons: list[dict[str, float]]
+) -> None:
+    """Write the sentences' entries, in place of any from before.
+
+    doc (Doc): The document.
+    features (SentenceFeatures): Its sentences.
+    salience (NDArray): In [0, 1], (n,).
+    reasons (list[dict[str, float]]): The leading signals of each sentence with their weight.
+    """
+    for key in stored_keys(doc):
+        del doc.user_data[key]
+    for i, (start, end) in enumerate(zip(features.starts.tolist(), features.ends.tolist(), strict=True)):
+        doc.user_data["._.", STORE, start, end] = {
+            "salience": float(salience[i]),
+            "vector": features.vectors[i].tobytes(),
+            "reason": reasons[i],
+        }
+
+
+def stored_keys(doc: Doc) -> list[tuple[str, str, int, int]]:
+    return sorted(key for key in doc.user_data if isinstance(key, tuple) and key[:2] == ("._.", STORE))
+
+
+def load_sentences(doc: Doc) -> tuple[SentenceFeatures, NDArray[np.float32]] | None:
+    """Read the sentences' features and salience back.
+
+    doc (Doc): The document.
+    RETURNS (tuple | None): Features, and salience (n,); None if no summarizer has been over the document.
+    """
+    keys = stored_keys(doc)
+    if not keys:
+        return None
+    entries = [doc.user_data[key] for key in keys]
+    spans = [doc.char_span(key[2], key[3], alignment_mode="expand") for key in keys]
+    bounds = np.array([(span.start, span.end) for span in spans], dtype=np.int64)
+    vectors = np.stack([np.frombuffer(entry["vector"], dtype=np.float16) for entry in entries])
+    features = sentence_features(doc, bounds, vectors.astype(np.float32))
+    return features, np.array([entry["salience"] for entry in entries], dtype=np.float32)
+
+
+def sentence_entry(span: Span) -> dict[str, Any] | None:
+    """The entry of a sentence, with or without the white space at its ends."""
+    entry = span.doc.user_data.get(("._.", STORE, span.start_char, span.end_char))
+    if entry is None and len(span):
+        bounds = trim(span.doc, np.array([[span.start, span.end]]))
+        if len(bounds):
+            solid = span.doc[int(bounds[0, 0]) : int(bounds[0, 1])]
+            entry = span.doc.user_data.get(("._.", STORE, solid.start_char, solid.end_char))
+    return entry
+
+
+def get_salience(span: Span) -> float | None:
+    entry = sentence_entry(span)
+    return None if entry is None else entry["salience"]
+
+
+def get_reason(span: Span) -> dict[str, float] | None:
+    entry = sentence_entry(span)
+    return None if entry is None else entry["reason"]
+
+
+def get_summary(doc: Doc) -> str:
+    return " ".join(span.text for span in doc.spans.get(SUMMARY_KEY, []))
+
+
+def summarize_doc(
+    doc: Doc,
+    *,
+    sentences: int | None = None,
+    words: int | None = None,
+    characters: int | None = None,
+    ratio: float | None = None,
+    redundancy: float | None = None,
+    cover_entities: bool | None = None,
+) -> list[Span]:
+    """`doc._.summarize(…)`: a summary of another length from the stored salience and vectors, without the model.
+
+    doc (Doc): A document that a summarizer has been over.
+    sentences, words, characters (int | None): Most of each. Words are divided by white space.
+    ratio (float | None): Most sentences, as a share of the document's.
+    redundancy (float | None): Weight of the similarity to what is already chosen; None takes the pipeline's.
+    cover_entities (bool | None): Name the salient entities if the budget allows; None takes the pipeline's.
+    RETURNS (list[Span]): The sentences in document order; empty if no summarizer has been over the document.
+    RAISES (DossierError): Without any budget, or with one that is not above 0.
+    """
+    budget = Budget(sentences, words, characters, ratio)
+    loaded = load_sentences(doc)
+    if loaded is None:
+        return []
+    features, salience = loaded
+    attrs = doc.spans[SUMMARY_KEY].attrs if SUMMARY_KEY in doc.spans else {}
+    if redundancy is None:
+        redundancy = attrs.get("redundancy", 0.0)
+    if cover_entities is None:
+        cover_entities = attrs.get("cover_entities", False)
+    rows = select_features(features, salience, budget, redundancy, cover_entities)
+    return [row_span(doc, features, row) for row in rows]
+
+
+def select_features(
+    features: SentenceFeatures,
+    scores: NDArray[np.floating],
+    budget: Budget,
+    redundancy: float,
+    cover_entities: bool,
+) -> list[int]:
+    """Choose sentences, fragments only where a document has nothing else."""
+    whole = ~features.fragments()
+    if budget.sentences is None and budget.ratio is None:
+        # Where words are short, a sentence of few must not take the place of one that says more.
+        scores = scores * np.minimum(features.n_words, FULL_LENGTH)
+    # Salience is small in long documents; redundancy weighs against the highest.
+    scaled = scores / max(float(scores.max(initial=0)), 1e-9)
+    eligible = np.where(whole, scaled, -np.inf) if whole.any() else scaled
+    return select_rows(
+        eligible,
+        features.vectors,
+        features.n_words,
+        features.ends - features.starts,
+        budget,
+        redundancy=redundancy,
+        bonus=entity_bonus(features.entities, features.entity_counts) if cover_entities else None,
+    )
+
+
+def row_span(doc: Doc, features: SentenceFeatures, row: int) -> Span:
+    return doc.char_span(int(features.starts[row]), int(features.ends[row]), alignment_mode="expand")
+
+
+def register_extensions() -> None:
+    """Register what the summarizer adds to Doc and Span, once."""
+    if Doc.has_extension("summarize"):
+        return
+    # `Doc.from_docs` and `Span.as_doc` carry only attributes that are registered.
+    Span.set_extension(STORE, default=None)
+    Span.set_extension("salience", getter=get_salience)
+    Span.set_extension("salience_reason", getter=get_reason)
+    Doc.set_extension("summary", getter=get_summary)
+    Doc.set_extension("summarize", method=summarize_doc)

@@ -1,0 +1,1 @@
+"""The bulk engine: documents in, records out."""

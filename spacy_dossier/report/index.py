@@ -1,0 +1,171 @@
+"""The figures of a report, gathered in one pass over the records; what grows with them is in an SQLite file."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from ..process.record import Entity, Record
+
+LONGEST_NAME = 200  # characters of an entity that the index keeps: a runaway span does not fill a page
+CACHE = 64  # MB of SQLite's page cache
+BINS = 20  # of the histogram of confidences
+
+SCHEMA = """
+CREATE TABLE document (number INTEGER PRIMARY KEY, slug TEXT NOT NULL, id TEXT NOT NULL);
+CREATE TABLE found (
+    document INTEGER NOT NULL, label TEXT NOT NULL, name TEXT NOT NULL,
+    mentions INTEGER NOT NULL, total REAL NOT NULL, sure INTEGER NOT NULL, best REAL
+);
+CREATE TABLE entity (
+    number INTEGER PRIMARY KEY, label TEXT NOT NULL, name TEXT NOT NULL,
+    mentions INTEGER NOT NULL, documents INTEGER NOT NULL, confidence REAL
+);
+"""
+
+# `number` counts from 1 by rowid; the most frequent entity comes first, ties in order of name
+RANK = """
+INSERT INTO entity (label, name, mentions, documents, confidence)
+SELECT label, name, SUM(mentions) AS m, COUNT(*) AS d, SUM(total) / NULLIF(SUM(sure), 0)
+FROM found GROUP BY name, label ORDER BY m DESC, d DESC, name, label
+"""
+
+PLACES = """
+SELECT document.slug, document.id, found.mentions, found.best
+FROM found JOIN entity USING (name, label) JOIN document ON document.number = found.document
+ORDER BY entity.number, found.mentions DESC, found.document
+"""
+
+
+class Ranked(NamedTuple):
+    """An entity across documents: the text and label it has, and how often it was found."""
+
+    number: int  # from 0, the most frequent first
+    name: str
+    label: str
+    mentions: int
+    documents: int
+    confidence: float | None  # mean over the mentions that have one
+
+
+class Place(NamedTuple):
+    """A document an entity was found in."""
+
+    slug: str
+    id: str
+    mentions: int
+    best: float | None  # highest confidence
+
+
+@dataclass
+class Found:
+    """An entity in one document: its mentions, in text order."""
+
+    name: str
+    label: str
+    mentions: list[Entity] = field(default_factory=list)
+
+    @property
+    def known(self) -> list[float]:
+        return [e.confidence for e in self.mentions if e.confidence is not None]
+
+    @property
+    def best(self) -> float | None:
+        return max(self.known, default=None)
+
+
+def group(record: Record) -> list[Found]:
+    """Put the mentions of one entity together: same label, and same text but for blanks and line ends.
+
+    RETURNS (list[Found]): The entities of a document, most mentions first, then in order of appearance.
+    """
+    groups: dict[tuple[str, str], Found] = {}
+    for entity in record.entities:
+        name = " ".join(entity.text.split())[:LONGEST_NAME] or "(blank)"
+        groups.setdefault((entity.label, name), Found(name, entity.label)).mentions.append(entity)
+    return sorted(groups.values(), key=lambda g: -len(g.mentions))
+
+
+def slug(record_id: str) -> str:
+    """RETURNS (str): The name of a document's page, from a hash: nothing of the source's name is in it."""
+    return sha256(record_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+@dataclass
+class Totals:
+    """Counts over all records. Each counter has one entry a label, type or kind of error, which are few."""
+
+    documents: int = 0
+    tokens: int = 0
+    chars: int = 0
+    entities: int = 0
+    pipelines: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    media_types: Counter[str] = field(default_factory=Counter)
+    confidences: list[int] = field(default_factory=lambda: [0] * BINS)
+
+
+class Index:
+    """What is known across documents.
+
+    path (Path): Where the SQLite file goes; it is a scratch file, deleted with the folder it is in.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.totals = Totals()
+        self._db = sqlite3.connect(path, isolation_level=None)
+        # A scratch file needs no protection from a crash
+        self._db.executescript(
+            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE * 1000}; {SCHEMA} BEGIN;"
+        )
+
+    def add(self, record: Record, found: list[Found]) -> None:
+        """Count a document in. `found` is `group(record)`."""
+        totals = self.totals
+        number = totals.documents
+        totals.documents += 1
+        totals.tokens += record.n_tokens
+        totals.chars += record.n_chars
+        totals.entities += len(record.entities)
+        totals.pipelines[f"{record.pipeline.name} {record.pipeline.version}"] += 1
+        totals.media_types[record.media_type] += 1
+        self._db.execute("INSERT INTO document VALUES (?, ?, ?)", (number, slug(record.id), record.id))
+        rows = []
+        for entry in found:
+            totals.labels[entry.label] += len(entry.mentions)
+            known = entry.known
+            for confidence in known:
+                totals.confidences[min(int(confidence * BINS), BINS - 1)] += 1
+            rows.append(
+                (number, entry.label, entry.name, len(entry.mentions), sum(known), len(known), max(known, default=None))
+            )
+        self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def rank(self) -> None:
+        """Order the entities, after the last document was added."""
+        self._db.execute(RANK)
+        self._db.execute("CREATE UNIQUE INDEX by_name ON entity (name, label)")
+
+    def count_entities(self) -> int:
+        """RETURNS (int): The number of different entities."""
+        return self._db.execute("SELECT COUNT(*) FROM entity").fetchone()[0]
+
+    def entities(self, limit: int = -1) -> Iterator[Ranked]:
+        """YIELDS (Ranked): Entities, the most frequent first; all of them with a negative limit."""
+        query = "SELECT number - 1, name, label, mentions, documents, confidence FROM entity ORDER BY number LIMIT ?"
+        return map(Ranked._make, self._db.execute(query, (limit,)))
+
+    def places(self) -> Iterator[Place]:
+        """YIELDS (Place): For each entity in order, its documents, those with most mentions first."""
+        return map(Place._make, self._db.execute(PLACES))
+
+    def find(self, entry: Found) -> Ranked:
+        """RETURNS (Ranked): What is known across documents of an entity in one of them."""
+        query = "SELECT number - 1, name, label, mentions, documents, confidence FROM entity WHERE name=? AND label=?"
+        return Ranked._make(self._db.execute(query, (entry.name, entry.label)).fetchone())
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,1 +1,0 @@
-"""Entity, token and summary scores; calibration; baselines."""

@@ -1,0 +1,1 @@
+"""Bytes to text, sentences by rule, files written whole."""

@@ -1,0 +1,1 @@
+"""What spaCy's training loop takes from the plugin: corpus reader, augmenters, callbacks."""

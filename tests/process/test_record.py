@@ -1,0 +1,98 @@
+"""The record's schema: one model for JSONL, Parquet, CSV, DocBin and documentation."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spacy_dossier.process.record import Failure, PipelineInfo, Record, make_record, page_of, schema_markdown
+from spacy_dossier.process.sinks import arrow_schema, to_csv, to_jsonl, to_parquet
+
+TEXT = "Anna Keller war in der Straße. 😀 Tom auch."
+
+
+def made(**changes: Any) -> Record:
+    values: dict[str, Any] = {
+        "id": "in/a.txt",
+        "root": "in",
+        "source": "a.txt",
+        "text": TEXT,
+        "sha256": "0" * 64,
+        "media_type": "text/plain",
+        "result": {
+            "n_tokens": 9,
+            "entities": [[0, 11, "PERSON", 0.123456], [33, 36, "PERSON", None]],
+            "sentences": [[0, 30, 0.98765], [31, 42, None]],
+        },
+        "pipeline": PipelineInfo(name="en_toy", version="1.0"),
+        "pages": [(0, 1), (31, 2)],
+        "meta": {"k": [1, {"x": None}], "s": "ü"},
+    }
+    return make_record(**{**values, **changes})
+
+
+def test_offsets_quote_the_text() -> None:
+    """Code points, also after an emoji; pages and rounding as documented."""
+    record = made()
+    assert [(e.text, e.confidence, e.page) for e in record.entities] == [("Anna Keller", 0.1235, 1), ("Tom", None, 2)]
+    assert record.summary == "Anna Keller war in der Straße. 😀 Tom auch."
+    assert [s.score for s in record.summary_sentences] == [0.9877, None]
+    assert [e.text for e in made(min_confidence=0.5).entities] == ["Tom"]
+
+
+@pytest.mark.parametrize("bad", [[5, 5, "X", None], [0, 999, "X", None], [-3, 2, "X", None], [9, 2, "X", None]])
+def test_bad_offsets_are_refused(bad: list[Any]) -> None:
+    """A record cannot point outside its text."""
+    with pytest.raises(ValueError, match="do not lie inside"):
+        made(result={"n_tokens": 1, "entities": [bad], "sentences": []})
+
+
+def test_pages() -> None:
+    """A character before the first page has none."""
+    assert [page_of([(5, 1), (9, 3)], start) for start in (0, 5, 8, 9, 99)] == [None, 1, 1, 3, 3]
+    assert page_of([], 3) is None
+
+
+def test_text_is_there_only_when_asked_for() -> None:
+    """Without --with-text the key is absent; with it the text is whole."""
+    assert "text" not in json.loads(made().to_json())
+    assert json.loads(made(with_text=True).to_json())["text"] == TEXT
+    assert Record.model_validate_json(made().to_json()) == made()
+
+
+def test_parquet_holds_what_jsonl_holds() -> None:
+    """Same rows, same types, meta as a JSON string; equal records give equal bytes."""
+    import pyarrow.parquet as pq
+
+    rows = [made(), made(id="in/b.txt", with_text=True, result={"n_tokens": 0, "entities": [], "sentences": []})]
+    table = pq.read_table(io.BytesIO(to_parquet(rows)))
+    assert table.schema.equals(arrow_schema())
+    for row, line in zip(table.to_pylist(), to_jsonl(rows).splitlines(), strict=True):
+        expected = json.loads(line)
+        assert {**row, "meta": json.loads(row["meta"])} == {"text": None, **expected}
+    assert to_parquet(rows) == to_parquet(rows)
+    assert pq.read_table(io.BytesIO(to_parquet([]))).schema.equals(arrow_schema())
+
+
+def test_csv_has_a_row_an_entity() -> None:
+    """Quotes and line breaks in an entity survive."""
+    text = 'Acme "Big\nCorp"'
+    row = made(text=text, pages=[], result={"n_tokens": 3, "entities": [[0, 15, "ORG", 1.0]], "sentences": []})
+    found = list(csv.DictReader(io.StringIO(to_csv([row]).decode(), newline="")))
+    assert [(r["id"], r["text"], r["start"], r["confidence"], r["page"]) for r in found] == [
+        ("in/a.txt", text, "0", "1.0", "")
+    ]
+
+
+def test_failure_rows() -> None:
+    """One line of four fields."""
+    row = Failure(source="a", stage="extract", error="Timeout", message="not read")
+    assert json.loads(row.to_json()) == {"source": "a", "stage": "extract", "error": "Timeout", "message": "not read"}
+
+
+def test_documentation_is_not_stale(root: Path) -> None:
+    """docs/records.md holds the tables that the model gives: `python -m spacy_dossier.process.record` prints them."""
+    assert schema_markdown() in (root / "docs" / "records.md").read_text(encoding="utf-8")

@@ -1,0 +1,154 @@
+"""Tables of texts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spacy_dossier.errors import DossierError
+from spacy_dossier.read.rows import Cursor, NoTextField, has_text, read_rows
+
+
+def write(path: Path, content: str | bytes) -> str:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def read(path: str, field: str = "text") -> list[tuple[str, Any]]:
+    return [(row.text, row.meta) if row.error is None else ("", row.error[0]) for row in read_rows(path, field)]
+
+
+def test_jsonl(tmp_path: Path) -> None:
+    """Other fields pass through; broken rows are errors of their own; surrogates cannot hurt."""
+    first = '\ufeff{"text": "a", "n": 1, "tags": ["x"], "f": 0.5}\n\nbroken\n'
+    rows = first + '{"n": 2}\n[1]\n{"text": "\\ud83d and \\ud83d\\ude00"}'
+    assert read(write(tmp_path / "a.jsonl", rows)) == [
+        ("a", {"n": 1, "tags": ["x"], "f": 0.5}),
+        ("", "BadRow"),
+        ("", "BadRow"),
+        ("", "BadRow"),
+        ("� and 😀", {}),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_csv(tmp_path: Path, encoding: str) -> None:
+    """Quoted line breaks, any delimiter, any encoding."""
+    table = 'id;text;"note; more"\r\n1;"Zwei\r\nZeilen “groß”";x\r\n2;\'s ist schön;\r\n'
+    assert read(write(tmp_path / "a.csv", table.encode(encoding))) == [
+        ("Zwei\r\nZeilen “groß”", {"id": "1", "note; more": "x"}),
+        ("'s ist schön", {"id": "2", "note; more": ""}),
+    ]
+
+
+def test_tsv_with_long_cells_and_short_rows(tmp_path: Path) -> None:
+    """No cell is too long; a row that ends early has no text."""
+    table = "n\ttext\n1\t" + "word " * 100_000 + "\n2\n"
+    found = read(write(tmp_path / "a.tsv", table))
+    assert len(found[0][0]) == 500_000
+    assert found[1] == ("", "BadRow")
+
+
+def test_parquet(tmp_path: Path) -> None:
+    """Columns pass through as JSON can hold them; a null text is an error of its row."""
+    import datetime
+    import decimal
+
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table(
+        {
+            "body": ["a", None],
+            "day": [datetime.date(2025, 4, 1)] * 2,
+            "price": [decimal.Decimal("1.50")] * 2,
+            "x": [float("nan")] * 2,
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = read(str(tmp_path / "a.parquet"), "body")
+    assert found == [("a", {"day": "2025-04-01", "price": "1.50", "x": None}), ("", "BadRow")]
+    json.dumps(found)
+
+
+def test_docbin(tmp_path: Path) -> None:
+    """The texts of a .spacy file."""
+    import spacy
+    from spacy.tokens import DocBin
+
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp("Anna Keller met Tom."), nlp("Again.")]).to_disk(tmp_path / "a.spacy")
+    assert [row[0] for row in read(str(tmp_path / "a.spacy"))] == ["Anna Keller met Tom.", "Again."]
+    with pytest.raises(ValueError, match=r"not a \.spacy file"):
+        read(write(tmp_path / "b.spacy", b"nothing of the kind"))
+
+
+def test_missing_column(tmp_path: Path) -> None:
+    """A file the user named must have the column; one in a folder is then a document."""
+    for name, content in (("a.csv", "k,v\n1,2\n"), ("a.jsonl", '{"k": 1}\n')):
+        path = write(tmp_path / name, content)
+        assert not has_text(path, "text", named=False)
+        with pytest.raises(DossierError, match="--text-field"):
+            has_text(path, "text", named=True)
+    with pytest.raises(NoTextField):
+        read(write(tmp_path / "b.csv", "k,v\n"))
+    assert has_text(write(tmp_path / "c.csv", "k,text\n"), "text", named=True)
+    assert has_text(write(tmp_path / "b.jsonl", 'oops\n{"text": "a"}\n'), "text", named=True)
+
+
+def test_cursor_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going forward it does not begin again; going back it does; past the end there is nothing."""
+    from spacy_dossier.read import rows
+
+    path = write(tmp_path / "a.jsonl", "".join(json.dumps({"text": str(n)}) + "\n" for n in range(10)))
+    opened = []
+    original = rows.read_rows
+    monkeypatch.setattr(rows, "read_rows", lambda *a: opened.append(a) or original(*a))
+    cursor = Cursor()
+    assert [[r.text for r in cursor.read(path, "text", first, 2)] for first in (0, 2, 6, 9, 20)] == [
+        ["0", "1"],
+        ["2", "3"],
+        ["6", "7"],
+        ["9"],
+        [],
+    ]
+    assert len(opened) == 1
+    assert cursor.read(path, "text", 1, 1)[0].text == "1"
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_jsonl_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    """What other systems write as JSON lines."""
+    rows = '{"text": "Grüße aus Köln, Anna"}\n{"text": "Schöne Straße \u2028 hier"}\n'
+    found = read(write(tmp_path / "a.jsonl", rows.encode(encoding, "ignore")))
+    assert found[0][0] == "Grüße aus Köln, Anna"
+    assert len(found) == 2
+
+
+def test_csv_of_dos_with_spaces_and_zeros(tmp_path: Path) -> None:
+    """Old encodings, names of columns with spaces around them, a stray zero."""
+    table = "id, text\n1,Grüße aus München über Köln\n2,Schöne Fü\0ße\n"
+    assert read(write(tmp_path / "a.csv", table.replace("\0", "").encode("cp850")))[0] == (
+        "Grüße aus München über Köln",
+        {"id": "1"},
+    )
+    zeros = f"text\n{'plain line' * 20}\nTo\0m\n"
+    assert read(write(tmp_path / "b.csv", zeros))[1][0] == "Tom"
+
+
+def test_broken_parquet_is_a_failure_not_a_text(tmp_path: Path) -> None:
+    """Binary tables that do not open are nothing else either."""
+    path = write(tmp_path / "a.parquet", b"PAR1 nothing")
+    assert has_text(path, "text", named=False)
+    with pytest.raises(ValueError, match="Parquet"):
+        read(path)
+
+
+def test_parquet_of_bytes(tmp_path: Path) -> None:
+    """Some writers do not mark strings as such."""
+    pq.write_table(pa.table({"text": [b"caf\xc3\xa9"]}), tmp_path / "a.parquet")
+    assert read(str(tmp_path / "a.parquet")) == [("café", {})]

@@ -1,0 +1,67 @@
+"""Reading in a process of its own."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spacy_dossier.read.sandbox import Sandbox
+
+from . import samples
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    one = Sandbox(time_limit=30, memory_limit=400_000_000, attachments=True)
+    yield one
+    one.close()
+
+
+def test_reads_like_the_function_in_one_process(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Pages, names, meta and errors come through; the child is used again."""
+    (tmp_path / "a.pdf").write_bytes(samples.pdf("One", "Two"))
+    (tmp_path / "b.eml").write_bytes(samples.MAIL)
+    (piece,) = sandbox.extract(str(tmp_path / "a.pdf"))
+    assert [number for _, number in piece.pages] == [1, 2]
+    child = sandbox.child
+    assert [p.name for p in sandbox.extract(str(tmp_path / "b.eml"))] == ["", "!note.txt"]
+    assert sandbox.extract(str(tmp_path / "nowhere"))[0].error == ("FileNotFoundError", "No such file or directory")
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.txt")
+    Path(name).write_text("hello")
+    assert sandbox.extract(name)[0].text == "hello"
+    assert sandbox.child is child
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit needs /proc")
+def test_memory_limit_costs_one_failure(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A file that takes too much is a failure; the next one is read."""
+    with (tmp_path / "huge.txt").open("wb") as file:
+        file.truncate(3_000_000_000)  # sparse: takes no disk
+    assert sandbox.extract(str(tmp_path / "huge.txt"))[0].error[0] == "OutOfMemory"  # type: ignore[index]
+    (tmp_path / "a.txt").write_text("fine")
+    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+
+
+def test_time_limit_costs_one_failure(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A reader that takes too long is ended, and a new one reads on."""
+    (tmp_path / "slow.html").write_text("<p>a</p>" * 2_000_000)
+    (tmp_path / "a.txt").write_text("fine")
+    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+    sandbox.time_limit = 0.2
+    began = time.monotonic()
+    assert sandbox.extract(str(tmp_path / "slow.html"))[0].error == ("Timeout", "not read within 0.2 s")
+    assert time.monotonic() - began < 5
+    sandbox.time_limit = 30
+    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+
+
+def test_killed_child_gets_a_second_try(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What ended the child may not have been the file."""
+    (tmp_path / "a.txt").write_text("fine")
+    sandbox.extract(str(tmp_path / "a.txt"))
+    assert sandbox.child is not None
+    sandbox.child.kill()
+    sandbox.child.wait()
+    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"

@@ -1,0 +1,163 @@
+"""Bytes → text."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_dossier.text.encoding import Undecodable, decode
+
+RUSSIAN = "Анна Келлер приехала в Лондон вчера вечером и сразу позвонила своему старому другу, который живёт у реки. "
+TEXTS = {
+    "cp1251": RUSSIAN,
+    "koi8_r": RUSSIAN,
+    "cp866": RUSSIAN,
+    "mac_cyrillic": RUSSIAN,
+    "cp1253": "Η Άννα έφτασε χθες το βράδυ στο Λονδίνο και τηλεφώνησε αμέσως στον παλιό της φίλο που μένει δίπλα. ",
+    "cp1255": "אנה הגיעה אתמול בערב ללונדון והתקשרה מיד לחבר הוותיק שלה שגר ליד הנהר הגדול בעיר. ",
+    "cp1256": "وصلت آنا إلى لندن مساء أمس واتصلت على الفور بصديقها القديم الذي يعيش بالقرب من النهر الكبير. ",
+    "shift_jis": "昨日の夜、アンナはロンドンに着いて、川の近くに住んでいる古い友人にすぐに電話をかけました。",
+    "euc_jp": "昨日の夜、アンナはロンドンに着いて、川の近くに住んでいる古い友人にすぐに電話をかけました。",
+    "gb18030": "昨天晚上安娜到了伦敦，马上给住在河边的老朋友打了电话，他们谈了很长时间。",
+    "big5": "昨天晚上安娜到了倫敦，馬上給住在河邊的老朋友打了電話，他們談了很長時間。",
+    "euc_kr": "어제 저녁 안나는 런던에 도착하여 강가에 사는 오랜 친구에게 바로 전화를 걸었습니다. ",
+    "cp1252": "“Où est Anna?” – elle déjeune au café près de l’hôtel, où François l’a vue à midi. ",
+    "cp1250": "Včera večer přijela Anna do Londýna a hned zavolala svému starému příteli, který žije u řeky. ",
+    "iso8859_2": "Wczoraj Anna przyjechała do Łodzi i zaraz zadzwoniła do przyjaciół, którzy żyją nad Wisłą. ",
+    "cp1254": "Anna dün akşam Londra’ya geldi ve ırmağın yanında yaşayan eski arkadaşını hemen aradı, şaşırdı. ",
+    "utf-8": "Grüße aus Łódź, 東京 and Αθήνα. ",
+    "utf-16-le": "Plain English text without any mark. ",
+    "utf-16-be": "Plain English text without any mark. ",
+}
+
+
+@pytest.mark.parametrize("encoding", list(TEXTS))
+def test_encodings_are_told_by_their_text(encoding: str) -> None:
+    """A few sentences suffice, without any declaration."""
+    text = TEXTS[encoding] * 4
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_byte_order_marks_decide(encoding: str) -> None:
+    """The mark is not part of the text."""
+    assert decode("Straße\r\nÅ".encode(encoding)) == "Straße\nÅ"
+
+
+def test_declarations_count_in_markup_only() -> None:
+    """<meta charset> and the XML declaration are believed where markup is expected, unless they cannot be true."""
+    html = '<meta charset="koi8-r"><p>Анна</p>'.encode("koi8-r")
+    assert "Анна" in decode(html, declared=True)
+    assert decode("<?xml version='1.0' encoding='utf-16'?><a>é</a>".encode(), declared=True).endswith("<a>é</a>")
+    assert decode('<meta charset="us-ascii"><p>“é”'.encode("cp1252"), declared=True).endswith("“é”")
+
+
+def test_curly_quotes_in_a_long_english_text() -> None:
+    """Rare high bytes that are punctuation mean cp1252, whatever statistics say."""
+    text = "It was late. “Come in,” said the host — and he’d not say more.\n" * 300
+    assert decode(text.encode("cp1252")) == text
+
+
+def test_binary_is_refused() -> None:
+    """What is no text does not become nonsense."""
+    with pytest.raises(Undecodable):
+        decode(bytes(range(256)) * 8)
+    with pytest.raises(Undecodable):
+        decode(b"\x01\x02\x03\x04abc" * 50 + b"\xff")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
+def test_utf8_survives(text: str) -> None:
+    """Any text in UTF-8 comes back, but for a mark at its start."""
+    assert decode(text.encode()) == text.removeprefix("\ufeff")
+
+
+@pytest.mark.realdata
+def test_fifty_encodings(shared_data: Path) -> None:
+    """Every file of chardet's collection reads as its folder's name says."""
+    import re
+
+    names = {"MacCyrillic": "mac_cyrillic", "Johab": "johab", "iso-2022-kr": "iso2022_kr"}
+    base = shared_data / "documents" / "encodings_chardet"
+    wrong = []
+    for path in sorted(p for p in base.rglob("*") if p.is_file()):
+        folder = path.relative_to(base).parts[0]
+        encoding = names.get(folder, re.sub(r"-[a-z]{5,}$", "", folder))
+        truth = path.read_bytes().decode(encoding, "replace")
+        letters = [c for c in truth if ord(c) > 127 and c.isalpha()]
+        found = [c for c in decode(path.read_bytes()) if ord(c) > 127 and c.isalpha()]
+        if sum(a == b for a, b in zip(letters, found, strict=False)) < 0.97 * len(letters):
+            wrong.append(str(path.relative_to(base)))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp850", "Die Größe der Straße übersteigt die Länge, und schöne Grüße für die Ämter folgen später. "),
+        ("cp437", "Höjden på dörren är för låg, så vi måste bygga en högre öppning innan våren kommer. "),
+        ("mac_roman", "La qualité de l'été dépend du soleil; à l'été dernier, la récolte était très élevée. "),
+        ("cp852", "Wczoraj Anna przyjechała do Łodzi i zaraz zadzwoniła do przyjaciół, którzy żyją nad Wisłą. "),
+        ("cp1250", "Începutul anului aduce întotdeauna schimbări în viaţa oraşului, iar oamenii aşteaptă veşti bune. "),
+        ("cp1257", "Jaunikis pirmąją vestuvinę naktį iškeitė į areštinės gultą, o šeima liko namuose. "),
+        ("cp737", "Η Άννα έφτασε χθες το βράδυ στο Λονδίνο και τηλεφώνησε αμέσως στον παλιό της φίλο. "),
+        ("cp862", "אנה הגיעה אתמול בערב ללונדון והתקשרה מיד לחבר הוותיק שלה שגר ליד הנהר הגדול בעיר. "),
+        ("iso8859_6", "وصلت إلى لندن مساء أمس واتصلت على الفور بصديقها القديم الذي يعيش بالقرب من النهر الكبير. "),
+        ("utf-7", "Grüße aus München, wo Anna heute früh über die Brücke ging. "),
+        ("utf-32-le", "Анна Келлер приехала в Лондон вчера вечером. "),
+        ("cp500", "Dear Anna, the meeting in London is on Monday, and the report will be there by then. "),
+    ],
+)
+def test_encodings_of_other_systems(encoding: str, text: str) -> None:
+    """DOS, Macintosh, mainframes and the small scripts of Windows, told without any declaration."""
+    assert decode((text * 4).encode(encoding)) == text * 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The café was closed.",
+        "“No.”",
+        "Price: €50",
+        "10 – 20",
+        "It’s so",
+        "Où est Anna – elle déjeune",
+        "Köln",
+        "Grüße aus Köln",
+    ],
+)
+def test_short_western_texts(text: str) -> None:
+    """One foreign character is little to go by: it is what is usual."""
+    assert decode(text.encode("cp1252")) == text
+
+
+def test_utf8_goes_before_a_false_declaration() -> None:
+    """A page or mail in UTF-8 that says otherwise is UTF-8; a declaration that fits is believed."""
+    assert decode("Grüße".encode(), label="iso-8859-1") == "Grüße"
+    assert decode('<meta charset="windows-1252">Łódź'.encode(), declared=True).endswith("Łódź")
+    assert decode("Łódź".encode("iso8859_2"), label="iso-8859-2") == "Łódź"
+    assert decode(b"a\\u0041", label="unicode_escape") == "a\\u0041"
+
+
+def test_utf8_that_is_nearly_whole() -> None:
+    """A file cut inside a character, one bad byte, halves of a surrogate pair: the rest is read as it was meant."""
+    text = "Zażółć gęślą jaźń. " * 10
+    assert decode(text.encode() + b"\xc5") == text + "\ufffd"
+    assert decode(text.encode() + b"\xff.") == text + "\ufffd."
+    assert decode(b"\xed\xa0\xbd\xed\xb8\x80 and \xed\xa0\x80") == "\U0001f600 and \ufffd"
+
+
+def test_zeros_and_control_sequences_in_a_text() -> None:
+    """Files filled up with zeros, odd lengths of UTF-16, colours of a terminal and the end mark of DOS stay text."""
+    assert decode("Größe.\n".encode() * 30 + bytes(500)) == "Größe.\n" * 30
+    assert decode(b"one\0two three") == "one two three"
+    assert decode("Anna".encode("utf-16-le") + b"\0") == "Anna\ufffd"
+    assert decode("Schöne Grüße aus München, alles läuft gut.\r\n\x1a".encode("cp437")).startswith("Schöne Grüße aus")
+    assert decode(b"bold \x0e on \x0f off") == "bold \x0e on \x0f off"
+
+
+def test_foreign_letters_late_in_a_long_file() -> None:
+    """A guess looks where there is something to go by."""
+    polish = "Zażółć gęślą jaźń, proszę państwa. Łódź jest piękna.\n" * 20
+    assert decode(b"plain line\n" * 60_000 + polish.encode("cp1250")).endswith(polish)

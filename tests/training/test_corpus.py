@@ -1,0 +1,142 @@
+"""One training corpus out of several files."""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+
+from spacy_dossier.errors import DossierError
+from spacy_dossier.training.corpus import build_corpus
+
+
+@pytest.fixture
+def nlp() -> Language:
+    return spacy.blank("en")
+
+
+@pytest.fixture
+def files(nlp: Language, tmp_path: Path) -> list[Path]:
+    """Entities in the one, with tokens of its own; nothing but words in the other."""
+    with_entities = DocBin(store_user_data=True)
+    for i in range(20):
+        doc = Doc(nlp.vocab, words=["Anna", "isn't", "in", "Lisbon-Sul", str(i)], spaces=[True] * 4 + [False])
+        doc.ents = [Span(doc, 0, 1, label="PER")]
+        doc.user_data["entity_labels"] = ["PER"]
+        with_entities.add(doc)
+    without = DocBin(docs=[nlp.make_doc("Nobody knows.")])
+    paths = [tmp_path / "a.spacy", tmp_path / "b.spacy"]
+    with_entities.to_disk(paths[0])
+    without.to_disk(paths[1])
+    return paths
+
+
+def named(paths: Any) -> dict[str, Any]:
+    return {str(i): path for i, path in enumerate(paths)}
+
+
+def read(nlp: Language, *, paths: Any, **settings: Any) -> list[Example]:
+    return list(build_corpus(named(paths), **settings)(nlp))
+
+
+def test_documents_of_all_files_are_read_in_order(nlp: Language, files: list[Path]) -> None:
+    """A folder stands for the files in it, and an empty path for none."""
+    for paths in ([*files, None, ""], [files[0].parent]):
+        examples = read(nlp, paths=paths)
+        assert [eg.text for eg in examples] == [*(f"Anna isn't in Lisbon-Sul {i}" for i in range(20)), "Nobody knows."]
+        assert [eg.reference.has_annotation("ENT_IOB") for eg in examples] == [True] * 20 + [False]
+        assert list(examples[0].reference.user_data["entity_labels"]) == ["PER"]
+        assert not any(eg.predicted.ents for eg in examples)
+
+
+def test_tokens_are_the_annotated_ones_or_those_of_the_pipeline(nlp: Language, files: list[Path]) -> None:
+    """With "both", one or the other, anew in each epoch."""
+    gold, text = ["Anna", "isn't", "in", "Lisbon-Sul", "0"], ["Anna", "is", "n't", "in", "Lisbon", "-", "Sul", "0"]
+    words = {
+        tokens: [t.text for t in read(nlp, paths=files, tokens=tokens)[0].predicted] for tokens in ("gold", "text")
+    }
+    assert words == {"gold": gold, "text": text}
+    corpus = build_corpus(named(files[:1]), tokens="both", seed=1)
+    epochs = [[len(eg.predicted) == 5 for eg in corpus(nlp)] for _ in range(2)]
+    assert epochs[0] != epochs[1]
+    assert all(0 < sum(epoch) < 20 for epoch in epochs)
+
+
+def test_a_shuffled_corpus_is_mixed_anew_in_each_epoch_and_repeatable(nlp: Language, files: list[Path]) -> None:
+    """By its seed."""
+
+    def epochs(seed: int) -> list[list[str]]:
+        corpus = build_corpus(named(files), shuffle=True, seed=seed)
+        return [[eg.text for eg in corpus(nlp)] for _ in range(2)]
+
+    first, second = epochs(0)
+    assert first != second and sorted(first) == sorted(second)
+    assert epochs(0) == [first, second] and epochs(1) != [first, second]
+
+
+def test_the_reader_is_found_by_its_name() -> None:
+    """In a config."""
+    assert spacy.registry.readers.get("spacy-dossier.Corpus.v1") is build_corpus
+
+
+@pytest.mark.parametrize("paths", [[], [None, ""]])
+def test_no_corpus_at_all_is_a_clear_error(paths: list[Any]) -> None:
+    """Not an empty training."""
+    with pytest.raises(DossierError, match="no training corpus"):
+        build_corpus(named(paths))
+
+
+def test_a_missing_file_and_an_empty_folder_are_clear_errors(tmp_path: Path) -> None:
+    """With their name."""
+    for path in (tmp_path / "no.spacy", tmp_path):
+        with pytest.raises(DossierError, match="no such corpus") as caught:
+            build_corpus({"train": path})
+        assert str(path) in str(caught.value)
+
+
+def test_an_unknown_kind_of_tokens_is_a_clear_error(files: list[Path]) -> None:
+    """With the kinds there are."""
+    with pytest.raises(DossierError, match="gold, text, both"):
+        build_corpus(named(files), tokens="mine")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"Anna PER\n", zlib.compress(b"\x80"), zlib.compress(b"\x01"), zlib.compress(b"x" * 99)]
+)
+def test_a_file_that_is_no_docbin_is_a_clear_error(nlp: Language, tmp_path: Path, content: bytes) -> None:
+    """Whatever is in it instead."""
+    path = tmp_path / "a.spacy"
+    path.write_bytes(content)
+    with pytest.raises(DossierError, match="not a DocBin file"):
+        read(nlp, paths=[path])
+
+
+def test_line_breaks_are_laid_out_between_sentences(nlp: Language, tmp_path: Path) -> None:
+    """Headings always end with a line break, other sentences by the share; annotation stays on its words."""
+    words = ["Harbour", "news", "Anna", "Kovacs", "left", "Lisbon", ".", "Nobody", "waved", "."]
+    tags = ["O", "O", "B-PER", "I-PER", "O", "B-LOC", *"OOOO"]
+    spaces = [word not in ("Lisbon", "waved") for word in words]
+    starts = [i in (0, 2, 7) for i in range(len(words))]
+    doc = Doc(nlp.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
+    doc.set_ents([], blocked=[doc[8:9]], default="unmodified")
+    DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
+
+    def read(share: float) -> Doc:
+        (example,) = build_corpus({"a": tmp_path / "a.spacy"}, tokens="text", line_breaks=share)(nlp)
+        assert example.predicted.text == example.reference.text
+        return example.reference
+
+    assert read(0.0).text.strip() == "Harbour news Anna Kovacs left Lisbon. Nobody waved."
+    assert read(1e-9).text.strip() == "Harbour news\nAnna Kovacs left Lisbon. Nobody waved."
+    laid_out = read(1.0)
+    assert laid_out.text.strip() == "Harbour news\nAnna Kovacs left Lisbon.\n\nNobody waved."
+    assert [ent.text for ent in laid_out.ents] == ["Anna Kovacs", "Lisbon"]
+    assert [sent.text.strip() for sent in laid_out.sents] == [
+        "Harbour news",
+        "Anna Kovacs left Lisbon.",
+        "Nobody waved.",
+    ]
