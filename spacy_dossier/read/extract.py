@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..text.encoding import Undecodable, decode
 from . import sniff
 from .archive import MAX_DEPTH, Budget, members
-from .document import Unreadable
+from .document import PlacedBlock, Unreadable, lay_out
 from .mail import read_mail, split_mbox
 from .markup import html_to_text, without_tags, xml_to_text
+from .plain import decode_text
+from .readers import Reader, find_reader
 
 HEAD, NEAR = 24, 600  # characters of a page's beginning, and how far from where it should be it is looked for
 
@@ -28,6 +29,7 @@ class Extracted:
 
     name (str): What follows the file's path in the id: "", "!report.pdf" for a member, "#3" for the third mail.
     pages (list[tuple[int, int]]): (first character, page number) for formats with pages or slides.
+    blocks (list[PlacedBlock]): Its parts, in reading order.
     error (tuple[str, str] | None): Kind and message of what went wrong.
     stage (str): Where it went wrong: "read" when the file could not be read at all, else "extract".
     """
@@ -40,6 +42,7 @@ class Extracted:
     meta: dict[str, Any] = field(default_factory=dict)
     error: tuple[str, str] | None = None
     stage: str = "extract"
+    blocks: list[PlacedBlock] = field(default_factory=list)
 
 
 def extract(path: str | bytes, *, attachments: bool = False) -> list[Extracted]:
@@ -97,10 +100,15 @@ def _walk(data: bytes, name: str, suffix: str, depth: int, attachments: bool, bu
                 raise Unreadable("EmptyArchive", "the archive holds no files")
             return
         if media_type is not None:
-            read_binary(data, name, piece)
+            check_binary(data, media_type)
+            reader = find_reader(media_type)
+            if reader is not None:
+                read_blocks(reader, data, name, piece)
+            else:
+                read_binary(data, name, piece)
             yield piece
             return
-        text = decode_text(data, name)
+        text = decode_text(data, declared=data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"))
         piece.media_type = sniff.sniff_text(text, name)
         if piece.media_type == sniff.MBOX:
             messages = split_mbox(data)
@@ -109,6 +117,9 @@ def _walk(data: bytes, name: str, suffix: str, depth: int, attachments: bool, bu
                 yield from _walk_mail(message, inner, depth, attachments, budget)
         elif piece.media_type == sniff.MAIL:
             yield from _walk_mail(data, suffix, depth, attachments, budget)
+        elif (reader := find_reader(piece.media_type)) is not None:
+            read_blocks(reader, data, name, piece)
+            yield piece
         else:
             piece.text = read_text(text, piece.media_type)
             if not piece.text.strip():
@@ -140,13 +151,13 @@ def _walk_mail(data: bytes, suffix: str, depth: int, attachments: bool, budget: 
             yield from _walk(content, name, f"{suffix}!{name}", depth + 1, attachments, budget)
 
 
-def decode_text(data: bytes, name: str) -> str:
-    """RETURNS (str): The text of a file that has no binary format's signature. RAISES (Unreadable): None fits."""
-    markup = data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-    try:
-        return decode(data, declared=markup)
-    except Undecodable as error:
-        raise Unreadable("Unsupported", f"{error}: no format known to the extractor") from None
+def read_blocks(reader: Reader, data: bytes, name: str, piece: Extracted) -> None:
+    """Fill a piece by a reader. RAISES (Unreadable): The reader's own, or without text."""
+    document = reader(data, name)
+    piece.text, piece.blocks, piece.pages = lay_out(document.blocks)
+    piece.meta = document.meta
+    if not piece.text:
+        raise Unreadable("NoText", "no text found in it")
 
 
 def read_text(text: str, media_type: str) -> str:
@@ -159,8 +170,6 @@ def read_text(text: str, media_type: str) -> str:
         return re.sub(r"(?m)\AWEBVTT.*\n|^(?:\d+\n)?[\d:.,]+ --> .*\n|</?[a-z][^<>\n]*>", "", text)
     if media_type == "text/markdown":
         text = without_tags(text)
-    if media_type == sniff.PLAIN:
-        return text
     import kreuzberg
 
     try:
@@ -178,12 +187,6 @@ def read_binary(data: bytes, name: str, piece: Extracted) -> None:
     import kreuzberg
 
     media_type = piece.media_type
-    if media_type == sniff.UNKNOWN:
-        raise Unreadable("Unsupported", "no format known to the extractor")
-    if media_type == sniff.ENCRYPTED:
-        raise Unreadable("PasswordProtected", "the document is protected by a password")
-    if data.startswith(b"PK"):
-        check_package(data)
     if media_type.startswith((f"{sniff.ODF}presentation", f"{sniff.ODF}graphics")):  # which Kreuzberg does not read
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             piece.text = xml_to_text(package.read("content.xml").decode("utf-8", "replace"))
@@ -207,6 +210,16 @@ def read_binary(data: bytes, name: str, piece: Extracted) -> None:
         picture = media_type == "application/pdf" or media_type.startswith("image/")
         hint = "; a scan or picture needs OCR, which is not part of this tool" if picture else ""
         raise Unreadable("NoText", f"no text found in it{hint}")
+
+
+def check_binary(data: bytes, media_type: str) -> None:
+    """Refuse what no reader need open. RAISES (Unreadable): Of no known format, encrypted, or too large."""
+    if media_type == sniff.UNKNOWN:
+        raise Unreadable("Unsupported", "no format known to the extractor")
+    if media_type == sniff.ENCRYPTED:
+        raise Unreadable("PasswordProtected", "the document is protected by a password")
+    if data.startswith(b"PK"):
+        check_package(data)
 
 
 def check_package(data: bytes) -> None:

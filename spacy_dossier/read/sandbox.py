@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from .document import PlacedBlock
 from .extract import Extracted, extract_bytes, one_line
 
 READY_SECONDS = 300.0  # for Python and the extractor to start on a busy machine
@@ -128,6 +129,7 @@ class Sandbox:
 
 def piece(**entry: Any) -> Extracted:
     entry["pages"] = [(start, number) for start, number in entry["pages"]]
+    entry["blocks"] = [PlacedBlock(**block) for block in entry["blocks"]]
     entry["error"] = tuple(entry["error"]) if entry["error"] else None
     return Extracted(**entry)
 

@@ -56,6 +56,16 @@ def test_each_format_gives_its_text(data: bytes, name: str, media_type: str) -> 
         assert LINE in only(data, "a.txt").text
 
 
+def test_blocks_say_where_they_stand() -> None:
+    """A reader's blocks make the text, and each is quoted by its place."""
+    piece = only(f"{LINE}.\n \n\nTom Brandt stays.\n".encode(), "a.txt")
+    assert piece.text == f"{LINE}.\n\nTom Brandt stays."
+    assert [(b.kind, piece.text[b.start : b.end]) for b in piece.blocks] == [
+        ("paragraph", f"{LINE}."),
+        ("paragraph", "Tom Brandt stays."),
+    ]
+
+
 def test_pages_are_kept() -> None:
     """Each page's first character and number; characters count, not bytes."""
     piece = only(samples.pdf("Stra\xdfe one", "Page two here", "Third"), "a.pdf")
@@ -214,13 +224,13 @@ def test_mustard_is_no_archive(form: int) -> None:
     """A text with the letters that mark a tar archive where they would stand is a text; every tar is an archive."""
     text = ("word " * 60)[:256] + "mustard with everything. " * 20
     assert text.encode()[257:262] == b"ustar"
-    assert [piece.text for piece in extract_bytes(text.encode(), "lunch.txt")] == [text]
+    assert [piece.text for piece in extract_bytes(text.encode(), "lunch.txt")] == [text.strip()]
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w", format=form) as archive:
         info = tarfile.TarInfo("a.txt")
         info.size = len(text)
         archive.addfile(info, io.BytesIO(text.encode()))
-    assert [piece.text for piece in extract_bytes(made.getvalue(), "made.tar")] == [text]
+    assert [piece.text for piece in extract_bytes(made.getvalue(), "made.tar")] == [text.strip()]
 
 
 def test_files_of_the_finder_are_no_documents() -> None:

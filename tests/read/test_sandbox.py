@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spacy_dossier.read.extract import extract
 from spacy_dossier.read.sandbox import Sandbox
 
 from . import samples
@@ -30,7 +31,7 @@ def test_reads_like_the_function_in_one_process(sandbox: Sandbox, tmp_path: Path
     assert sandbox.extract(str(tmp_path / "nowhere"))[0].error == ("FileNotFoundError", "No such file or directory")
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.txt")
     Path(name).write_text("hello")
-    assert sandbox.extract(name)[0].text == "hello"
+    assert sandbox.extract(name) == extract(name)
     assert sandbox.child is child
 
 

@@ -1,0 +1,28 @@
+"""Plain text: paragraphs, parted by empty lines."""
+
+from __future__ import annotations
+
+import re
+
+from ..text.encoding import Undecodable, decode
+from .document import Block, Document, Unreadable
+
+EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+
+
+def decode_text(data: bytes, *, declared: bool = False) -> str:
+    """Decode a file for a reader; line ends become "\\n".
+
+    declared (bool): The format lets a file name its own encoding.
+    RAISES (Unreadable): No encoding fits.
+    """
+    try:
+        return decode(data, declared=declared)
+    except Undecodable as error:
+        raise Unreadable("Unsupported", f"{error}: no format known to the extractor") from None
+
+
+def read_plain(data: bytes, name: str) -> Document:
+    """Read a text file. RAISES (Unreadable): No encoding fits."""
+    parts = (part.strip() for part in EMPTY_LINES.split(decode_text(data)))
+    return Document([Block("paragraph", part) for part in parts if part])

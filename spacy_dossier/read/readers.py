@@ -1,0 +1,27 @@
+"""Which function reads which media type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from .document import Document
+
+Reader = Callable[[bytes, str], Document]
+"""The bytes of a file and its name, a hint → its blocks. Raises Unreadable; any other exception counts as Corrupt."""
+
+# Module below this room and function. A module is imported when a file needs it, for a process that reads mails only
+# has no use for a PDF library.
+READERS: dict[str, str] = {
+    "text/plain": "plain:read_plain",
+}
+
+
+def find_reader(media_type: str) -> Reader | None:
+    """RETURNS (Reader | None): The reader of a media type; None where there is none."""
+    place = READERS.get(media_type)
+    if place is None:
+        return None
+    module, _, function = place.partition(":")
+    reader: Reader = getattr(import_module(f"{__package__}.{module}"), function)
+    return reader
