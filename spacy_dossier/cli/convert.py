@@ -186,14 +186,14 @@ def _check(paths: list[str], options: Any, max_sentence: int, report: Path | Non
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Write JSON under a temporary name first; `-` is standard output."""
+    """Write JSON; `-` is standard output."""
     import json
+
+    from ..text.files import write_file
 
     text = json.dumps(data, ensure_ascii=False, indent=1)
     if str(path) == "-":
         typer.echo(text)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_file(path, text + "\n")

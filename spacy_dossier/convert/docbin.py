@@ -1,6 +1,5 @@
 """A `DocBin` written to disk document by document, in memory that does not grow with the corpus."""
 
-import os
 import tempfile
 import zlib
 from pathlib import Path
@@ -13,6 +12,7 @@ from spacy.vocab import Vocab
 from srsly.msgpack import Packer
 
 from ..errors import DossierError
+from ..text.files import move_file, sync_file, unfinished_name
 
 # Attributes stored for each token beside its text; what is not set stays missing when it is read.
 ATTRS = ("ENT_IOB", "ENT_TYPE", "LEMMA", "MORPH", "POS", "TAG", "SENT_START")
@@ -101,11 +101,10 @@ class DocBinWriter:
 
     def _close_shard(self) -> None:
         strings = self._strings | {self.vocab.strings[value] for value in self._hashes if value}
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.stem}-", suffix=".tmp", dir=self.path.parent)
-        self._done.append(Path(name))
+        self._done.append(unfinished_name(self.path))
         packer = zlib.compressobj()
         n = len(self._lengths)
-        with os.fdopen(handle, "wb") as file_:
+        with self._done[-1].open("xb") as file_:
 
             def put(data: bytes) -> None:
                 file_.write(packer.compress(data))
@@ -141,10 +140,7 @@ class DocBinWriter:
                 put(b"\xdd" + n.to_bytes(4, "big"))  # msgpack array 32
                 put_spool(key)
             file_.write(packer.flush())
-        # mkstemp makes files private; an output has the permissions of any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        self._done[-1].chmod(0o666 & ~umask)
+            sync_file(file_)
         self._close_spools()
 
     def _rename(self) -> None:
@@ -155,4 +151,4 @@ class DocBinWriter:
                 self.path.with_name(f"{self.path.stem}-{i:04}{self.path.suffix}") for i in range(1, len(self._done) + 1)
             ]
         for temporary, path in zip(self._done, self.paths, strict=True):
-            temporary.replace(path)
+            move_file(temporary, path)

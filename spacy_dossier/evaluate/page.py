@@ -1,12 +1,12 @@
 """The evaluation as a page: one HTML file that needs no network and shows every text escaped."""
 
 import json
-import os
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from ..text.files import write_file
 from . import cells, charts
 from .errors import errors, worst_errors
 
@@ -33,17 +33,8 @@ def write_results(scores: dict[str, Any], folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     numbers = {name: value for name, value in scores.items() if name != "worst"}
-    _write(folder / "index.html", render(scores))
-    _write(folder / "scores.json", json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    made = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        made.write_text(text, encoding="utf-8")
-        made.replace(path)
-    finally:
-        made.unlink(missing_ok=True)
+    write_file(folder / "index.html", render(scores))
+    write_file(folder / "scores.json", json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def render(scores: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DossierError
+from ..text.files import UNFINISHED, move_file, write_file
 from ..text.lock import Lock
 from .analyst import Job
 from .discover import Rules, display, require
@@ -28,7 +29,7 @@ from .local.pool import Pool
 from .options import Options, Pipeline, digest, find_pipeline, hash_file
 from .plan import Planner
 from .record import SCHEMA_VERSION, Failure, Record
-from .sinks import NAMES, PATTERNS, check_formats, is_ours, replace_synced, sync_folder, write_synced
+from .sinks import NAMES, PATTERNS, check_formats, is_ours
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -127,6 +128,8 @@ class Run:
             with Lock(state / "lock"), contextlib.closing(Ledger(state / "ledger.sqlite")) as ledger:
                 for left in state.glob("work-*"):  # by a killed run
                     shutil.rmtree(left, ignore_errors=True)
+                for unfinished in state.glob(f".*{UNFINISHED}"):
+                    unfinished.unlink()
                 # A name of its own, for a worker of a killed run may live a moment longer and write.
                 work = Path(tempfile.mkdtemp(prefix="work-", dir=state))
                 status = "interrupted"
@@ -218,7 +221,7 @@ class Run:
     def commit(self, ledger: Ledger, message: dict[str, Any], folder: Path) -> None:
         """Name a shard's files, then commit. Killed in between, the shard is done again, to the same bytes."""
         for name in message["outputs"]:
-            replace_synced(folder / name, self.output / name)
+            move_file(folder / name, self.output / name)
         cache = Path(message["results"])
         ledger.commit(
             message["shard"],
@@ -256,16 +259,11 @@ class Run:
                 if path.name not in wanted and is_ours(path.name):
                     path.unlink()
         data = "".join(line + "\n" for line in ledger.failures()).encode()
-        temporary = self.output / STATE / "failures.jsonl"
-        write_synced(temporary, data)
-        replace_synced(temporary, self.output / "failures.jsonl")
-        sync_folder(self.output)
+        write_file(self.output / "failures.jsonl", data, self.output / STATE)
 
     def write_summary(self, ledger: Ledger, status: str) -> None:
         content = self.summarize(status, ledger.counts(), [name for names in ledger.done().values() for name in names])
-        temporary = self.output / STATE / "run.json"
-        write_synced(temporary, content)
-        replace_synced(temporary, self.output / "run.json")
+        write_file(self.output / "run.json", content, self.output / STATE)
 
     def summarize(self, status: str, counts: dict[str, int], outputs: Iterable[str]) -> bytes:
         """Set the summary.

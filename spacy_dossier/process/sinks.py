@@ -6,11 +6,9 @@ import csv
 import hashlib
 import io
 import json
-import os
 import types
 import typing
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -63,31 +61,6 @@ def write_shard(
         write(final, data)
         outputs[final] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     return outputs
-
-
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def replace_synced(source: Path, target: Path) -> None:
-    """Give a finished file its name, and wait until the folder is on the disk too."""
-    source.replace(target)
-    sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def to_jsonl(records: Sequence[Record]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ class Lock:
     def __enter__(self) -> Lock:
         self.file = self.path.open("a+")
         try:
-            self._lock()
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.file.seek(0)
             holder = self.file.read().strip()
@@ -38,18 +39,6 @@ class Lock:
         self.file.write(str(os.getpid()))
         self.file.flush()
         return self
-
-    def _lock(self) -> None:
-        assert self.file is not None
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            import msvcrt
-
-            self.file.seek(0)
-            msvcrt.locking(self.file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

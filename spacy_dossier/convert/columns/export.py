@@ -12,6 +12,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
+from ...text.files import open_whole
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .layout import Layout
 from .lines import refold
@@ -74,15 +75,10 @@ def export(corpora: Iterable[Path], output: Path, *, layout: str = "auto", schem
         writer = LAYOUTS[layout]
         pieces = (piece for doc in docs for piece in writer(doc, "iob2" if scheme == "auto" else scheme, report))
     output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.tmp")
-    try:
-        with temporary.open("wb") as file_:
-            file_.write(mark)
-            for piece in pieces:
-                file_.write(piece.encode(encoding, "surrogateescape"))
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with open_whole(output) as file_:
+        file_.write(mark)
+        for piece in pieces:
+            file_.write(piece.encode(encoding, "surrogateescape"))
     return report
 
 

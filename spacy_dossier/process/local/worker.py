@@ -22,9 +22,9 @@ from typing import Any
 
 from ...errors import DossierError
 from ...read.extract import one_line
+from ...text.files import write_file
 from ..analyst import Analyst, Extraction, Job, Piece
 from ..ledger import Ledger, Shard, pack
-from ..sinks import write_synced
 
 POLL_SECONDS = 0.05
 
@@ -93,14 +93,14 @@ class Worker(Analyst):
 
     def finish(self, shard: Shard, pieces: list[Piece], found: dict[bytes, Any], fresh: dict[bytes, Any]) -> None:
         folder = Path(self.job.folder)
-        done = self.write(shard.number, pieces, found, fresh, lambda name, data: write_synced(folder / name, data))
+        done = self.write(shard.number, pieces, found, fresh, lambda name, data: write_file(folder / name, data))
         cache = folder / f"results-{shard.number}.jsonl"
         lines = (
             json.dumps([key.hex(), base64.b64encode(pack(result)).decode()])
             for key, result in found.items()
             if key in fresh and isinstance(result, dict)
         )
-        write_synced(cache, "".join(line + "\n" for line in lines).encode())
+        write_file(cache, "".join(line + "\n" for line in lines).encode())
         self.say(type="done", shard=shard.number, results=str(cache), **done)
 
 

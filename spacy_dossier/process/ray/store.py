@@ -9,17 +9,17 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from ...errors import DossierError
+from ...text.files import UNFINISHED, write_file
 from ...text.lock import Lock
 from ..ledger import Shard
 from ..run import STATE
-from ..sinks import is_ours, replace_synced, write_synced
+from ..sinks import is_ours
 
 REQUESTS = 16  # at a time: an object store takes some fifty milliseconds for each
 MANIFEST = re.compile(r"shard-(\d+)\.json")
@@ -61,7 +61,7 @@ class Store:
             )
         self.filesystem.create_dir(f"{self.folder}/{STATE}", recursive=True)
         with Lock(Path(self.folder, STATE, "lock")) if self.local else contextlib.nullcontext():
-            self.delete(f"{STATE}/{name}" for name in self.names(STATE) if name.startswith("unfinished-"))
+            self.delete(f"{STATE}/{name}" for name in self.names(STATE) if name.endswith(UNFINISHED))
             yield
 
     def names(self, below: str = "") -> dict[str, int]:
@@ -76,9 +76,7 @@ class Store:
         """Write a file whole: in a folder under another name first; object stores never show a part."""
         path = f"{self.folder}/{name}"
         if self.local:
-            unfinished = Path(self.folder, STATE, f"unfinished-{uuid.uuid4().hex}")
-            write_synced(unfinished, data)
-            replace_synced(unfinished, Path(path))
+            write_file(Path(path), data, Path(self.folder, STATE))
         else:
             with self.filesystem.open_output_stream(path) as stream:
                 stream.write(data)

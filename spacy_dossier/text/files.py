@@ -1,0 +1,58 @@
+"""Files that are whole or not there: written under another name, brought to the disk, then given their name."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+UNFINISHED = ".unfinished"  # suffix of a file that has no name of its own yet
+
+
+@contextmanager
+def open_whole(path: Path, folder: Path | None = None) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes its place once the block ends without an error.
+
+    path (Path): The file. Its folder must be there.
+    folder (Path | None): Where the unfinished file stands, on the same file system; beside `path` without it.
+    YIELDS (IO[bytes]): The file to write to.
+    RAISES (OSError): The disk is full, or the folder cannot be written to. What stood at `path` is as it was.
+    """
+    unfinished = unfinished_name(path, folder)
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+            sync_file(file)
+        move_file(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_file(path: Path, data: bytes | str, folder: Path | None = None) -> None:
+    """Write a file whole; text as UTF-8. See `open_whole`."""
+    with open_whole(path, folder) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+def unfinished_name(path: Path, folder: Path | None = None) -> Path:
+    """RETURNS (Path): A name that no file has, for what will become `path`."""
+    return (folder or path.parent) / f".{uuid.uuid4().hex}{UNFINISHED}"
+
+
+def sync_file(file: IO[bytes]) -> None:
+    """Wait until what was written to a file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Give a finished file its name, and wait until the folder is on the disk too: a rename can be lost by itself."""
+    source.replace(target)
+    handle = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

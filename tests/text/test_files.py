@@ -1,0 +1,83 @@
+"""Files that are whole or not there."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from spacy_dossier.text.files import open_whole, write_file
+
+
+def test_a_file_is_written_whole(tmp_path: Path) -> None:
+    """Text and bytes take the place of what was there, and nothing else is left."""
+    target = tmp_path / "a.txt"
+    write_file(target, "Zoë\n")
+    assert target.read_bytes() == "Zoë\n".encode()
+    write_file(target, b"\xff")
+    assert target.read_bytes() == b"\xff"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_an_error_leaves_what_was_there(tmp_path: Path) -> None:
+    """A block that raises changes nothing, and its unfinished file is gone."""
+    target = tmp_path / "a.txt"
+    write_file(target, "before")
+    with pytest.raises(KeyError), open_whole(target) as file:
+        file.write(b"half")
+        file.flush()
+        raise KeyError
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    """Where the disk gives no room or the rename fails, the old bytes stay and the error is the system's."""
+    target = tmp_path / "a.txt"
+    write_file(target, "before")
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(*((os, "fsync") if broken == "fsync" else (Path, "replace")), full)
+    with pytest.raises(OSError, match="No space left"):
+        write_file(target, "after")
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_content_and_folder_are_on_the_disk_before_it_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes are brought to the disk before the rename, the folder after it."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(handle: int) -> None:
+        steps.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    def replaced(self: Path, target: Path) -> Path:
+        steps.append("rename")
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    write_file(tmp_path / "a.txt", "x")
+    assert steps == ["file", "rename", "folder"]
+
+
+def test_the_unfinished_file_stands_where_it_is_told(tmp_path: Path) -> None:
+    """A folder of its own keeps what a killed process leaves out of the user's sight."""
+    (tmp_path / "state").mkdir()
+    with open_whole(tmp_path / "a.txt", tmp_path / "state") as file:
+        assert [p.name for p in tmp_path.iterdir()] == ["state"]
+        assert len(list((tmp_path / "state").iterdir())) == 1
+        file.write(b"x")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "state"]
+
+
+def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
+    """The file is as readable as the user's umask says."""
+    (tmp_path / "plain.txt").write_text("x")
+    write_file(tmp_path / "a.txt", "x")
+    assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
