@@ -388,7 +388,7 @@ def free_memory() -> int:
     return 1 << 40
 
 
-def process(
+def process_documents(
     inputs: str | Path | Iterable[str | Path],
     pipeline: str | Path | Language,
     *,

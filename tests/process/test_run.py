@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from spacy_dossier import process
+from spacy_dossier import process_documents
 from spacy_dossier.errors import DossierError
 from spacy_dossier.process.discover import Rules
 from spacy_dossier.process.ledger import Ledger
@@ -260,9 +260,9 @@ def test_end_at_any_write_leaves_a_run_that_goes_on(
 
 
 def test_generator_yields_records_in_input_order(inline: str, folder: Path) -> None:
-    """`from spacy_dossier import process` needs no output folder and gives typed records."""
+    """`from spacy_dossier import process_documents` needs no output folder and gives typed records."""
     failed: list[Any] = []
-    found = list(process(folder, inline, shard_size=3, exclude=["*.jsonl"], on_failure=failed.append))
+    found = list(process_documents(folder, inline, shard_size=3, exclude=["*.jsonl"], on_failure=failed.append))
     assert [r.source for r in found[:3]] == ["doc00.txt", "doc01.txt", "doc02.txt"]
     assert found[0].entities[0].label
     assert [f.error for f in failed] == ["Corrupt"]
@@ -274,7 +274,7 @@ def test_generator_takes_a_loaded_pipeline(inline: str, folder: Path) -> None:
 
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
-    found = list(process([folder / "doc00.txt"], nlp))
+    found = list(process_documents([folder / "doc00.txt"], nlp))
     assert (found[0].entities, found[0].summary, found[0].n_tokens) == (
         [],
         "",
@@ -284,11 +284,11 @@ def test_generator_takes_a_loaded_pipeline(inline: str, folder: Path) -> None:
 
 def test_left_generator_keeps_what_is_done(inline: str, folder: Path, tmp_path: Path) -> None:
     """Leaving the loop early releases the lock; the next call goes on and gives everything."""
-    stream = process(folder, inline, output=tmp_path / "out", shard_size=3)
+    stream = process_documents(folder, inline, output=tmp_path / "out", shard_size=3)
     next(stream)
     stream.close()
     assert json.loads((tmp_path / "out" / "run.json").read_text())["status"] == "interrupted"
-    assert len(list(process(folder, inline, output=tmp_path / "out", shard_size=3))) == 25
+    assert len(list(process_documents(folder, inline, output=tmp_path / "out", shard_size=3))) == 25
 
 
 def test_limit_takes_the_first(inline: str, folder: Path, tmp_path: Path) -> None:

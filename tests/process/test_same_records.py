@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
-from spacy_dossier import process
+from spacy_dossier import process_documents
 from spacy_dossier.process.record import Record
 
 TORCH, ONNX = 1e-5, 1e-4  # what each runtime's numbers may differ by
@@ -129,9 +129,9 @@ def test_records_depend_on_neither_shards_nor_workers_nor_runtime(
     for i, text in enumerate(filter(str.strip, texts)):
         (folders[0] / f"{i:02}.txt").write_text(text, encoding="utf-8")
         (folders[1] / f"{99 - i:02}.txt").write_text(text, encoding="utf-8")
-    expected = list(process(folders[0], pipeline, workers=1))
+    expected = list(process_documents(folders[0], pipeline, workers=1))
     assert len(expected) == len(texts) - 2 and sum(len(record.entities) for record in expected) > 50
-    again = list(process(folders[1], with_runtime(pipeline, "onnx"), workers=2, shard_size=3))[::-1]
+    again = list(process_documents(folders[1], with_runtime(pipeline, "onnx"), workers=2, shard_size=3))[::-1]
     for record, other in zip(expected, again, strict=True):
         assert facts(other) == facts(record)
         assert numbers(other) == pytest.approx(numbers(record), abs=ONNX)
