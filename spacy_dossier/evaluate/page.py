@@ -39,7 +39,7 @@ def write_results(scores: dict[str, Any], folder: Path) -> None:
 
 def render(scores: dict[str, Any]) -> str:
     """RETURNS (str): The page."""
-    static = files("spacy_dossier.scoring") / "static"
+    static = files("spacy_dossier.evaluate") / "static"
     style, script = ((static / name).read_text(encoding="utf-8") for name in ("evaluate.css", "evaluate.js"))
     pipeline = scores["pipeline"]
     title = f"Evaluation of {pipeline['name']} {pipeline['version']}"

@@ -106,7 +106,7 @@ def test_text_in_records_out(toy: str) -> None:
         (["{root}", "--device", "toaster"], "unknown device"),
         (["{root}", "--no-such-option"], "No such option"),
         (["{root}", "--limit", "x"], "Invalid value for '--limit'"),
-        (["{root}", "-o", "{root}/decode.py"], "Choose another folder with -o"),
+        (["{root}", "-o", "{root}/sniff.py"], "Choose another folder with -o"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_1(
@@ -118,7 +118,7 @@ def test_mistakes_are_one_line_and_exit_1(
     from spacy_dossier.cli.app import app
 
     monkeypatch.chdir(tmp_path)
-    filled = [a.format(root=root / "spacy_dossier" / "batch") for a in arguments]
+    filled = [a.format(root=root / "spacy_dossier" / "read") for a in arguments]
     pipeline = [] if "-p" in arguments else ["-p", toy]
     done = CliRunner().invoke(app, ["process", *filled, *pipeline])
     assert done.exit_code == 1
