@@ -14,6 +14,7 @@ Reader = Callable[[bytes, str], Document]
 # has no use for a PDF library.
 READERS: dict[str, str] = {
     "text/plain": "plain:read_plain",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
 }
 
 

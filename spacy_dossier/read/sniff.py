@@ -75,6 +75,8 @@ def sniff_binary(data: bytes, name: str) -> str | None:
     """RETURNS (str | None): The media type of a binary format; None for what looks like text."""
     import kreuzberg
 
+    from .office.package import find_office_type
+
     if data.startswith(b"%PDF-") or (b"%PDF-" in data[:1024] and b"endobj" in data):
         return "application/pdf"
     for signature, signed in SIGNATURES:
@@ -87,7 +89,9 @@ def sniff_binary(data: bytes, name: str) -> str | None:
         return UNKNOWN
     if data[257:263] == b"ustar\0" or data[257:265] == b"ustar  \0":  # of POSIX and of GNU
         return TAR
-    media_type: str | None
+    media_type = find_office_type(data) if data.startswith(b"PK") else None
+    if media_type is not None:
+        return media_type
     try:
         media_type = kreuzberg.detect_mime_type_from_bytes(data)
     except RuntimeError:  # how Kreuzberg says that it knows no such format
