@@ -9,10 +9,11 @@ from rouge_score.rouge_scorer import RougeScorer
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.pipeline.summarizer.budget import SummaryBudget
 from spacy_dossier.pipeline.summarizer.features import SentenceFeatures, sentence_bounds, sentence_features
 from spacy_dossier.pipeline.summarizer.labels import WordTokenizer, expected_rouge, make_target, oracle_rows
 from spacy_dossier.pipeline.summarizer.salience import inclusion
-from spacy_dossier.pipeline.summarizer.select import Budget, entity_bonus, select_rows
+from spacy_dossier.pipeline.summarizer.select import entity_bonus, select_rows
 from spacy_dossier.pipeline.summarizer.signals import (
     BEFORE,
     GROUPS,
@@ -280,33 +281,36 @@ def test_a_single_word_is_no_sentence_of_a_summary() -> None:
 def test_fragments_stand_in_where_there_is_nothing_else() -> None:
     """A list of headings is summarized by headings."""
     features = features_of("Bridge closed\n\nFerry opens\n\nMayor speaks")
-    assert len(select_features(features, np.ones(3), Budget(sentences=2), 0.0, False)) == 2
+    assert len(select_features(features, np.ones(3), SummaryBudget(sentences=2), 0.0, False)) == 2
 
 
 def test_where_words_are_short_a_sentence_that_says_more_comes_first() -> None:
     """A budget in sentences goes by salience alone."""
     features = features_of("It was shut. The engineers closed the old bridge over the river because of a crack.")
     salience = np.array([0.5, 0.4])
-    assert select_features(features, salience, Budget(words=13), 0.0, False) == [1]
-    assert select_features(features, salience, Budget(characters=70), 0.0, False) == [1]
-    assert select_features(features, salience, Budget(sentences=1), 0.0, False) == [0]
-    assert select_features(features, salience, Budget(sentences=1, words=20), 0.0, False) == [0]
+    assert select_features(features, salience, SummaryBudget(words=13), 0.0, False) == [1]
+    assert select_features(features, salience, SummaryBudget(characters=70), 0.0, False) == [1]
+    assert select_features(features, salience, SummaryBudget(sentences=1), 0.0, False) == [0]
+    assert select_features(features, salience, SummaryBudget(sentences=1, words=20), 0.0, False) == [0]
 
 
-@pytest.mark.parametrize("budget", [Budget(words=11), Budget(characters=40), Budget(sentences=2), Budget(ratio=0.1)])
-def test_no_budget_is_exceeded(budget: Budget) -> None:
+@pytest.mark.parametrize(
+    "budget",
+    [SummaryBudget(words=11), SummaryBudget(characters=40), SummaryBudget(sentences=2), SummaryBudget(ratio=0.1)],
+)
+def test_no_budget_is_exceeded(budget: SummaryBudget) -> None:
     """Whatever the lengths."""
     rng = np.random.default_rng(0)
     for seed in range(20):
         n = 20
         features = make_features(n, seed=seed)
         words, chars = rng.integers(1, 12, size=n), rng.integers(3, 40, size=n)
-        rows = select_rows(rng.random(n), features.vectors, words, chars, budget, redundancy=0.3)
+        rows = select_rows(rng.random(n), words, chars, budget, vectors=features.vectors, redundancy=0.3)
         assert rows == sorted(set(rows))
         assert len(rows) <= budget.max_sentences(n)
-        if budget.words:
-            assert 0 < words[rows].sum() <= budget.words
-        if budget.characters:
+        if budget.words and len(rows) > 1:
+            assert words[rows].sum() <= budget.words
+        if budget.characters and len(rows) > 1:
             assert chars[rows].sum() + len(rows) - 1 <= budget.characters
 
 
@@ -322,7 +326,9 @@ def test_lazy_selection_is_maximal_marginal_relevance() -> None:
             gains = scores - 0.5 * similar
             gains[chosen] = -np.inf
             chosen.append(int(gains.argmax()))
-        rows = select_rows(scores, features.vectors, np.ones(40), np.ones(40), Budget(sentences=8), redundancy=0.5)
+        rows = select_rows(
+            scores, np.ones(40), np.ones(40), SummaryBudget(sentences=8), vectors=features.vectors, redundancy=0.5
+        )
         assert rows == sorted(chosen)
 
 
@@ -331,8 +337,8 @@ def test_a_repeated_sentence_is_not_chosen_twice() -> None:
     vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float16)
     ones = np.ones(3)
     scores = np.array([0.9, 0.9, 0.3])
-    assert select_rows(scores, vectors, ones, ones, Budget(sentences=2), redundancy=0.8) == [0, 2]
-    assert select_rows(scores, vectors, ones, ones, Budget(sentences=2)) == [0, 1]
+    assert select_rows(scores, ones, ones, SummaryBudget(sentences=2), vectors=vectors, redundancy=0.8) == [0, 2]
+    assert select_rows(scores, ones, ones, SummaryBudget(sentences=2)) == [0, 1]
 
 
 def test_salient_entities_are_covered_on_request() -> None:
@@ -343,18 +349,37 @@ def test_salient_entities_are_covered_on_request() -> None:
     bonus = entity_bonus(features.entities, features.entity_counts, top=1)
     scores = np.array([0.9, 0.8, 0.1, 0.2])
     ones = np.ones(4)
-    assert select_rows(scores, features.vectors, ones, ones, Budget(sentences=2), bonus=bonus) == [0, 2]
+    assert select_rows(scores, ones, ones, SummaryBudget(sentences=2), bonus=bonus) == [0, 2]
 
 
-def test_a_budget_is_needed_and_must_make_sense() -> None:
-    """No budget, zero and a share above one are refused; an absent summary stays absent."""
-    for arguments in ({}, {"words": 0}, {"ratio": 1.1}, {"characters": -3}):
-        with pytest.raises(DossierError):
-            Budget(**arguments)
+def test_a_summary_has_one_sentence_at_least() -> None:
+    """Where none fits, the best one is given, by `select_rows` as by `doc._.summarize`."""
+    scores, words = np.array([0.2, 0.9, 0.4]), np.array([7, 9, 8])
+    assert select_rows(scores, words, 5 * words, SummaryBudget(words=5)) == [1]
+    assert select_rows(scores, words, 5 * words, SummaryBudget(sentences=2, characters=4)) == [1]
+    assert select_rows(scores, words, 5 * words, SummaryBudget(words=8)) == [2]
+    assert select_rows(np.array([0.2, -np.inf]), words[:2], words[:2], SummaryBudget(words=1)) == [0]
+    assert select_rows(np.zeros(0), words[:0], words[:0], SummaryBudget(words=1)) == []
+    nlp = untrained("lead")
+    assert len(nlp(BRIDGE)._.summarize(words=2)) == 1
+    assert nlp("")._.summarize(words=2) == []
+    assert len(nlp.get_pipe("summarizer").summarize(nlp(BRIDGE), characters=1)) == 1
+    assert len(untrained("lead", sentences=None, words=1)(BRIDGE).spans["summary"]) == 1
+
+
+def test_a_budget_must_make_sense() -> None:
+    """Less than one of anything and a share above one are refused; an absent summary stays absent."""
+    for arguments in ({"words": 0}, {"sentences": 0.5}, {"ratio": 1.1}, {"ratio": 0}, {"characters": -3}):
+        with pytest.raises(DossierError, match="budget"):
+            SummaryBudget(**arguments)
+    with pytest.raises(DossierError, match="Set one of sentences, words, characters, ratio"):
+        SummaryBudget().required()
     doc = spacy.blank("en")(BRIDGE)
     untrained("lead")
     assert doc._.summarize(sentences=2) == []
     assert doc._.summary == ""
+    with pytest.raises(DossierError, match="needs a budget"):
+        doc._.summarize()
 
 
 def test_summaries_of_another_length_need_no_model() -> None:

@@ -19,10 +19,11 @@ from thinc.types import Floats2d
 
 from ...errors import DossierError
 from ...models.ranker import is_initialized
+from .budget import SummaryBudget
 from .features import SentenceFeatures, sentence_bounds, sentence_features
 from .labels import Target, WordTokenizer, make_target
 from .salience import inclusion, leading
-from .select import Budget, query_scores
+from .select import query_scores
 from .signals import GROUPS, DocumentFrequency, centrality_scores, signals
 from .store import SUMMARY_KEY, load_sentences, register_extensions, row_span, select_features, store_sentences
 from .training import Lesson, Memory, extract_loss, has_summary, training_bounds
@@ -111,7 +112,7 @@ def make_summarizer(
         name,
         nlp=nlp,
         method=method,
-        budget=Budget(sentences, words, characters, ratio),
+        budget=SummaryBudget(sentences, words, characters, ratio).required(),
         redundancy=redundancy,
         cover_entities=cover_entities,
         replay=replay,
@@ -145,7 +146,7 @@ class Summarizer(TrainablePipe):
         *,
         nlp: Language | None = None,
         method: str = "trained",
-        budget: Budget = Budget(sentences=3),
+        budget: SummaryBudget = SummaryBudget(sentences=3),
         redundancy: float | None = None,
         cover_entities: bool = False,
         replay: int = 32,
@@ -280,7 +281,7 @@ class Summarizer(TrainablePipe):
         cover_entities: bool | None,
         query: str | None,
     ) -> list[int]:
-        budget = self.budget if all(limit is None for limit in limits) else Budget(*limits)
+        budget = self.budget if all(limit is None for limit in limits) else SummaryBudget(*limits)
         scores = salience
         if query is not None and len(features):
             asked = self._encode_query(query)

@@ -1,58 +1,22 @@
-"""From scored sentences to a summary: budgets, redundancy control, entity coverage, bias towards a query."""
+"""From scored sentences to a summary: redundancy control, entity coverage, bias towards a query."""
 
 import heapq
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DossierError
+from .budget import SummaryBudget
 
 SALIENT_ENTITIES = 5
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How much a summary may hold. Every limit that is set is kept; at least one must be.
-
-    sentences (int | None): Most sentences.
-    words (int | None): Most words.
-    characters (int | None): Most characters, with a space between sentences.
-    ratio (float | None): Most sentences, as a share of the document's; at least one.
-    """
-
-    sentences: int | None = None
-    words: int | None = None
-    characters: int | None = None
-    ratio: float | None = None
-
-    def __post_init__(self) -> None:
-        limits = {name: getattr(self, name) for name in ("sentences", "words", "characters", "ratio")}
-        if all(limit is None for limit in limits.values()):
-            raise DossierError("a summary needs a budget", remedy=f"Set one of {', '.join(limits)}")
-        for name, limit in limits.items():
-            if limit is not None and limit <= 0:
-                raise DossierError(f"the summary's budget '{name}' must be above 0", value=limit)
-        if self.ratio is not None and self.ratio > 1:
-            raise DossierError("the summary's budget 'ratio' must be at most 1", value=self.ratio)
-
-    def max_sentences(self, n: int) -> int:
-        """Most sentences for a document of n."""
-        limits = [n]
-        if self.sentences is not None:
-            limits.append(int(self.sentences))
-        if self.ratio is not None:
-            limits.append(max(1, round(self.ratio * n)))
-        return min(limits)
-
-
 def select_rows(
     scores: NDArray[np.floating],
-    vectors: NDArray[np.float16],
     n_words: NDArray[np.integer],
     n_chars: NDArray[np.integer],
-    budget: Budget,
+    budget: SummaryBudget,
     *,
+    vectors: NDArray[np.float16] | None = None,
     redundancy: float = 0.0,
     bonus: list[dict[int, float]] | None = None,
 ) -> list[int]:
@@ -63,19 +27,21 @@ def select_rows(
     greedy, Minoux 1978). That keeps a summary of thousands of sentences out of 50,000 near-linear.
 
     scores (NDArray): Score of each sentence, (n,); -inf for one that must not be chosen.
-    vectors (NDArray[float16]): Their unit vectors, (n, width).
     n_words, n_chars (NDArray): Their lengths, (n,).
-    budget (Budget): The limits.
+    budget (SummaryBudget): The limits.
+    vectors (NDArray[float16] | None): Their unit vectors, (n, width), for the redundancy.
     redundancy (float): Weight of the highest cosine similarity to a chosen sentence.
     bonus (list[dict[int, float]] | None): For each sentence, what it gains by key; a key pays once in a summary.
-    RETURNS (list[int]): The chosen rows in document order.
+    RETURNS (list[int]): The chosen rows in document order; where none fits, the one that gains most.
     """
     limit = budget.max_sentences(len(scores))
     words_left = np.inf if budget.words is None else budget.words
     chars_left = np.inf if budget.characters is None else budget.characters + 1  # no space before the first
     paid: set[int] = set()
     chosen: list[int] = []
-    chosen_vectors = np.zeros((limit, vectors.shape[1] if vectors.ndim == 2 else 0), dtype=np.float32)
+    if vectors is None:
+        vectors, redundancy = np.zeros((len(scores), 0), dtype=np.float16), 0.0
+    chosen_vectors = np.zeros((limit, vectors.shape[1]), dtype=np.float32)
     similarity = np.zeros(len(scores))  # highest to those chosen when `seen` was set
     seen = np.zeros(len(scores), dtype=np.int64)  # how many were chosen then
 
@@ -90,6 +56,7 @@ def select_rows(
     # Ties go to the earlier sentence.
     heap = [(-gain(row), row, 0) for row in np.flatnonzero(np.isfinite(scores)).tolist()]
     heapq.heapify(heap)
+    best = heap[0][1] if heap else -1
     while heap and len(chosen) < limit:
         _, row, stamp = heapq.heappop(heap)
         if n_words[row] > words_left or n_chars[row] + 1 > chars_left:
@@ -103,6 +70,8 @@ def select_rows(
         chars_left -= int(n_chars[row]) + 1
         if bonus:
             paid.update(bonus[row])
+    if not chosen and best >= 0:
+        return [best]
     return sorted(chosen)
 
 

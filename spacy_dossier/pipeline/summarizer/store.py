@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc, Span
 
+from .budget import SummaryBudget
 from .features import SentenceFeatures, sentence_features, trim
-from .select import Budget, entity_bonus, select_rows
+from .select import entity_bonus, select_rows
 
 STORE = "summarizer_sentence"
 SUMMARY_KEY = "summary"
@@ -97,14 +98,13 @@ def summarize_doc(
     """`doc._.summarize(…)`: a summary of another length from the stored salience and vectors, without the model.
 
     doc (Doc): A document that a summarizer has been over.
-    sentences, words, characters (int | None): Most of each. Words are divided by white space.
-    ratio (float | None): Most sentences, as a share of the document's.
+    sentences, words, characters, ratio: The budget, see `SummaryBudget`.
     redundancy (float | None): Weight of the similarity to what is already chosen; None takes the pipeline's.
     cover_entities (bool | None): Name the salient entities if the budget allows; None takes the pipeline's.
     RETURNS (list[Span]): The sentences in document order; empty if no summarizer has been over the document.
-    RAISES (DossierError): Without any budget, or with one that is not above 0.
+    RAISES (DossierError): Without any budget, or with one that no summary can keep.
     """
-    budget = Budget(sentences, words, characters, ratio)
+    budget = SummaryBudget(sentences, words, characters, ratio).required()
     loaded = load_sentences(doc)
     if loaded is None:
         return []
@@ -121,13 +121,13 @@ def summarize_doc(
 def select_features(
     features: SentenceFeatures,
     scores: NDArray[np.floating],
-    budget: Budget,
+    budget: SummaryBudget,
     redundancy: float,
     cover_entities: bool,
 ) -> list[int]:
     """Choose sentences, fragments only where a document has nothing else."""
     whole = ~features.fragments()
-    if budget.sentences is None and budget.ratio is None:
+    if not budget.in_sentences:
         # Where words are short, a sentence of few must not take the place of one that says more.
         scores = scores * np.minimum(features.n_words, FULL_LENGTH)
     # Salience is small in long documents; redundancy weighs against the highest.
@@ -135,10 +135,10 @@ def select_features(
     eligible = np.where(whole, scaled, -np.inf) if whole.any() else scaled
     return select_rows(
         eligible,
-        features.vectors,
         features.n_words,
         features.ends - features.starts,
         budget,
+        vectors=features.vectors,
         redundancy=redundancy,
         bonus=entity_bonus(features.entities, features.entity_counts) if cover_entities else None,
     )
