@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
+
+from ..pipeline.summarizer.budget import SummaryBudget
+from ..pipeline.summarizer.select import select_rows
 
 SECTION_CHARS = 100_000  # about 20,000 words: encoder output of one section is a few tens of megabytes
 # Where a cut does least harm, best first; searched in the last tenth of a section.
@@ -18,23 +21,6 @@ BOUNDARIES = (
     re.compile(r"""[.!?…。！？]["'”’)\]]*\s+|[。！？]"""),
     re.compile(r"\s+"),
 )
-
-
-@dataclass(frozen=True)
-class SummaryBudget:
-    """How long summaries are; with neither, as long as the pipeline makes them.
-
-    sentences (int | None): Sentences at most.
-    words (int | None): Words at most.
-    """
-
-    sentences: int | None = None
-    words: int | None = None
-
-    @property
-    def given(self) -> dict[str, int]:
-        pairs = (("sentences", self.sentences), ("words", self.words))
-        return {name: value for name, value in pairs if value is not None}
 
 
 def cut(text: str, limit: int = SECTION_CHARS) -> list[tuple[int, int]]:
@@ -110,18 +96,18 @@ def analyze_long(
         merged = type(features[0]).concat(features, [start for start, _ in bounds])
         sentences = [list(found) for found in summarizer.select(merged, **budget.given)]
     elif len(bounds) > 1:
-        sentences = best_sections(sentences, len(bounds), budget)
+        sentences = best_sections(text, sentences, len(bounds), budget)
     return {"n_tokens": n_tokens, "entities": entities, "sentences": plain(sentences)}
 
 
-def best_sections(sentences: list[list[Any]], sections: int, budget: SummaryBudget) -> list[list[Any]]:
+def best_sections(text: str, sentences: list[list[Any]], sections: int, budget: SummaryBudget) -> list[list[Any]]:
     """Without a summarizer that can rank the whole: the best scored of the sections' sentences, in text order.
 
-    RETURNS (list): As many as a section gave on average, or as the budget allows.
+    RETURNS (list): As many as the budget allows, or else as a section gave on average.
     """
-    wanted = budget.sentences or max(1, round(len(sentences) / sections))
-    ranked = sorted(sentences, key=lambda sentence: -(sentence[2] or 0.0))
-    return sorted(ranked[:wanted])
+    if not budget.given:
+        budget = SummaryBudget(sentences=max(1, round(len(sentences) / sections)))
+    return within_budget(text, sentences, budget)
 
 
 def long_summarizer(nlp: Language) -> Any:
@@ -147,23 +133,17 @@ def summary_spans(doc: Doc, budget: SummaryBudget) -> list[list[Any]]:
     scores = group.attrs.get("scores")
     scores = [None] * len(group) if scores is None else list(scores)
     found = [[s.start_char, s.end_char, as_float(x)] for s, x in zip(group, scores, strict=True) if s.text.strip()]
-    if budget.sentences is not None:
-        found = sorted(sorted(found, key=lambda sentence: -(sentence[2] or 0.0))[: budget.sentences])
-    if budget.words is not None:
-        found = list(within_words(doc, found, budget.words))
-    return found
+    return within_budget(doc.text, found, budget)
 
 
-def within_words(doc: Doc, found: list[list[Any]], words: int) -> Iterator[list[Any]]:
-    """YIELDS (list): Sentences, the first always, as long as their words fit."""
-    text = doc.text
-    total = 0
-    for sentence in found:
-        n_words = len(text[sentence[0] : sentence[1]].split())
-        total += n_words
-        if total > words and total > n_words:
-            return
-        yield sentence
+def within_budget(text: str, found: list[list[Any]], budget: SummaryBudget) -> list[list[Any]]:
+    """RETURNS (list): The best scored of the sentences, as many as the budget allows, in text order."""
+    if not budget.given or not found:
+        return found
+    lengths = [(len(text[start:end].split()), end - start) for start, end, _ in found]
+    scores = np.array([score or 0.0 for *_, score in found])
+    n_words, n_chars = np.array(lengths).T
+    return [found[row] for row in select_rows(scores, n_words, n_chars, budget)]
 
 
 def plain(sentences: Iterable[Iterable[Any]]) -> list[list[Any]]:

@@ -90,6 +90,15 @@ def test_summarizer_ranks_the_merged_sections(nlp: Language, monkeypatch: pytest
     assert text[start:end].strip() == "This is the longest sentence of them all."
 
 
+def test_the_budget_of_words_is_kept_without_a_summarizer(nlp: Language) -> None:
+    """Over all sections of a long text together, as in a short one; one sentence is always given."""
+    text = "This is one of many sentences here.\n\n" * 40
+    for words, count in ((15, 2), (3, 1)):
+        long = analyze_long(nlp, text, SummaryBudget(words=words), limit=200)["sentences"]
+        short = analyze_doc(nlp, nlp(text), SummaryBudget(words=words))["sentences"]
+        assert len(long) == len(short) == count
+
+
 def test_any_pipeline_works() -> None:
     """No entities, no sentences, no extensions: nothing is found, nothing fails."""
     nlp = spacy.blank("en")
