@@ -16,7 +16,7 @@ from . import sniff
 from .archive import MAX_DEPTH, Budget, members
 from .document import PlacedBlock, Unreadable, lay_out
 from .mail import read_mail, split_mbox
-from .markup import html_to_text, without_tags, xml_to_text
+from .markup.former import html_to_text, without_tags, xml_to_text
 from .plain import decode_text
 from .readers import Reader, find_reader
 

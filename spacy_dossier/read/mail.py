@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..text.encoding import Undecodable, decode
-from .markup import html_to_text
+from .markup.former import html_to_text
 
 SHOWN = ("Subject", "From", "To", "Cc", "Date")
 

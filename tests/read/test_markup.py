@@ -1,6 +1,6 @@
 """HTML → main text; XML → its character data."""
 
-from spacy_dossier.read.markup import html_to_text, without_tags, xml_to_text
+from spacy_dossier.read.markup.former import html_to_text, without_tags, xml_to_text
 
 STORY = " ".join(["Anna Keller left the office of Acme Corp late in the evening and walked home along the river."] * 4)
 PAGE = f"""<!DOCTYPE html><html><head><title>Site</title><style>p {{}}</style></head><body>

@@ -1,0 +1,62 @@
+"""HTML source → a tree, whatever its author left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lxml.html
+from lxml import etree
+
+DEPTH = 400  # of a tree that is cut; real pages stay below 100, and libxml2 stops at 2,048
+
+
+class ShallowBuilder:
+    """Builds a tree whose elements beyond a depth lie in the last one above it: no text is lost."""
+
+    def __init__(self) -> None:
+        self.builder = etree.TreeBuilder()
+        self.depth = 0
+
+    def start(self, tag: str, attributes: Any) -> None:
+        self.depth += 1
+        if self.depth <= DEPTH:
+            self.builder.start(tag, attributes)
+
+    def end(self, tag: str) -> None:
+        if self.depth <= DEPTH:
+            self.builder.end(tag)
+        self.depth -= 1
+
+    def data(self, text: str) -> None:
+        self.builder.data(text)
+
+    def close(self) -> etree._Element:
+        return self.builder.close()
+
+
+def parse_html(source: str) -> etree._Element | None:
+    """Parse a page, whole or not, well-formed or not, XHTML too, in time proportional to its length.
+
+    RETURNS (etree._Element | None): Its root; None where there is neither text nor element.
+    """
+    data = without_cdata(source).encode("utf-8", "replace")
+    parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)
+    try:
+        root: etree._Element = lxml.html.document_fromstring(data, parser=parser)
+    except etree.ParserError:  # how it says that a document is empty
+        return None
+    if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
+        return etree.fromstring(data, etree.HTMLParser(encoding="utf-8", huge_tree=True, target=ShallowBuilder()))
+    return root
+
+
+def without_cdata(source: str) -> str:
+    """RETURNS (str): XHTML whose CDATA sections are escaped text, for they mean nothing to an HTML parser."""
+    first, *sections = source.split("<![CDATA[")
+    if not sections:
+        return source
+    parts = [first]
+    for section in sections:
+        text, end, rest = section.partition("]]>")
+        parts += [text.replace("&", "&amp;").replace("<", "&lt;"), rest] if end else ["<![CDATA[", section]
+    return "".join(parts)
