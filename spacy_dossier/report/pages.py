@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from ..process.record import Entity, Record, SummarySentence
 from .index import Found, Ranked, slug
-from .read import quotations
+from .read import SourceText, quotations
 from .text import Mark, render, visible
 
 STATIC = Path(__file__).parent / "static"
@@ -145,8 +145,7 @@ class Pages:
         self,
         record: Record,
         entities: Sequence[tuple[Found, Ranked]],
-        text: str | None,
-        why: str,
+        source: SourceText,
         *,
         before: Record | None,
         after: Record | None,
@@ -154,8 +153,7 @@ class Pages:
         """Write the page of a document.
 
         entities (Sequence[tuple[Found, Ranked]]): Its entities, and what is known of each across documents.
-        text (str | None): Its text, with which the record agrees.
-        why (str): Why there is no text.
+        source (SourceText): Its text.
         before, after (Record | None): Its neighbours.
         RAISES (FileExistsError): Two records have the same id.
         """
@@ -167,7 +165,7 @@ class Pages:
                 found.label,
                 found.mentions,
                 found.best,
-                None if text is None else numbers[id(found.mentions[0])],
+                None if source.text is None else numbers[id(found.mentions[0])],
                 page_list(found.mentions),
                 ranked,
             )
@@ -176,7 +174,9 @@ class Pages:
         counts = dict.fromkeys(self.kinds, 0)
         for found, _ in entities:
             counts[found.label] += len(found.mentions)
-        marks = None if text is None else self._marks(record, [found for found, _ in entities], numbers)
+        text = None
+        if source.text is not None:
+            text = render(source.text, self._marks(record, [found for found, _ in entities], numbers), source.blocks)
         page = self._env.get_template("report-document.html").render(
             here="document",
             root="../../",
@@ -189,8 +189,8 @@ class Pages:
             labels=[(label, count) for label, count in counts.items() if count],
             confident=any(e.confidence is not None for e in record.entities),
             meta=[(key, shorten(value)) for key, value in record.meta.items()],
-            text=None if text is None or marks is None else render(text, marks),
-            why=why,
+            text=text,
+            why=source.why,
             before=before and neighbour(before),
             after=after and neighbour(after),
         )

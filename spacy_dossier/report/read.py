@@ -1,9 +1,12 @@
 """What the report reads: the records, failures and figures of a run, one row at a time, and the texts behind them."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -12,8 +15,10 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import DossierError
 from ..process.record import Entity, Failure, Record, SummarySentence
+from ..read.document import PlacedBlock
 from ..read.extract import Extracted
 from ..read.sandbox import Sandbox
+from .text import paragraphs
 
 TIME_LIMIT = 60.0  # seconds for reading one file again
 MEMORY_LIMIT = 2_000_000_000  # bytes
@@ -101,6 +106,20 @@ def _validated(row: type[Row], line: bytes, path: Path, number: int) -> Row:
         ) from None
 
 
+@dataclass(frozen=True)
+class SourceText:
+    """The text behind a record.
+
+    text (str | None): The text, with which the record agrees; None where it is not to be had.
+    blocks (list[PlacedBlock]): Its blocks.
+    why (str): Why there is no text.
+    """
+
+    text: str | None = None
+    blocks: list[PlacedBlock] = field(default_factory=list)
+    why: str = ""
+
+
 class Texts:
     """Gives the text of a record: its own, or read again from the source when that has not changed.
 
@@ -113,26 +132,26 @@ class Texts:
         self._path: Path | None = None
         self._pieces: list[Extracted] = []
 
-    def __enter__(self) -> "Texts":
+    def __enter__(self) -> Texts:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._sandbox is not None:
             self._sandbox.close()
 
-    def find(self, record: Record) -> tuple[str | None, str]:
-        """RETURNS (tuple[str | None, str]): The text, or None and the reason why there is none."""
+    def find(self, record: Record) -> SourceText:
+        """RETURNS (SourceText): The text and its blocks, or the reason why there is none."""
         if record.text is not None:
             if agrees(record, record.text):
-                return record.text, ""
-            return None, "The text in the record does not agree with the offsets of its entities."
+                return SourceText(record.text, paragraphs(record.text))
+            return SourceText(why="The text in the record does not agree with the offsets of its entities.")
         path = locate(record)
         if path is None:
-            return None, "The record holds no text, and its source was not found where it was read."
+            return SourceText(why="The record holds no text, and its source was not found where it was read.")
         for piece in self._read(path):
             if piece.sha256 == record.sha256 and record.id.endswith(piece.name) and agrees(record, piece.text):
-                return piece.text, ""
-        return None, "The record holds no text, and its source has changed or does not read as it did."
+                return SourceText(piece.text, piece.blocks or paragraphs(piece.text))
+        return SourceText(why="The record holds no text, and its source has changed or does not read as it did.")
 
     def _read(self, path: Path) -> list[Extracted]:
         if path != self._path:

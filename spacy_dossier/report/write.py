@@ -140,11 +140,11 @@ def _write_documents(files: list[Path], folder: Path, index: Index, pages: Pages
     with Shards(folder, "documents") as shards, Texts() as texts:
         for before, record, after in neighbours(read_records(files)):
             shards.add(document_row(record, pages.kinds, types))
-            text, why = texts.find(record)
-            without_text += text is None
+            source = texts.find(record)
+            without_text += source.text is None
             entities = [(found, index.find(found)) for found in group(record)]
             try:
-                pages.write_document(record, entities, text, why, before=before, after=after)
+                pages.write_document(record, entities, source, before=before, after=after)
             except FileExistsError:
                 raise DossierError(
                     "two records have the same id",
