@@ -22,7 +22,7 @@ from ..errors import DossierError
 Advance = Callable[[int], None]
 
 
-class Entity(NamedTuple):
+class ScoredEntity(NamedTuple):
     """An entity: character offsets, label and, for a prediction, its confidence."""
 
     start: int
@@ -37,23 +37,23 @@ class Entity(NamedTuple):
 
 
 @dataclass
-class Prediction:
+class PredictedDoc:
     """What a pipeline found in one document.
 
-    entities (list[Entity]): Sorted by position.
+    entities (list[ScoredEntity]): Sorted by position.
     sentences (list[tuple[int, int]] | None): Character offsets without surrounding white space; None where the
         pipeline set no sentence boundaries.
     """
 
-    entities: list[Entity]
+    entities: list[ScoredEntity]
     sentences: list[tuple[int, int]] | None
 
 
 @dataclass
-class Run:
+class Predictions:
     """The predictions of one pass over a corpus, in the corpus' order, and the time it took."""
 
-    predictions: list[Prediction]
+    predictions: list[PredictedDoc]
     seconds: float
 
 
@@ -132,7 +132,7 @@ def annotated_tokens(doc: Doc) -> np.ndarray:
     return doc.to_array("ENT_IOB").reshape(len(doc)) != 0
 
 
-def entities_of(doc: Doc, offset: int = 0) -> list[Entity]:
+def entities_of(doc: Doc, offset: int = 0) -> list[ScoredEntity]:
     """The entities of a document, each with its confidence where the pipeline gives one.
 
     offset (int): Is added to the positions: where the document starts in a larger text.
@@ -142,7 +142,7 @@ def entities_of(doc: Doc, offset: int = 0) -> list[Entity]:
     for ent in doc.ents:
         confidence = ent._.confidence if known else None
         confidence = None if confidence is None else float(confidence)
-        found.append(Entity(ent.start_char + offset, ent.end_char + offset, ent.label_, confidence))
+        found.append(ScoredEntity(ent.start_char + offset, ent.end_char + offset, ent.label_, confidence))
     return found
 
 
@@ -159,12 +159,12 @@ def sentences_of(doc: Doc) -> list[tuple[int, int]]:
     return found
 
 
-def predict_gold_tokens(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Run:
+def predict_gold_tokens(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Predictions:
     """Run the pipeline's components over the corpus' own tokens."""
     return _run(nlp, docs, (with_tokens_of(nlp.vocab, doc[:]) for doc in docs), advance)
 
 
-def predict_raw_text(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Run:
+def predict_raw_text(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Predictions:
     """Run the whole pipeline, tokenizer included, over the text of the documents."""
     before = nlp.max_length
     nlp.max_length = max(before, *(len(doc.text) + 1 for doc in docs), 1)
@@ -174,10 +174,10 @@ def predict_raw_text(nlp: Language, docs: Sequence[Doc], advance: Advance = lamb
         nlp.max_length = before
 
 
-def predict_by_sentence(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Run:
+def predict_by_sentence(nlp: Language, docs: Sequence[Doc], advance: Advance = lambda steps: None) -> Predictions:
     """Run the pipeline's components over each annotated sentence as a document of its own, with the corpus' tokens."""
     units = [(i, sent) for i, doc in enumerate(docs) for sent in (doc.sents if len(doc) > 1 else [doc[:]])]
-    found = [Prediction([], None) for _ in docs]
+    found = [PredictedDoc([], None) for _ in docs]
     started = time.perf_counter()
     parts = nlp.pipe(with_tokens_of(nlp.vocab, sent) for _, sent in units)
     done = 0
@@ -186,10 +186,10 @@ def predict_by_sentence(nlp: Language, docs: Sequence[Doc], advance: Advance = l
         advance(i - done)
         done = i
     advance(len(docs) - done)
-    return Run(found, time.perf_counter() - started)
+    return Predictions(found, time.perf_counter() - started)
 
 
-def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[str], advance: Advance) -> Run:
+def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[str], advance: Advance) -> Predictions:
     found = []
     split = False
     started = time.perf_counter()
@@ -197,7 +197,7 @@ def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[st
     for doc in nlp.pipe(inputs):
         sets_sentences = len(doc) < 2 or doc.has_annotation("SENT_START")
         split = split or (len(doc) > 1 and sets_sentences)
-        found.append(Prediction(entities_of(doc), sentences_of(doc) if sets_sentences else None))
+        found.append(PredictedDoc(entities_of(doc), sentences_of(doc) if sets_sentences else None))
         advance(1)
     seconds = time.perf_counter() - started
     if len(found) != len(gold):
@@ -209,7 +209,7 @@ def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[st
     if not split:
         for prediction in found:
             prediction.sentences = None
-    return Run(found, seconds)
+    return Predictions(found, seconds)
 
 
 def with_tokens_of(vocab: Vocab, span: Doc | Span) -> Doc:
@@ -217,13 +217,13 @@ def with_tokens_of(vocab: Vocab, span: Doc | Span) -> Doc:
     return Doc(vocab, words=[token.text for token in span], spaces=[bool(token.whitespace_) for token in span])
 
 
-def overlap_groups(*layers: Sequence[Entity]) -> Iterator[list[list[Entity]]]:
+def overlap_groups(*layers: Sequence[ScoredEntity]) -> Iterator[list[list[ScoredEntity]]]:
     """Split layers of entities over one text into groups that share no character with each other.
 
-    YIELDS (list[list[Entity]]): The entities of each layer in the group, by position.
+    YIELDS (list[list[ScoredEntity]]): The entities of each layer in the group, by position.
     """
     items = sorted((entity.start, entity.end, i, entity) for i, layer in enumerate(layers) for entity in layer)
-    group: list[list[Entity]] = [[] for _ in layers]
+    group: list[list[ScoredEntity]] = [[] for _ in layers]
     reach = 0
     for start, end, i, entity in items:
         if start >= reach and any(group):

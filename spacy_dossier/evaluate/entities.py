@@ -9,7 +9,7 @@ import numpy as np
 from nervaluate import Evaluator
 from spacy.tokens import Doc
 
-from .corpus import Entity, Prediction, annotated_tokens, entities_of, overlap_groups, token_offsets
+from .corpus import PredictedDoc, ScoredEntity, annotated_tokens, entities_of, overlap_groups, token_offsets
 from .metrics import Counts
 
 # Kinds of error, after the same boundaries and label ("correct") have been taken out.
@@ -22,13 +22,13 @@ class Pair:
     """The entities of one document as annotated and as predicted.
 
     doc (Doc): The annotated document.
-    gold, predicted (list[Entity]): By position. Predictions that touch a token without annotation are left out.
+    gold, predicted (list[ScoredEntity]): By position. Predictions that touch a token without annotation are left out.
     ignored (int): How many those are.
     """
 
     doc: Doc
-    gold: list[Entity]
-    predicted: list[Entity]
+    gold: list[ScoredEntity]
+    predicted: list[ScoredEntity]
     ignored: int = 0
 
 
@@ -36,11 +36,11 @@ class Match(NamedTuple):
     """One annotated entity, one prediction, or the two of them together, and how they agree."""
 
     kind: str
-    gold: Entity | None
-    predicted: Entity | None
+    gold: ScoredEntity | None
+    predicted: ScoredEntity | None
 
 
-def pair(doc: Doc, prediction: Prediction) -> Pair:
+def pair(doc: Doc, prediction: PredictedDoc) -> Pair:
     """Set a prediction beside the annotation of its document.
 
     A token without annotation (spaCy's missing value) says nothing, so a prediction that touches one is neither right
@@ -115,7 +115,7 @@ def lenient(pairs: Sequence[Pair]) -> dict[str, Any]:
     }
 
 
-def _for_nervaluate(entity: Entity) -> dict[str, Any]:
+def _for_nervaluate(entity: ScoredEntity) -> dict[str, Any]:
     return {"label": entity.label, "start": entity.start, "end": entity.end - 1}  # its ends are inclusive
 
 
@@ -190,7 +190,7 @@ def matches(pair: Pair) -> list[Match]:
                 found.append(Match(kind, gold[i], predicted[j]))
         found += [Match("missed", gold[i], None) for i in sorted(free_gold)]
         found += [Match("spurious", None, predicted[j]) for j in sorted(free_predicted)]
-    return sorted(found, key=lambda match: (match.gold or match.predicted or Entity(0, 0, "")).start)
+    return sorted(found, key=lambda match: (match.gold or match.predicted or ScoredEntity(0, 0, "")).start)
 
 
 def error_kinds(found: Iterable[Match]) -> dict[str, int]:

@@ -17,8 +17,8 @@ from .calibrate import confidences_of
 from .calibration import at_threshold, calibration_table
 from .corpus import (
     Advance,
-    Prediction,
-    Run,
+    PredictedDoc,
+    Predictions,
     annotated_tokens,
     has_entities,
     has_sentences,
@@ -166,7 +166,7 @@ def stored_threshold(nlp: Language) -> dict[str, float] | None:
     return None
 
 
-def score_sentences(docs: Sequence[Doc], runs: dict[str, Run]) -> dict[str, Any]:
+def score_sentences(docs: Sequence[Doc], runs: dict[str, Predictions]) -> dict[str, Any]:
     """Precision, recall and F1 of sentences with the same first and last character, for runs that have sentences."""
     if not has_sentences(docs):
         return {}
@@ -180,14 +180,14 @@ def score_sentences(docs: Sequence[Doc], runs: dict[str, Run]) -> dict[str, Any]
     return scores
 
 
-def _sentence_counts(gold: Sequence[list[tuple[int, int]]], predictions: Sequence[Prediction]) -> Counts:
+def _sentence_counts(gold: Sequence[list[tuple[int, int]]], predictions: Sequence[PredictedDoc]) -> Counts:
     found = [prediction.sentences or [] for prediction in predictions]
     correct = [len(set(truth) & set(guess)) for truth, guess in zip(gold, found, strict=True)]
     columns = (correct, [len(guess) for guess in found], [len(truth) for truth in gold])
     return Counts(["sentence"], *(np.array(column, dtype=np.int64)[:, None] for column in columns))
 
 
-def speed(run: Run, docs: Sequence[Doc]) -> dict[str, float]:
+def speed(run: Predictions, docs: Sequence[Doc]) -> dict[str, float]:
     """RETURNS (dict[str, float]): Seconds, and words (tokens of the corpus) a second, of the whole pipeline."""
     words = sum(map(len, docs))
     return {"seconds": run.seconds, "words_per_second": words / run.seconds if run.seconds else 0.0}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from spacy.tokens import Doc
 
-from .corpus import Entity, token_offsets
+from .corpus import ScoredEntity, token_offsets
 from .entities import Match, Pair, matches, surface
 
 EXAMPLES = 60
@@ -89,7 +89,7 @@ def _example(error: _Error, pair: Pair, times: int) -> dict[str, Any]:
     match = error.match
     start, end = surroundings(pair.doc, match)
 
-    def inside(entities: Sequence[Entity]) -> list[dict[str, Any]]:
+    def inside(entities: Sequence[ScoredEntity]) -> list[dict[str, Any]]:
         return [_entity(entity, start) for entity in entities if entity.start >= start and entity.end <= end]
 
     return {
@@ -105,7 +105,7 @@ def _example(error: _Error, pair: Pair, times: int) -> dict[str, Any]:
     }
 
 
-def _entity(entity: Entity, offset: int) -> dict[str, Any]:
+def _entity(entity: ScoredEntity, offset: int) -> dict[str, Any]:
     found: dict[str, Any] = {"start": entity.start - offset, "end": entity.end - offset, "label": entity.label}
     if entity.confidence is not None:
         found["confidence"] = entity.confidence

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from .corpus import Entity, annotated_tokens, token_offsets
+from .corpus import ScoredEntity, annotated_tokens, token_offsets
 from .entities import Pair
 from .metrics import Counts, table
 
 OUTSIDE = "O"
 
 
-def iob2(offsets: np.ndarray, entities: Sequence[Entity]) -> list[str]:
+def iob2(offsets: np.ndarray, entities: Sequence[ScoredEntity]) -> list[str]:
     """Project entities onto tokens as IOB2 tags.
 
     A token belongs to an entity when they share a character, and to the first one when several do. With entities that

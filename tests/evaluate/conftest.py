@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from spacy.tokens import Doc, Span
 
-from spacy_dossier.evaluate.corpus import Entity, Prediction
+from spacy_dossier.evaluate.corpus import PredictedDoc, ScoredEntity
 from spacy_dossier.evaluate.entities import Pair, pair
 
 from .pipelines import VOCAB, distorted, iob2, random_spans
@@ -32,8 +32,8 @@ def sample(request: pytest.FixtureRequest) -> Sample:
         predicted = distorted(rng, [span for span in gold if span[2] != "DATE"], n, ("LOC", "ORG", "PER", "LAW"))
         doc = Doc(VOCAB, words=["x" * int(rng.integers(1, 9)) for _ in range(n)])
         doc.set_ents([Span(doc, *span) for span in gold], default="outside")
-        entities = [Entity(doc[i].idx, doc[j - 1].idx + len(doc[j - 1]), label) for i, j, label in predicted]
-        made.pairs.append(pair(doc, Prediction(entities, None)))
+        entities = [ScoredEntity(doc[i].idx, doc[j - 1].idx + len(doc[j - 1]), label) for i, j, label in predicted]
+        made.pairs.append(pair(doc, PredictedDoc(entities, None)))
         made.gold_tags.append(iob2(gold, n))
         made.predicted_tags.append(iob2(predicted, n))
         made.gold_spans.append(gold)

@@ -8,7 +8,7 @@ from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_dossier.evaluate.corpus import Entity, Prediction
+from spacy_dossier.evaluate.corpus import PredictedDoc, ScoredEntity
 from spacy_dossier.evaluate.entities import (
     KINDS,
     Pair,
@@ -32,8 +32,8 @@ def predicted(doc: Doc, *entities: tuple[str, str]) -> Pair:
     found = []
     for text, label in entities:
         start = doc.text.index(text)
-        found.append(Entity(start, start + len(text), label))
-    return pair(doc, Prediction(found, None))
+        found.append(ScoredEntity(start, start + len(text), label))
+    return pair(doc, PredictedDoc(found, None))
 
 
 def test_strict_scores_equal_seqeval(sample: Sample) -> None:

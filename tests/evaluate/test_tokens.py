@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import classification_report
 from spacy.tokens import Span
 
-from spacy_dossier.evaluate.corpus import Entity, Prediction
+from spacy_dossier.evaluate.corpus import PredictedDoc, ScoredEntity
 from spacy_dossier.evaluate.entities import pair
 from spacy_dossier.evaluate.tokens import iob2, token_table
 
@@ -43,8 +43,8 @@ def test_averages_without_o_equal_scikit_learn(sample: Sample) -> None:
 def test_unaligned_entities_take_the_tokens_they_touch() -> None:
     """A raw-text entity inside a token tags it; of two in one token the first counts."""
     offsets = np.array([[0, 10], [11, 14]])
-    assert iob2(offsets, [Entity(5, 10, "LOC")]) == ["B-LOC", "O"]
-    assert iob2(offsets, [Entity(0, 4, "LOC"), Entity(5, 14, "ORG")]) == ["B-LOC", "B-ORG"]
+    assert iob2(offsets, [ScoredEntity(5, 10, "LOC")]) == ["B-LOC", "O"]
+    assert iob2(offsets, [ScoredEntity(0, 4, "LOC"), ScoredEntity(5, 14, "ORG")]) == ["B-LOC", "B-ORG"]
     assert iob2(offsets, []) == ["O", "O"]
 
 
@@ -52,6 +52,6 @@ def test_tokens_without_annotation_are_not_counted() -> None:
     """Missing annotation takes tokens out of the support."""
     doc = make_doc("Ada met Bo in Chad")
     doc.set_ents([Span(doc, 0, 1, "PER")], missing=[doc[2:4]], default="outside")
-    scores = token_table([pair(doc, Prediction([Entity(0, 3, "PER"), Entity(14, 18, "LOC")], None))])
+    scores = token_table([pair(doc, PredictedDoc([ScoredEntity(0, 3, "PER"), ScoredEntity(14, 18, "LOC")], None))])
     assert scores["micro"]["support"] == 3
     assert scores["micro"]["f1"] == pytest.approx(2 / 3)
