@@ -1,7 +1,7 @@
 """`dossier calibrate`: make the confidences of a pipeline's entities mean what they say."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -30,9 +30,6 @@ def calibrate_cli(
     A temperature and a map are fitted on the confidences and errors of the pipeline on DEV, and stored in its
     component with a threshold for the wanted precision. The pipeline itself is not changed: OUTPUT is a copy of it.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from ..evaluate.calibrate import calibrate, check_output, find_pipe, write_calibrated
     from ..evaluate.corpus import load_pipeline, read_docs, use_device
     from .console import progress
@@ -49,6 +46,19 @@ def calibrate_cli(
         )
     write_calibrated(nlp, component, output, overwrite=overwrite)
 
+    print_report(report, unseen)
+    typer.echo(f"Wrote {output}")
+
+
+def print_report(report: dict[str, Any], unseen: float) -> None:
+    """Print what was fitted.
+
+    report (dict[str, Any]): What `calibrate` returned.
+    unseen (float): The share of new forms asked for.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(highlight=False)
     table = Table(title=f"Confidence of {report['entities']:,} entities, {report['errors']:,} of them wrong")
     for column in ("", "ECE", "Brier", "NLL"):
@@ -61,12 +71,13 @@ def calibrate_cli(
         console.print(f"{share:.1%} of them have a form that training did not have; fitted for {fitted:.1%}")
     console.print(f"Temperature: {report['temperature']:g}")
     console.print(f"Map: {report['method']} (a {report['a']:.3f}, b {report['b']:.3f}, c {report['c']:+.3f})")
-    chosen = report["threshold"]
+    chosen, wanted = report["threshold"], f"{report['precision']:.2%}"
     if chosen is None:
-        console.print(f"No threshold gives a precision of {precision:.2%} on these documents with 95 % confidence.")
+        console.print(
+            f"No threshold gives a precision of {report['precision']:.2%} on these documents with 95 % confidence."
+        )
     else:
         console.print(
-            f"Threshold for a precision of {precision:.2%}: {chosen['threshold']:.4f} "
+            f"Threshold for a precision of {wanted}: {chosen['threshold']:.4f} "
             f"(keeps {chosen['kept_share']:.1%} of the entities, recall {chosen['recall']:.1%})"
         )
-    console.print(f"Wrote {output}", soft_wrap=True)

@@ -1,12 +1,19 @@
 """`dossier evaluate`: how good a pipeline is, as numbers, as a page and as a table."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..evaluate.cells import number
+from ..evaluate.page import RUNS, SUMMARY_MEASURES, summary_system
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+COLUMNS = ("Precision", "Recall", "F1", "95 %", "Support")
 
 
 def evaluate_cli(
@@ -53,73 +60,92 @@ def evaluate_cli(
 
 def print_scores(console: "Console", scores: dict[str, Any]) -> None:
     """Print the main numbers as tables, and what must be known to read them."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    def make(title: str, *columns: str) -> Table:
-        table = Table(title=title, title_justify="left")
-        for i, column in enumerate(columns):
-            table.add_column(column, justify="right" if i else "left")
-        return table
-
-    def cells(row: dict[str, Any]) -> list[str]:
-        ends = row.get("interval", {}).get("f1")
-        span = f"{ends['low']:.3f}–{ends['high']:.3f}" if ends else ""
-        return [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")] + [span, f"{row['support']:,}"]
-
-    from ..evaluate.cells import number
-    from ..evaluate.page import RUNS, SUMMARY_MEASURES, summary_system
-
-    entities, tokens = scores["entities"], scores["tokens"]
-    columns = ("Precision", "Recall", "F1", "95 %", "Support")
-    table = make("Entities", "", *columns)
-    for name, title in RUNS.items():
-        if name in entities:
-            table.add_row(f"{title}, micro", *cells(entities[name]["micro"]))
-    for average in ("macro", "weighted"):
-        table.add_row(f"Gold tokens, {average}", *cells(entities["gold_tokens"][average]))
-    for name in ("exact", "partial", "type"):
-        table.add_row(f"Gold tokens, {name}", *cells(entities["gold_tokens"][name]))
-    for name in ("seen", "unseen"):
-        if "surface_forms" in entities:
-            table.add_row(f"Gold tokens, {name} forms", *cells(entities["surface_forms"][name]["micro"]))
-    table.add_section()
-    for label, row in entities["gold_tokens"]["labels"].items():
-        table.add_row(escape(label), *cells(row))
-    console.print(table)
-    table = make("Tokens", "", *columns)
-    for label, row in tokens["labels"].items():
-        table.add_row(escape(label), *cells(row))
-    table.add_section()
-    for average in ("micro", "macro", "weighted"):
-        table.add_row(average, *cells(tokens[average]))
-    console.print(table)
-    lines = []
+    console.print(entities_table(scores["entities"]))
+    console.print(tokens_table(scores["tokens"]))
+    lines: list[str] = []
     if "summaries" in scores:
-        table = make("Summaries", "", *SUMMARY_MEASURES.values())
-        for name, row in scores["summaries"].items():
-            if isinstance(row, dict) and "words" in row:
-                table.add_row(summary_system(name), *(number(row[key]) for key in SUMMARY_MEASURES))
-        console.print(table)
-        for name, row in scores["summaries"].items():
-            if "_vs_" in name:
-                ends = row["rouge1"]
-                sides = " less ".join(map(summary_system, name.split("_vs_")))
-                lines.append(
-                    f"{sides}: ROUGE-1 {ends['difference']:+.4f} ({ends['low']:+.4f} to {ends['high']:+.4f}, paired)"
-                )
+        console.print(summaries_table(scores["summaries"]))
+        lines += summary_lines(scores["summaries"])
     if "calibration" in scores:
-        part = scores["calibration"]
-        lines.append(f"Confidence: ECE {part['ece']:.4f}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}")
-        if "chosen_threshold" in part:
-            chosen = part["chosen_threshold"]
-            lines.append(
-                f"From {chosen['threshold']:.4f}, chosen for a precision of {chosen['target']:.2%}: precision "
-                f"{chosen['precision']:.2%}, recall {chosen['recall']:.2%}"
-            )
+        lines += calibration_lines(scores["calibration"])
     for name, row in scores.get("sents", {}).items():
         lines.append(f"Sentences, {RUNS[name].lower()}: F1 {row['f1']:.4f} of {row['support']:,}")
     for name, row in scores["speed"].items():
         lines.append(f"Speed, {RUNS[name].lower()}: {row['words_per_second']:,.0f} words/s")
     for line in [*lines, *(f"Note: {note}" for note in scores["notes"])]:
         console.print(line, markup=False, soft_wrap=True)
+
+
+def new_table(title: str, columns: Iterable[str]) -> "Table":
+    from rich.table import Table
+
+    table = Table("", title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, justify="right")
+    return table
+
+
+def score_cells(row: dict[str, Any]) -> list[str]:
+    """RETURNS (list[str]): Precision, recall, F1, its interval and the support."""
+    ends = row.get("interval", {}).get("f1")
+    span = f"{ends['low']:.3f}–{ends['high']:.3f}" if ends else ""
+    return [f"{row[name]:.4f}" for name in ("precision", "recall", "f1")] + [span, f"{row['support']:,}"]
+
+
+def entities_table(entities: dict[str, Any]) -> "Table":
+    from rich.markup import escape
+
+    table = new_table("Entities", COLUMNS)
+    for name, title in RUNS.items():
+        if name in entities:
+            table.add_row(f"{title}, micro", *score_cells(entities[name]["micro"]))
+    gold = entities["gold_tokens"]
+    for name in ("macro", "weighted", "exact", "partial", "type"):
+        table.add_row(f"Gold tokens, {name}", *score_cells(gold[name]))
+    if "surface_forms" in entities:
+        for name in ("seen", "unseen"):
+            table.add_row(f"Gold tokens, {name} forms", *score_cells(entities["surface_forms"][name]["micro"]))
+    table.add_section()
+    for label, row in gold["labels"].items():
+        table.add_row(escape(label), *score_cells(row))
+    return table
+
+
+def tokens_table(tokens: dict[str, Any]) -> "Table":
+    from rich.markup import escape
+
+    table = new_table("Tokens", COLUMNS)
+    for label, row in tokens["labels"].items():
+        table.add_row(escape(label), *score_cells(row))
+    table.add_section()
+    for average in ("micro", "macro", "weighted"):
+        table.add_row(average, *score_cells(tokens[average]))
+    return table
+
+
+def summaries_table(summaries: dict[str, Any]) -> "Table":
+    table = new_table("Summaries", SUMMARY_MEASURES.values())
+    for name, row in summaries.items():
+        if isinstance(row, dict) and "words" in row:
+            table.add_row(summary_system(name), *(number(row[key]) for key in SUMMARY_MEASURES))
+    return table
+
+
+def summary_lines(summaries: dict[str, Any]) -> Iterator[str]:
+    """YIELDS (str): By how much one system is better than another."""
+    for name, row in summaries.items():
+        if "_vs_" in name:
+            ends = row["rouge1"]
+            sides = " less ".join(map(summary_system, name.split("_vs_")))
+            yield f"{sides}: ROUGE-1 {ends['difference']:+.4f} ({ends['low']:+.4f} to {ends['high']:+.4f}, paired)"
+
+
+def calibration_lines(part: dict[str, Any]) -> Iterator[str]:
+    """YIELDS (str): How far confidences are off, and what the chosen threshold gives."""
+    yield f"Confidence: ECE {part['ece']:.4f}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}"
+    if "chosen_threshold" in part:
+        chosen = part["chosen_threshold"]
+        yield (
+            f"From {chosen['threshold']:.4f}, chosen for a precision of {chosen['target']:.2%}: precision "
+            f"{chosen['precision']:.2%}, recall {chosen['recall']:.2%}"
+        )

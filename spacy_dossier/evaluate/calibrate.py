@@ -66,16 +66,12 @@ def calibrate(
         weights, share = None, None
         if train is not None:
             weights, share = novelty_weights(pairs, surface_forms(train), unseen)
-        # A temperature inside the CRF changes which spans are unsure, so it cannot be had by mapping confidences;
-        # the entities stay the same. The loss has one minimum: the search ends when it rises.
-        confidences, temperature, loss = raw, 1.0, min(held_out_losses(raw, correct, documents, weights).values())
-        for hotter in TEMPERATURES:
-            pipe.cfg["temperature"] = hotter
-            tried = confidences_of(_predict(nlp, docs, advance))[0]
-            reached = min(held_out_losses(tried, correct, documents, weights).values())
-            if reached > loss - LEAST_GAIN:
-                break
-            confidences, temperature, loss = tried, hotter, reached
+
+        def heated(temperature: float) -> np.ndarray:
+            pipe.cfg["temperature"] = temperature
+            return confidences_of(_predict(nlp, docs, advance))[0]
+
+        temperature, confidences = find_temperature(raw, heated, correct, documents, weights)
     pipe.cfg["temperature"] = temperature
     calibration = fit(confidences, correct, documents, weights)
     calibrated = calibration.apply(confidences)
@@ -96,6 +92,34 @@ def calibrate(
         "precision": precision,
         "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
     }
+
+
+def find_temperature(
+    raw: np.ndarray,
+    heated: Callable[[float], np.ndarray],
+    correct: np.ndarray,
+    documents: np.ndarray,
+    weights: np.ndarray | None,
+) -> tuple[float, np.ndarray]:
+    """Search the temperature of the CRF from which the best map can be had.
+
+    A temperature inside the CRF changes which spans are unsure, so it cannot be had by mapping confidences; the
+    entities stay the same. The loss has one minimum: the search ends when it rises.
+
+    raw (ndarray): Confidences at a temperature of 1, of shape (n,).
+    heated (Callable): Gives the confidences at another temperature.
+    correct, documents, weights (ndarray): Of the same shape.
+    RETURNS (tuple[float, ndarray]): The temperature, and the confidences at it.
+    """
+    temperature, confidences = 1.0, raw
+    loss = min(held_out_losses(raw, correct, documents, weights).values())
+    for hotter in TEMPERATURES:
+        tried = heated(hotter)
+        reached = min(held_out_losses(tried, correct, documents, weights).values())
+        if reached > loss - LEAST_GAIN:
+            break
+        temperature, confidences, loss = hotter, tried, reached
+    return temperature, confidences
 
 
 def _predict(nlp: Language, docs: Sequence[Doc], advance: Callable[[int], None]) -> list[Pair]:

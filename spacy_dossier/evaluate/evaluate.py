@@ -78,26 +78,12 @@ def evaluate(
             remedy="Evaluate on documents made with `dossier convert`.",
         )
     docs = [doc for doc in docs if len(doc)]
-    list(nlp.pipe([WARM_UP]))
-    with progress("Gold tokens", len(docs)) as advance:
-        gold_run = predict_gold_tokens(nlp, docs, advance)
-    with progress("Raw text", len(docs)) as advance:
-        raw_run = predict_raw_text(nlp, docs, advance)
-    runs = {"gold_tokens": gold_run, "raw_text": raw_run}
-    if has_sentences(docs):
-        with progress("Sentence by sentence", len(docs)) as advance:
-            runs["by_sentence"] = predict_by_sentence(nlp, docs, advance)
+    runs = predict_all(nlp, docs, progress)
     pairs = {name: [pair(doc, p) for doc, p in zip(docs, run.predictions, strict=True)] for name, run in runs.items()}
 
     entities = score_entities(pairs)
-    found = [match for pair in pairs["gold_tokens"] for match in matches(pair)]
-    entities["errors"] = error_kinds(found)
-    entities["confusion"] = confusion(found)
     if train is not None:
-        forms = surface_forms(train)
-        entities["surface_forms"] = {"in_training": len(forms)}
-        for name, side in by_surface(pairs["gold_tokens"], forms).items():
-            entities["surface_forms"][name] = table(strict_counts(side))
+        entities["surface_forms"] = score_forms(pairs["gold_tokens"], surface_forms(train))
     scores: dict[str, Any] = {
         "pipeline": describe_pipeline(nlp),
         "corpus": describe_corpus(docs, pairs["gold_tokens"]),
@@ -120,8 +106,22 @@ def evaluate(
     return scores
 
 
+def predict_all(nlp: Language, docs: Sequence[Doc], progress: Progress) -> dict[str, Predictions]:
+    """RETURNS (dict[str, Predictions]): From gold tokens, from raw text, and by sentence where there are any."""
+    list(nlp.pipe([WARM_UP]))
+    runs = {}
+    with progress("Gold tokens", len(docs)) as advance:
+        runs["gold_tokens"] = predict_gold_tokens(nlp, docs, advance)
+    with progress("Raw text", len(docs)) as advance:
+        runs["raw_text"] = predict_raw_text(nlp, docs, advance)
+    if has_sentences(docs):
+        with progress("Sentence by sentence", len(docs)) as advance:
+            runs["by_sentence"] = predict_by_sentence(nlp, docs, advance)
+    return runs
+
+
 def score_entities(pairs: dict[str, list[Pair]]) -> dict[str, Any]:
-    """Strict and lenient scores of each run, and how the runs differ."""
+    """Strict and lenient scores of each run, how the runs differ, and what kind of error each error is."""
     labels = sorted({label for side in pairs.values() for label in labels_of(side)})
     counts = {name: strict_counts(side, labels) for name, side in pairs.items()}
     entities: dict[str, Any] = {}
@@ -133,7 +133,16 @@ def score_entities(pairs: dict[str, list[Pair]]) -> dict[str, Any]:
         for name in pairs
         if name != "gold_tokens"
     }
+    found = [match for pair in pairs["gold_tokens"] for match in matches(pair)]
+    entities["errors"] = error_kinds(found)
+    entities["confusion"] = confusion(found)
     return entities
+
+
+def score_forms(pairs: Sequence[Pair], forms: set[str]) -> dict[str, Any]:
+    """Strict scores of entities whose surface form training had, and of those it had not."""
+    sides = {name: table(strict_counts(side)) for name, side in by_surface(pairs, forms).items()}
+    return {"in_training": len(forms), **sides}
 
 
 def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, Any] | None:

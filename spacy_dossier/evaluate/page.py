@@ -144,22 +144,19 @@ def _entities(scores: dict[str, Any]) -> str:
     ]
     head = ["", "Match", "Precision", "Recall", "F1", *(count.title() for count in counted)]
     parts += ["<h3>Lenient matches (SemEval 2013, nervaluate)</h3>", cells.table(head, lenient, text_columns=2)]
-    if "surface_forms" in entities:
-        forms = entities["surface_forms"]
-        rows = [
-            [
-                name,
-                *cells.prf(forms[key]["micro"]),
-                cells.span(forms[key]["micro"]),
-                f"{forms[key]['micro']['support']:,}",
-            ]
-            for key, name in (("seen", "Seen in training"), ("unseen", "New"))
-        ]
-        parts += [
-            f"<h3>Seen and new surface forms</h3><p>{forms['in_training']:,} forms are entities in training.</p>",
-            cells.table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows),
-        ]
-    return "".join(parts)
+    return "".join(parts) + _forms(entities)
+
+
+def _forms(entities: dict[str, Any]) -> str:
+    if "surface_forms" not in entities:
+        return ""
+    forms = entities["surface_forms"]
+    rows = [
+        [name, *cells.prf(forms[key]["micro"]), cells.span(forms[key]["micro"]), f"{forms[key]['micro']['support']:,}"]
+        for key, name in (("seen", "Seen in training"), ("unseen", "New"))
+    ]
+    said = f"<h3>Seen and new surface forms</h3><p>{forms['in_training']:,} forms are entities in training.</p>"
+    return said + cells.table(["", "Precision", "Recall", "F1", "95 %", "Support"], rows)
 
 
 def _by_label(entities: dict[str, Any]) -> str:
