@@ -15,6 +15,7 @@ Reader = Callable[[bytes, str], Document]
 READERS: dict[str, str] = {
     "text/plain": "plain:read_plain",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
 }
 
 

@@ -371,15 +371,19 @@ def test_formulas_diagrams_and_charts() -> None:
         return "<a:p>" + "".join(f"<a:r><a:t>{run}</a:t></a:r>" for run in runs) + "</a:p>"
 
     def v(text: str) -> str:
-        return f'<c:strRef><c:strCache><c:pt idx="0"><c:v>{text}</c:v></c:pt></c:strCache></c:strRef>'
+        return f'<c:strRef><c:strCache><c:ptCount/><c:pt idx="0"><c:v>{text}</c:v></c:pt></c:strCache></c:strRef>'
 
     data = (
         f'<dgm:dataModel {NAMESPACES}><dgm:ptLst><dgm:pt modelId="1" type="doc"><dgm:t>{a("no")}</dgm:t></dgm:pt>'
         f'<dgm:pt modelId="2"><dgm:t>{a("Har", "bour")}</dgm:t></dgm:pt></dgm:ptLst></dgm:dataModel>'
     )
+    number = (
+        "<c:numRef><c:numCache><c:formatCode>0.0%</c:formatCode><c:ptCount/><c:pt><c:v>0.3</c:v></c:pt></c:numCache>"
+    )
+    number += "</c:numRef>"
     chart = (
         f"<c:chartSpace {NAMESPACES}><c:chart><c:title><c:tx><c:rich>{a('Sales')}</c:rich></c:tx></c:title><c:plotArea>"
-        f"<c:barChart><c:ser><c:tx>{v('Bolts')}</c:tx><c:cat>{v('May')}</c:cat><c:val>{v('3')}</c:val></c:ser>"
+        f"<c:barChart><c:ser><c:tx>{v('Bolts')}</c:tx><c:cat>{v('May')}</c:cat><c:val>{number}</c:val></c:ser>"
         "</c:barChart></c:plotArea></c:chart></c:chartSpace>"
     )
     body = (
@@ -392,7 +396,7 @@ def test_formulas_diagrams_and_charts() -> None:
         ("paragraph", "Here x=a/b"),
         ("list_item", "Harbour"),
         ("caption", "Sales"),
-        ("table", "\tBolts\nMay\t3"),
+        ("table", "\tBolts\nMay\t30.0%"),
     ]
     assert found == expected
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from ..document import Block
-from .layout import make_table, tidy
+from .layout import make_table, tidy, unescape
+from .number_format import show_number
 from .package import Element
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -23,8 +26,7 @@ def paragraph_text(paragraph: Element) -> str:
             texts.append("\n")
         elif child.tag == MC + "AlternateContent":
             texts += [math_text(formula) for formula in child.iterfind(f"{MC}Choice//{M}oMath")]
-    # PowerPoint writes a line break that was pasted as the escape of a vertical tab.
-    return tidy("".join(texts).replace("_x000B_", "\n"))
+    return tidy(unescape("".join(texts)))
 
 
 def math_text(formula: Element) -> str:
@@ -46,12 +48,14 @@ def diagram_blocks(root: Element) -> list[Block]:
     return [block for block in blocks if block.text]
 
 
+def chart_titles(root: Element) -> list[Block]:
+    """RETURNS (list[Block]): The titles of a chart and of its axes."""
+    titles = (tidy("\n".join(paragraph_text(p) for p in title.iter(A + "p"))) for title in root.iter(C + "title"))
+    return [Block("caption", title) for title in titles if title]
+
+
 def chart_blocks(root: Element) -> list[Block]:
     """RETURNS (list[Block]): The titles of a chart, and its series as a table."""
-    titles = [
-        Block("caption", tidy("\n".join(paragraph_text(p) for p in title.iter(A + "p"))))
-        for title in root.iter(C + "title")
-    ]
     columns: list[list[str]] = []
     for series in root.iter(C + "ser"):
         labels, values = (_points(series, kind) for kind in (("cat", "xVal"), ("val", "yVal")))
@@ -59,15 +63,15 @@ def chart_blocks(root: Element) -> list[Block]:
         if labels and labels not in (column[1:] for column in columns):
             columns.append(["", *labels])
         columns.append([name, *values])
-    height = max(map(len, columns), default=0)
-    rows = zip(*(column + [""] * (height - len(column)) for column in columns), strict=True)
-    return [block for block in (*titles, make_table(list(rows))) if block.text]
+    table = make_table(list(zip_longest(*columns, fillvalue="")))
+    return [*chart_titles(root), *([table] if table.text else [])]
 
 
 def _points(series: Element, kinds: tuple[str, str]) -> list[str]:
-    """RETURNS (list[str]): The labels or values that a chart keeps of its sheet."""
-    for kind in kinds:
-        found = series.find(C + kind)
-        if found is not None:
-            return [v.text or "" for v in found.iterfind(f".//{C}pt/{C}v")]
-    return []
+    """RETURNS (list[str]): The labels or values that a chart keeps of its sheet, as they are shown."""
+    cache = next((cache for kind in kinds for cache in series.iterfind(f"{C}{kind}//{C}ptCount/..")), None)
+    if cache is None:
+        return []
+    texts = [tidy(v.text or "") for v in cache.iterfind(f"{C}pt/{C}v")]
+    code = cache.findtext(f"{C}formatCode")
+    return texts if code is None else [show_number(text, code) for text in texts]

@@ -1,18 +1,33 @@
-"""What the walkers of all office formats share: the white space of a block, and tables."""
+"""What the walkers of all office formats share: the white space of a block, escapes, tables."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ..document import Block
 
 SOFT_HYPHEN = "\u00ad"
+ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+CONTROLS = dict.fromkeys((*range(9), *range(14, 32), 127)) | {11: "\n", 12: "\n", 13: "\n"}
 
 
 def tidy(text: str) -> str:
     """RETURNS (str): Text as a block holds it: no soft hyphens, no white space around it, no empty line."""
     lines = (line.rstrip() for line in text.replace(SOFT_HYPHEN, "").split("\n"))
     return "\n".join(line for line in lines if line).strip()
+
+
+def unescape(text: str) -> str:
+    """RETURNS (str): Text whose control characters stand as "_x000D_" in the file (ECMA-376 part 1, 22.9.2.19)."""
+    if "_x" in text:
+        text = join_surrogates(ESCAPE.sub(lambda match: chr(int(match[1], 16)), text))
+    return text.replace("\r\n", "\n").translate(CONTROLS)
+
+
+def join_surrogates(text: str) -> str:
+    """RETURNS (str): Text in which a sign of two UTF-16 units is one, and a half of one is U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def one_cell(texts: Iterable[str]) -> str:

@@ -35,7 +35,8 @@ def from_font(code: int, font: str | None) -> str:
     """RETURNS (str): The letter of a font's code; in a font that is not known here, the code as it stands."""
     letters = FONTS.get((font or "").lower())
     low = code - PRIVATE if PRIVATE <= code <= PRIVATE + 0xFF else code
-    return chr(code) if letters is None else letters.get(low, chr(code))
+    letter = "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)
+    return letter if letters is None else letters.get(low, letter)
 
 
 def translate(text: str, font: str | None) -> str:
