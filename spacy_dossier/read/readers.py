@@ -13,6 +13,7 @@ Reader = Callable[[bytes, str], Document]
 # Module below this room and function. A module is imported when a file needs it, for a process that reads mails only
 # has no use for a PDF library.
 READERS: dict[str, str] = {
+    "application/pdf": "pdf.reader:read_pdf",
     "text/plain": "plain:read_plain",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",

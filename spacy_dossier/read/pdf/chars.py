@@ -1,0 +1,404 @@
+"""A page of a PDF → its words with their places, from the characters that PDFium gives.
+
+PDFium is asked for characters and boxes only. Its own blanks, line breaks and order are left aside: they are those of
+the order in which a page was drawn. Coordinates here are points, x to the right and y downwards, as a reader holds the
+page.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pypdfium2.raw as pdfium
+
+BOLD = re.compile(r"bold|black|heavy|semib|demi(?!x)|medi\b|cmbx|cmssbx|cmb\d", re.I)
+MONO = re.compile(r"courier|mono|consol|typewriter|cmtt|fixed|menlo", re.I)
+BLANK = 0.17  # of the font size: a gap from which on two letters belong to two words. TeX shrinks blanks to 0.22.
+LIKELY_BLANK = 0.11  # the same where PDFium sees a blank: letters such as f reach over their own width
+TRACKED = 0.06  # of the font size: a median gap above it is letter spacing
+SAME_LINE = 0.08  # of the font size: how far baselines of neighbours in a word may differ
+UNMAPPED = "\ufffd"
+# Accents that TeX draws over a letter, and the combining marks that mean the same
+ACCENTS = {
+    "`": "\u0300", "´": "\u0301", "^": "\u0302", "ˆ": "\u0302", "˜": "\u0303", "~": "\u0303", "¨": "\u0308",
+    "¯": "\u0304", "ˉ": "\u0304", "˘": "\u0306", "˙": "\u0307", "˚": "\u030a", "˝": "\u030b", "ˇ": "\u030c",
+    "¸": "\u0327", "˛": "\u0328",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Word:
+    """Letters that stand together.
+
+    x0, x1 (float): Where their advance boxes begin and end.
+    y (float): Baseline.
+    size (float): Font size as seen on the page.
+    blank (bool): A blank stands before it, whatever the gap.
+    """
+
+    text: str
+    x0: float
+    x1: float
+    y: float
+    size: float
+    bold: bool = False
+    mono: bool = False
+    blank: bool = False
+
+
+@dataclass
+class Page:
+    """Words of a page.
+
+    groups (list[list[Word]]): Words by the direction that they are written in, the main one first. Each in a frame of
+        its own, turned so that it reads from left to right.
+    width, height (float): Of the page, in the frame of the main group.
+    letters, unmapped (int): Characters on it, and those of them that have no Unicode.
+    pictures (bool): An image is on it.
+    """
+
+    number: int
+    width: float
+    height: float
+    groups: list[list[Word]] = field(default_factory=list)
+    letters: int = 0
+    unmapped: int = 0
+    pictures: bool = False
+
+
+def native(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
+    """RETURNS (Callable): A function of PDFium that takes plain addresses, so that it can fill arrays of numpy."""
+    address = ctypes.cast(function, ctypes.c_void_p).value
+    assert address is not None
+    return ctypes.CFUNCTYPE(result, *arguments)(address)
+
+
+POINTER, INT = ctypes.c_void_p, ctypes.c_int
+loose_box = native(pdfium.FPDFText_GetLooseCharBox, INT, POINTER, INT, POINTER)
+origin = native(pdfium.FPDFText_GetCharOrigin, INT, POINTER, INT, POINTER, POINTER)
+text_object = native(pdfium.FPDFText_GetTextObject, POINTER, POINTER, INT)
+text_matrix = native(pdfium.FPDFText_GetMatrix, INT, POINTER, INT, POINTER)
+font_size = native(pdfium.FPDFText_GetFontSize, ctypes.c_double, POINTER, INT)
+object_font = native(pdfium.FPDFTextObj_GetFont, POINTER, POINTER)
+font_flags = native(pdfium.FPDFFont_GetFlags, INT, POINTER)
+font_weight = native(pdfium.FPDFFont_GetWeight, INT, POINTER)
+font_name = native(pdfium.FPDFFont_GetBaseFontName, ctypes.c_size_t, POINTER, POINTER, ctypes.c_size_t)
+unicode_of = native(pdfium.FPDFText_GetUnicode, ctypes.c_uint, POINTER, INT)
+
+
+def page_words(document: Any, number: int) -> Page:
+    """Read the words of a page, those of filled-in forms and of notes printed on it too.
+
+    document (FPDF_DOCUMENT): An open document.
+    number (int): The page, from 1.
+    """
+    page = pdfium.FPDF_LoadPage(document, number - 1)
+    if not page:
+        return Page(number, 0, 0)
+    try:
+        if pdfium.FPDFPage_GetAnnotCount(page) > 0 and flatten(page):
+            pdfium.FPDF_ClosePage(page)  # the text page of a page that was flattened is read anew
+            page = pdfium.FPDF_LoadPage(document, number - 1)
+        frame = pdfium.FS_RECTF()
+        pdfium.FPDF_GetPageBoundingBox(page, frame)
+        text_page = pdfium.FPDFText_LoadPage(page)
+        read = Page(number, abs(frame.right - frame.left), abs(frame.top - frame.bottom))
+        read.pictures = has_picture(page)
+        if text_page:
+            try:
+                glyphs = Glyphs(ctypes.cast(text_page, ctypes.c_void_p).value or 0, text_page)
+                turned = pdfium.FPDFPage_GetRotation(page) * 90
+                fill_page(read, glyphs, (frame.left, frame.bottom, frame.right, frame.top), turned)
+            finally:
+                pdfium.FPDFText_ClosePage(text_page)
+        return read
+    finally:
+        pdfium.FPDF_ClosePage(page)
+
+
+def flatten(page: Any) -> bool:
+    """Draw what is printed of forms and notes onto a page. RETURNS (bool): Whether anything was."""
+    return pdfium.FPDFPage_Flatten(page, pdfium.FLAT_PRINT) == pdfium.FLATTEN_SUCCESS
+
+
+def has_picture(page: Any) -> bool:
+    for i in range(min(pdfium.FPDFPage_CountObjects(page), 200)):
+        if pdfium.FPDFPageObj_GetType(pdfium.FPDFPage_GetObject(page, i)) in (
+            pdfium.FPDF_PAGEOBJ_IMAGE,
+            pdfium.FPDF_PAGEOBJ_FORM,
+        ):
+            return True
+    return False
+
+
+class Glyphs:
+    """The characters of a page in the order they were drawn.
+
+    text (list[str]): Of each, one or more letters (a ligature, a letter with its accents).
+    box (ndarray): (n, 4) left, top, right, bottom in the page's own coordinates, y upwards.
+    origin (ndarray): (n, 2) where each stands on its baseline.
+    style (ndarray): (n,) position in `styles`.
+    styles (list[tuple]): (size, angle in degrees, bold, mono) of each text object.
+    """
+
+    def __init__(self, address: int, text_page: Any) -> None:
+        n = max(0, pdfium.FPDFText_CountChars(text_page))
+        self.box = np.empty((n, 4), np.float32)
+        self.origin = np.empty((n, 2))
+        boxes, origins = self.box.ctypes.data, self.origin.ctypes.data
+        for i in range(n):
+            loose_box(address, i, boxes + 16 * i)
+            origin(address, i, origins + 16 * i, origins + 16 * i + 8)
+        self.codes = self._codes(address, text_page, n)
+        self.styles: list[tuple[float, int, bool, bool, bool]] = []
+        self.style = self._styles(address, n)
+
+    def _codes(self, address: int, text_page: Any, n: int) -> list[int]:
+        units = (ctypes.c_ushort * (n + 1))()
+        if pdfium.FPDFText_GetText(text_page, 0, n, units) == n + 1:
+            return list(units[:n])
+        return [unicode_of(address, i) for i in range(n)]
+
+    def _styles(self, address: int, n: int) -> np.ndarray:
+        known: dict[int | None, int] = {}
+        fonts: dict[int | None, tuple[bool, bool, bool]] = {}
+        style = np.zeros(n, np.int32)
+        matrix = (ctypes.c_float * 6)()
+        for i in range(n):
+            thing = text_object(address, i)
+            at = known.get(thing)
+            if at is None:
+                text_matrix(address, i, ctypes.addressof(matrix))
+                a, b, c, d = matrix[0], matrix[1], matrix[2], matrix[3]
+                size = abs(font_size(address, i)) * (math.hypot(c, d) or 1.0)
+                font = object_font(thing) if thing else None
+                if font not in fonts:
+                    fonts[font] = font_looks(font) if font else (False, False, False)
+                at = known[thing] = len(self.styles)
+                self.styles.append((size, round(math.degrees(math.atan2(b, a))) % 360, *fonts[font]))
+            style[i] = at
+        return style
+
+
+def font_looks(font: int) -> tuple[bool, bool, bool]:
+    """RETURNS (tuple): Whether a font is bold, of fixed width, made of symbols."""
+    buffer = ctypes.create_string_buffer(256)
+    font_name(font, ctypes.addressof(buffer), 256)
+    name = buffer.value.decode("utf-8", "replace").partition("+")[2] or buffer.value.decode("utf-8", "replace")
+    flags = font_flags(font)
+    bold = bool(BOLD.search(name)) or font_weight(font) >= 700
+    mono = bool(MONO.search(name)) or (flags >= 0 and bool(flags & 1))
+    return bold, mono, bool(re.search(r"symbol|ding", name, re.I))
+
+
+def letter(code: int, symbols: bool, soft: str) -> str:
+    """RETURNS (str): What a character of PDFium stands for; UNMAPPED where nothing says it."""
+    if code in (0x02, 0xFFFE):  # what PDFium calls a hyphen at a line's end
+        return "-"
+    if code == 0xAD:
+        return soft
+    if 0xF000 <= code <= 0xF0FF:  # a font with an encoding of its own, at the place that Windows gives to it
+        return "•" if symbols else chr(code - 0xF000)
+    if code < 0x20 or 0x7F <= code < 0xA0 or code == 0xFFFD or 0xE000 <= code < 0xF900:
+        return UNMAPPED
+    return chr(code)
+
+
+def fill_page(page: Page, glyphs: Glyphs, frame: tuple[float, float, float, float], turned: int) -> None:
+    """Make words of the characters that stand on the page."""
+    text, at, blank, likely = clusters(glyphs, frame, page)
+    if not text:
+        return
+    style = glyphs.style[at]
+    angles = np.array([s[1] for s in glyphs.styles])[style]
+    near = (np.round(angles / 90.0) * 90) % 360  # a scan that lies a little askew still reads along the page
+    angles = np.where(np.abs((angles - near + 180) % 360 - 180) <= 10, near, angles).astype(int)
+    sizes = np.array([s[0] for s in glyphs.styles])[style]
+    angles[written_downwards(text, glyphs.origin[at], sizes) & (angles == 0)] = 270
+    values, counts = np.unique(angles, return_counts=True)
+    by_count = sorted(zip(values.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
+    left, bottom, right, top = frame
+    for position, (angle, _) in enumerate(by_count):
+        chosen = np.flatnonzero(angles == angle)
+        turn = math.radians(angle)
+        cos, sin = round(math.cos(turn), 9), round(math.sin(turn), 9)
+        corners_x = [x * cos + y * sin for x in (left, right) for y in (bottom, top)]
+        corners_y = [x * sin - y * cos for x in (left, right) for y in (bottom, top)]
+        index = at[chosen]
+        box = glyphs.box[index].astype(float)
+        xs = np.stack([box[:, i] * cos + box[:, j] * sin for i in (0, 2) for j in (1, 3)])
+        y = glyphs.origin[index, 0] * sin - glyphs.origin[index, 1] * cos - min(corners_y)
+        x0, x1 = xs.min(0) - min(corners_x), xs.max(0) - min(corners_x)
+        letters = Letters([text[i] for i in chosen], x0, x1, y, style[chosen], blank[chosen], likely[chosen])
+        words = to_words(letters, glyphs.styles)
+        page.groups.append(words)
+        if position == 0:
+            page.width, page.height = max(corners_x) - min(corners_x), max(corners_y) - min(corners_y)
+
+
+def written_downwards(text: list[str], origin: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """RETURNS (ndarray): Which letters belong to vertical lines of Chinese or Japanese, four letters or more."""
+    down = np.zeros(len(text), bool)
+    wide = np.array(["\u3000" <= t[0] <= "\u9fff" or "\uff00" <= t[0] <= "\uff60" for t in text])
+    if not wide.any():
+        return down
+    step = origin[:-1] - origin[1:]
+    below = (np.abs(step[:, 0]) < 0.15 * size[:-1]) & (np.abs(step[:, 1] - size[:-1]) < 0.3 * size[:-1])
+    below &= wide[:-1] | wide[1:]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], below.astype(int), [0]])))
+    for start, end in edges.reshape(-1, 2):
+        if end - start >= 3:
+            down[start : end + 1] = True
+    return down
+
+
+def clusters(
+    glyphs: Glyphs, frame: tuple[float, float, float, float], page: Page
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Put letters that share a place together, and leave out what is not seen.
+
+    RETURNS (tuple): Text of each cluster, its first character in `glyphs`, whether a blank was written before it,
+        whether PDFium sees one there that was not written.
+    """
+    box = glyphs.box
+    middle_x, middle_y = (box[:, 0] + box[:, 2]) / 2, (box[:, 1] + box[:, 3]) / 2
+    left, bottom, right, top = frame
+    inside = ((middle_x > left) & (middle_x < right) & (middle_y > bottom) & (middle_y < top)).tolist()
+    generated = ((box[:, 0] == box[:, 2]) & (box[:, 1] == box[:, 3])).tolist()
+    same = np.zeros(len(inside), bool)
+    same[1:] = (box[1:] == box[:-1]).all(1) & (glyphs.style[1:] == glyphs.style[:-1])
+    soft = "" if 0x2D in glyphs.codes else "-"
+    texts: list[str] = []
+    at: list[int] = []
+    blanks: list[bool] = []
+    likely: list[bool] = []
+    blank, guess, high = False, False, 0
+    for i, (code, one, shown) in enumerate(zip(glyphs.codes, same.tolist(), inside, strict=True)):
+        if code in (0x20, 0xA0, 0x3000) or 0x2000 <= code <= 0x200B or code in (0x0A, 0x0D, 0x09):
+            blank, guess = blank or not generated[i], guess or generated[i]
+            continue
+        if not shown or generated[i]:
+            continue
+        if 0xD800 <= code < 0xDC00:
+            high = code
+            continue
+        if 0xDC00 <= code < 0xE000:
+            code = 0x10000 + ((high - 0xD800) << 10) + code - 0xDC00 if high else 0xFFFD
+            high, one = 0, False
+        char = letter(code, glyphs.styles[glyphs.style[i]][4], soft)
+        page.letters += 1
+        page.unmapped += char == UNMAPPED
+        if not char:
+            continue
+        if texts and not blank and (one or unicodedata.combining(char)):
+            texts[-1] += char  # a piece of a ligature, an accent over its letter
+            continue
+        if texts and (joined := accented(texts[-1], char, box[at[-1]], box[i])):
+            texts[-1] = joined
+            at[-1] = i if texts[-1][0] not in ACCENTS and char not in ACCENTS else at[-1]
+            continue
+        texts.append(char)
+        at.append(i)
+        blanks.append(blank)
+        likely.append(guess)
+        blank = guess = False
+    composed = [unicodedata.normalize("NFC", t) if len(t) > 1 else t for t in texts]
+    return composed, np.array(at, int), np.array(blanks, bool), np.array(likely, bool)
+
+
+def accented(before: str, char: str, box: np.ndarray, other: np.ndarray) -> str | None:
+    """RETURNS (str | None): A letter and the accent that is drawn over it as one letter; None where that is not so."""
+    if (before in ACCENTS) == (char in ACCENTS):
+        return None
+    accent, base = (before, char) if before in ACCENTS else (char, before)
+    over, under = (box, other) if before in ACCENTS else (other, box)
+    middle = (over[0] + over[2]) / 2
+    if not base.isalpha() or not under[0] < middle < under[2] or not over[3] < under[1]:
+        return None
+    whole = unicodedata.normalize("NFC", {"ı": "i", "ȷ": "j"}.get(base, base) + ACCENTS[accent])
+    return whole if len(whole) == 1 else None
+
+
+@dataclass
+class Letters:
+    """Letters of one direction, in drawing order.
+
+    x0, x1, y (ndarray): (n,) where they begin and end, and their baselines.
+    style (ndarray): (n,) position in the styles of the page.
+    blank, likely (ndarray): (n,) a blank was written before them; PDFium sees one.
+    """
+
+    text: list[str]
+    x0: np.ndarray
+    x1: np.ndarray
+    y: np.ndarray
+    style: np.ndarray
+    blank: np.ndarray
+    likely: np.ndarray
+
+    def sorted(self, order: np.ndarray) -> Letters:
+        arrays = (self.x0, self.x1, self.y, self.style, self.blank, self.likely)
+        return Letters([self.text[i] for i in order], *(array[order] for array in arrays))
+
+
+def to_words(letters: Letters, styles: list[tuple[float, int, bool, bool, bool]]) -> list[Word]:
+    """Cut the letters of one direction into words."""
+    sizes = np.array([max(s[0], 0.1) for s in styles])
+    apart = other_line(letters.y, sizes[letters.style])
+    right_to_left = np.array([is_right_to_left(t) for t in letters.text])
+    if right_to_left.any():
+        order = np.lexsort((letters.x0 + letters.x1, np.cumsum(apart)))
+        letters = letters.sorted(order)
+        letters.blank &= ~right_to_left[order]
+    text, x0, x1, y, style, blank = letters.text, letters.x0, letters.x1, letters.y, letters.style, letters.blank
+    size = sizes[style]
+    gap = np.zeros(len(text))
+    gap[1:] = (x0[1:] - x1[:-1]) / size[1:]
+    limit = np.where(letters.likely, LIKELY_BLANK, BLANK) + tracking(gap, apart, blank)
+    begins = apart | blank | (gap > limit) | (gap < -0.35)
+    begins[1:] |= np.abs(size[1:] - size[:-1]) > 0.15 * size[1:]
+    starts = np.flatnonzero(begins)
+    ends = np.append(starts[1:], len(text))
+    right = np.maximum.reduceat(x1, starts)
+    words = []
+    for k, (a, b) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        _, _, bold, mono, _ = styles[style[a]]
+        string = "".join(text[a:b])
+        spaced = bool(blank[a]) or (not apart[a] and bool(gap[a] > limit[a]))
+        words.append(Word(string, float(x0[a]), float(right[k]), float(y[a]), float(size[a]), bold, mono, spaced))
+    return words
+
+
+def other_line(y: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """RETURNS (ndarray): Which letters do not stand on the line of the letter before them."""
+    apart = np.ones(len(y), bool)
+    apart[1:] = np.abs(y[1:] - y[:-1]) > SAME_LINE * np.maximum(size[1:], size[:-1])
+    return apart
+
+
+def tracking(gap: np.ndarray, apart: np.ndarray, blank: np.ndarray) -> np.ndarray:
+    """RETURNS (ndarray): The letter spacing of the line that each character is on, as a share of the font size."""
+    spacing = np.zeros(len(gap))
+    starts = np.flatnonzero(apart)
+    inner = ~apart & ~blank
+    count = np.add.reduceat(inner, starts)
+    total = np.add.reduceat(np.where(inner, np.clip(gap, -1, 1), 0.0), starts)
+    ends = np.append(starts[1:], len(gap))
+    for k in np.flatnonzero((count >= 3) & (total > TRACKED * count)):
+        here = slice(starts[k], ends[k])
+        gaps = gap[here][inner[here]]
+        middle = float(np.median(gaps))
+        if TRACKED < middle < 0.7 and np.mean(np.abs(gaps - middle) < 0.05) > 0.5:
+            spacing[here] = middle
+    return spacing
+
+
+def is_right_to_left(text: str) -> bool:
+    return "\u0590" <= text[0] <= "\u08ff" or "\ufb1d" <= text[0] <= "\ufefc"
