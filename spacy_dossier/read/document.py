@@ -43,7 +43,8 @@ class Block:
 
     kind (Kind): What it is.
     text (str): Its text without white space around it. A line break stands only where the author made one: rows of a
-        table (cells parted by tabs), lines of code, verse or an address. Never an empty line.
+        table (cells parted by tabs, empty ones too: its first row may begin with a tab), lines of code, verse or an
+        address. Never an empty line.
     level (int | None): Of a heading, from 1; of a list item, how deep its list is nested, from 1.
     pages (list[tuple[int, int]]): (character of this block's text, page number from 1) where each page begins; the
         first at 0. Empty for formats without pages.

@@ -17,6 +17,7 @@ READERS: dict[str, str] = {
     "text/plain": "plain:read_plain",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",
 }
 
 

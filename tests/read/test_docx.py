@@ -1,5 +1,6 @@
 """What is read of Word documents equals what was written into them."""
 
+import base64
 import io
 import subprocess
 import warnings
@@ -55,7 +56,7 @@ def word(body: str, *targets: str, namespaces: str = NAMESPACES, **members: str 
     parts = {f"word/{name.replace('__', '/').replace('_', '.')}": content for name, content in members.items()}
     document = f'<?xml version="1.0"?><w:document {namespaces}><w:body>{body}</w:body></w:document>'
     relations = rels(*targets)
-    suffixes = {"htm": "text/html", "txt": "text/plain"}
+    suffixes = {"htm": "text/html", "txt": "text/plain", "mht": "message/rfc822"}
     main = {"word/document.xml": document, "word/_rels/document.xml.rels": relations}
     suffixes["docx"] = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
     return ooxml("word/document.xml", {**main, **parts}, **suffixes)
@@ -169,16 +170,19 @@ def test_each_cell_of_a_merged_table_stands_once() -> None:
     assert texts(read_docx(saved(document), "x.docx")) == ["Budget\nAas\tx\n\t\ty"]
 
 
-def test_a_cell_is_one_line_and_an_inner_table_follows() -> None:
-    inner = f"<w:tbl><w:tr>{tc(p(r('in 1')))}{tc(p(r('in 2')))}</w:tr></w:tbl>"
+def test_a_cell_is_one_line() -> None:
     lines = p(r("A") + "<w:r><w:br/></w:r>" + r("B") + "<w:r><w:tab/></w:r>" + r("C")) + p(r("D"))
-    body = f"<w:tbl><w:tr>{tc(lines)}{tc(inner + p(''))}{tc(p(r('E')))}</w:tr></w:tbl>"
-    assert read(body) == [("table", "A B C D\t\tE"), ("table", "in 1\tin 2")]
+    assert read(f"<w:tbl><w:tr>{tc(lines)}{tc(p(''))}{tc(p(r('E')))}</w:tr></w:tbl>") == [("table", "A B C D\t\tE")]
 
 
-def test_a_table_of_one_cell_is_a_frame_around_text() -> None:
-    body = f"<w:tbl><w:tr>{tc(p(r('One.')) + p(r('Two.')))}</w:tr></w:tbl>"
-    assert read(body) == [("paragraph", "One."), ("paragraph", "Two.")]
+def test_a_table_that_places_parts_of_a_page_is_these_parts() -> None:
+    inner = f"<w:tbl><w:tr>{tc(p(r('in 1')))}{tc(p(r('in 2')))}</w:tr></w:tbl>"
+    one_column = f"<w:tbl><w:tr>{tc(p(r('One.')) + p(r('Two.')))}</w:tr></w:tbl>"
+    body = f"<w:tbl><w:tr>{tc(p(r('Left.')) + inner + p(''))}{tc(p(r('Right.')))}</w:tr></w:tbl>{one_column}"
+    assert read(body) == [
+        ("paragraph", text) if "\t" not in text else ("table", text)
+        for text in ("Left.", "in 1\tin 2", "Right.", "One.", "Two.")
+    ]
 
 
 def test_deleted_rows_and_cells_are_not_read() -> None:
@@ -420,10 +424,20 @@ def test_only_headers_that_a_page_shows_and_each_once() -> None:
 
 
 def test_documents_put_in_whole() -> None:
-    body = p(r("Before.")) + '<w:altChunk r:id="rId1"/><w:altChunk r:id="rId2"/>' + p(r("After."))
-    inner = word(p(r("Inner text.")))
-    found = read(body, "aFChunk:a.docx", "aFChunk:b.txt", a_docx=inner, b_txt="Plain & text.\n\nMore.")
-    assert [t for _, t in found] == ["Before.", "Inner text.", "Plain & text.", "More.", "After."]
+    page = "<html><meta charset=utf-8><body><p>Page &amp; <b>Za</b>ë.</p><ul><li>item</ul></body></html>"
+    mail = 'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="b"\n\n--b\nContent-Type: text/html\n'
+    mail += f"Content-Transfer-Encoding: base64\n\n{base64.b64encode(page.encode()).decode()}\n--b--\n"
+    chunks = {"a_docx": word(p(r("Inner text."))), "b_txt": "Plain & text.\n\nMore.", "c_htm": page, "d_mht": mail}
+    body = p(r("Before.")) + "".join(f'<w:altChunk r:id="rId{number}"/>' for number in range(1, 5)) + p(r("After."))
+    found = read(body, *(f"aFChunk:{name.replace('_', '.')}" for name in chunks), **chunks)
+    page_texts = ["Page & Zaë.", "item"]
+    assert [t for _, t in found] == ["Before.", "Inner text.", "Plain & text.", "More.", *page_texts * 2, "After."]
+
+
+def test_a_document_put_in_whole_that_nothing_reads_is_not_passed_over() -> None:
+    with pytest.raises(Unreadable) as caught:
+        read('<w:altChunk r:id="rId1"/>', "aFChunk:a.bin", a_bin=b"x")
+    assert caught.value.kind == "Unsupported"
 
 
 def test_a_document_that_holds_itself_for_ever_ends() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..document import Block, Document, Unreadable
-from ..readers import find_reader
+from .chunks import read_chunk
 from .drawing import MC, chart_blocks, diagram_blocks, math_text
-from .layout import join_code, make_table, one_cell, tidy
+from .layout import arrange, join_code, tidy
 from .package import Element, Package
 from .symbols import from_font, translate
 from .word_styles import BODY_LEVEL, Style, Styles, W, switched, value
@@ -36,6 +36,7 @@ GONE = frozenset(W + name for name in ("del", "moveFrom", "rt", "pPr", "rPr", "s
 SIGNS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 SIGNS = {W + name: sign for name, sign in SIGNS.items()}
 NOTES = {W + "footnoteReference": "footnotes", W + "endnoteReference": "endnotes"}
+MAX_WIDTH = 63  # columns that a table of Word can have
 MAX_CHUNKS = 100  # documents put in whole (altChunk), over all levels
 
 
@@ -273,27 +274,19 @@ class Story:
         return ""
 
     def _table(self, table: Element) -> list[Block]:
-        rows: list[list[str]] = []
-        after: list[Block] = []
-        cells: list[list[Block]] = []
+        rows: list[list[list[Block]]] = []
         for row in children(table):
             properties = row.find(W + "trPr")
             if row.tag != W + "tr" or switched(properties, "del") or switched(properties, "hidden"):
                 continue
-            texts = [""] * int(value(properties, "gridBefore") or 0)
+            cells: list[list[Block]] = [[] for _ in range(_width(properties, "gridBefore", 0))]
             for cell in children(row):
                 about = cell.find(W + "tcPr")
-                if cell.tag != W + "tc" or switched(about, "cellDel"):
-                    continue
-                blocks = [] if _is_continued(about) else self._blocks(cell)
-                cells.append(blocks)
-                texts.append(one_cell(b.text for b in blocks if b.kind not in ("table", "footnote")))
-                texts += [""] * (int(value(about, "gridSpan") or 1) - 1)
-                after += [b for b in blocks if b.kind in ("table", "footnote")]
-            rows.append(texts)
-        if len(cells) == 1:  # a frame around text
-            return cells[0]
-        return [make_table(rows), *after]
+                if cell.tag == W + "tc" and not switched(about, "cellDel"):
+                    cells.append([] if _is_continued(about) else self._blocks(cell))
+                    cells += [[] for _ in range(_width(about, "gridSpan", 1) - 1)]
+            rows.append(cells)
+        return arrange(rows)
 
     def _chunk(self, element: Element) -> list[Block]:
         """RETURNS (list[Block]): A document of another format that is put in whole."""
@@ -301,17 +294,13 @@ class Story:
         relation = package.relations(self.part).get(element.get(R + "id"))
         if relation is None or relation.part not in package:
             return []
-        media_type = package.media_type(relation.part)
         chunks.append(relation.part)
         if len(chunks) > MAX_CHUNKS:
             raise Unreadable("TooLarge", f"more than {MAX_CHUNKS} documents inside one another")
-        data = package.read(relation.part)
+        data, media_type = package.read(relation.part), package.media_type(relation.part)
         if "wordprocessingml" in media_type:
             return Word(Package(data), chunks).blocks()
-        reader = find_reader(media_type)
-        if reader is None:
-            raise Unreadable("Unsupported", f"holds a part of type {media_type or 'unknown'}, for which is no reader")
-        return reader(data, relation.part).blocks
+        return read_chunk(data, media_type)
 
 
 def _control_text(mark: Element) -> str:
@@ -337,6 +326,10 @@ def _runs_on(paragraph: Element) -> bool:
         return True
     gone = any(switched(mark, name) for name in ("del", "moveFrom", "vanish"))
     return gone and not switched(mark, "specVanish")  # that one sets a heading before its text on one line
+
+
+def _width(properties: Element | None, name: str, default: int) -> int:
+    return min(int(value(properties, name) or default), MAX_WIDTH)
 
 
 def _is_continued(properties: Element | None) -> bool:
