@@ -41,7 +41,7 @@ def config(root: Path) -> dict[str, Any]:
 
 def outputs_of(config: dict[str, Any], workflow: str) -> list[str]:
     commands = {command["name"]: command for command in config["commands"]}
-    return [output for name in config["workflows"][workflow] for output in commands[name]["outputs"]]
+    return [output for name in config["workflows"][workflow] for output in commands[name].get("outputs", [])]
 
 
 @pytest.fixture
@@ -145,11 +145,23 @@ def test_every_command_makes_what_it_promises(project: Project, config: dict[str
 
 
 def test_a_second_run_does_nothing(project: Project, config: dict[str, Any]) -> None:
-    """Nothing changed, so each command is skipped."""
+    """Nothing changed, so each command but `code` is skipped (`check` is left out here)."""
     lines = project.run("all").splitlines()
     skipped = [line for line in lines if "Skipping" in line and "nothing changed" in line]
-    assert len(skipped) == len(config["workflows"]["all"]) - 1
-    assert not [line for line in lines if "Running command" in line]
+    assert len(skipped) == len(config["workflows"]["all"]) - 2
+    (ran,) = [line for line in lines if "Running command" in line]
+    assert ran.endswith("scripts/stamps.py")
+
+
+def test_records_are_made_again_by_other_code(project: Project) -> None:
+    """`dossier process` goes on where it stopped, but not with what other code has found."""
+    changed = project.folder / "spacy_dossier" / "process" / "changed.py"
+    changed.write_text("")
+    project.run("code")
+    project.run("process")
+    changed.unlink()
+    run = json.loads((project.folder / "records" / "run.json").read_text(encoding="utf8"))
+    assert run["this_run"]["documents_computed"] == run["counts"]["documents"] > 0
 
 
 def test_the_scores_cover_entities_confidences_sentences_and_summaries(project: Project) -> None:
@@ -231,27 +243,38 @@ def test_the_check_passes(root: Path, tiny_encoder: Path, tmp_path: Path, monkey
 
 
 def test_every_command_has_help_deps_and_outputs(config: dict[str, Any]) -> None:
-    """So `project run` explains each, and skips it when nothing changed."""
+    """So `project run` explains each, and skips it when nothing changed; `code` alone always runs."""
+    assert next(iter(config["workflows"]["all"])) == "code"
     for command in config["commands"]:
         assert command["help"], command["name"]
-        assert command["deps"], command["name"]
-        assert command["outputs"], command["name"]
         assert "no_skip" not in command
+        if command["name"] != "code":
+            assert command["deps"], command["name"]
+            assert command["outputs"], command["name"]
+
+
+@pytest.mark.parametrize("folder", [".", "benchmarks"])
+def test_deps_are_data_configs_scripts_and_one_stamp(root: Path, folder: str) -> None:
+    """No list of modules to keep up to date, and no folder of code, whose hash changes when Python caches it."""
+    from weasel.util import load_project_config
+
+    for command in load_project_config(root / folder)["commands"]:
+        deps = [(root / folder / dep).resolve().relative_to(root) for dep in command.get("deps", [])]
+        stamps = [dep for dep in deps if dep.parts[0] == ".stamps"]
+        assert len(stamps) == any("-m spacy" in line and "project" not in line for line in command["script"]) or (
+            command["name"] in ("package", "check") and len(stamps) == 1
+        ), command["name"]
+        assert not [dep for dep in deps if dep.parts[0] == "spacy_dossier"], command["name"]
+        for dep in deps:
+            assert not (root / dep).is_dir() or not list((root / dep).rglob("*.py")), dep
 
 
 def test_no_command_writes_what_another_writes(config: dict[str, Any]) -> None:
     """No output is that of two commands, and none lies in another."""
-    outputs = [(Path(output), command["name"]) for command in config["commands"] for output in command["outputs"]]
+    outputs = [(Path(out), command["name"]) for command in config["commands"] for out in command.get("outputs", [])]
     assert len({path for path, _ in outputs}) == len(outputs)
     for path, name in outputs:
         assert not [other for other, owner in outputs if owner != name and other in path.parents], path
-
-
-def test_deps_are_not_folders_of_code(config: dict[str, Any], root: Path) -> None:
-    """A folder of modules changes its hash when Python caches them."""
-    for command in config["commands"]:
-        for dep in command["deps"]:
-            assert not (root / dep).is_dir() or not list((root / dep).rglob("*.py")), dep
 
 
 def test_versions_and_files_agree(config: dict[str, Any], root: Path) -> None:
@@ -259,10 +282,10 @@ def test_versions_and_files_agree(config: dict[str, Any], root: Path) -> None:
     tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
     version = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]["version"]
     assert config["vars"]["plugin_version"] == version
-    made = {output for command in config["commands"] for output in command["outputs"]}
+    made = {output for command in config["commands"] for output in command.get("outputs", [])}
     for command in config["commands"]:
-        for dep in command["deps"]:
-            assert dep in made or dep.startswith("assets/conll2003/") or (root / dep).exists(), dep
+        for dep in command.get("deps", []):
+            assert dep in made or dep.startswith(".stamps/") or (root / dep).exists(), dep
 
 
 def test_the_readme_has_the_current_tables(root: Path, tmp_path: Path) -> None:
@@ -273,32 +296,6 @@ def test_the_readme_has_the_current_tables(root: Path, tmp_path: Path) -> None:
     shutil.copyfile(root / "README.md", copy)
     project_document(root, copy)
     assert copy.read_text(encoding="utf8") == (root / "README.md").read_text(encoding="utf8")
-
-
-def test_deps_name_the_code(script: Callable[[str], ModuleType], root: Path) -> None:
-    """The code files in project.yml are those that its commands import; if not, run scripts/project_deps.py."""
-    pytest.importorskip("tomllib", reason="new in Python 3.11")
-    project = (root / "project.yml").read_text(encoding="utf8")
-    assert script("project_deps").update(project) == project
-
-
-@pytest.mark.parametrize(
-    ("command", "module"),
-    [
-        ("convert", "spacy_dossier/convert/columns/convert.py"),
-        ("train", "spacy_dossier/models/crf.py"),
-        ("train-gpu", "spacy_dossier/training/corpus.py"),
-        ("calibrate", "spacy_dossier/evaluate/calibration.py"),
-        ("evaluate-conll2003", "spacy_dossier/evaluate/entities.py"),
-        ("package", "spacy_dossier/py.typed"),
-        ("process", "spacy_dossier/process/local/worker.py"),
-        ("report", "spacy_dossier/report/write.py"),
-    ],
-)
-def test_commands_depend_on_their_code(config: dict[str, Any], command: str, module: str) -> None:
-    """Each runs again when the module that does its work has changed."""
-    (deps,) = (entry["deps"] for entry in config["commands"] if entry["name"] == command)
-    assert module in deps
 
 
 # ---- Scripts

@@ -1,0 +1,31 @@
+"""Write .stamps/STAGE for each stage of the project: the SHA-256 of the code it runs and of requirements.txt."""
+
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "spacy_dossier"
+# The scores of summaries help to choose the pipeline that is kept.
+TRAINING = ("errors.py", "text", "models", "pipeline", "training", "evaluate/metrics.py", "evaluate/summaries.py")
+STAGES = {
+    "convert": ("errors.py", "text", "convert", "cli/convert.py", "cli/pairs.py"),
+    "train": TRAINING,
+    "evaluate": (*TRAINING, "evaluate", "cli/calibrate.py", "cli/evaluate.py"),
+    "package": (*TRAINING, "__init__.py", "py.typed"),
+    "process": (*TRAINING, "read", "process", "cli/process.py"),
+    "report": ("errors.py", "text", "read", "process", "report", "cli/report.py"),
+}
+
+
+def stamp(stage: str) -> str:
+    """RETURNS (str): Hexadecimal; what Python caches does not count."""
+    found = [path for part in STAGES[stage] for path in (PACKAGE / part, *(PACKAGE / part).rglob("*"))]
+    files = sorted({path for path in found if path.is_file() and path.parent.name != "__pycache__"})
+    listed = (f"{path.relative_to(ROOT)} {sha256(path.read_bytes()).hexdigest()}\n" for path in files)
+    return sha256("".join([*listed, (ROOT / "requirements.txt").read_text(encoding="utf8")]).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    (ROOT / ".stamps").mkdir(exist_ok=True)
+    for stage in STAGES:
+        (ROOT / ".stamps" / stage).write_text(f"{stamp(stage)}\n", encoding="utf8")
