@@ -91,7 +91,7 @@ def test_summarizer_config_leaves_the_rest_as_it_was(
     source = tmp_path / "first" / "model-last"
 
     config = tmp_path / "summarizer.cfg"
-    config.write_text((FOLDER / "summarizer.cfg").read_text().replace("training/conll2003/model-final", str(source)))
+    config.write_text((FOLDER / "summarizer.cfg").read_text().replace("training/model-final", str(source)))
     fill_config(tmp_path / "filled.cfg", config)
     assert (tmp_path / "filled.cfg").read_text() == config.read_text()
 

@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import DossierError
-from .benchmark import benchmark_cli
 from .calibrate import calibrate_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
@@ -95,4 +94,3 @@ app.command("calibrate")(calibrate_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("process")(process_cli)
 app.command("report")(report_cli)
-app.command("benchmark")(benchmark_cli)

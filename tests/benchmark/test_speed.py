@@ -1,4 +1,4 @@
-"""`dossier benchmark`: what it times, and the numbers it makes of that."""
+"""benchmarks/speed.py: what it times, and the numbers it makes of that."""
 
 import json
 import shutil
@@ -10,18 +10,21 @@ from xml.etree import ElementTree
 import pytest
 import spacy
 import torch
+from peers import System, padded, peers, sorted_batches
 from spacy.tokens import Doc
 from spacy.training import Example
+from speed import bars, benchmark, compare, main, time_in_turn
 from tokenizers import Tokenizer
 from transformers import BertModel
+from typer import Typer
 from typer.testing import CliRunner
 
-from spacy_dossier.benchmark.peers import System, padded, peers, sorted_batches
-from spacy_dossier.benchmark.speed import bars, benchmark, compare, time_in_turn
-from spacy_dossier.cli.app import app
 from spacy_dossier.errors import DossierError
 from spacy_dossier.process.options import Options
 from spacy_dossier.process.run import Progress, Run
+
+app = Typer(pretty_exceptions_enable=False)
+app.command()(main)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +123,7 @@ def test_the_picture_has_a_bar_for_each_system_as_long_as_its_rate() -> None:
 def test_the_command_times_every_system(pipeline: Path, tiny_encoder: Path, texts: Path, tmp_path: Path) -> None:
     """The encoder is the one that the pipeline began with; duplicates and what cannot be read are left out and told."""
     arguments = [str(pipeline), str(texts), "-o", str(tmp_path / "out"), "--rounds", "1", "--runtime", "torch"]
-    done = CliRunner().invoke(app, ["benchmark", *arguments])
+    done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "Left out 3, the first " in done.output
     result = json.loads((tmp_path / "out" / "benchmark.json").read_text())
@@ -232,10 +235,10 @@ def test_what_is_wrong_is_one_line(
     Path("text.txt").write_text("Anna sang.")
     chosen = {"PIPELINE": str(pipeline), "INPUT": "text.txt", "--runtime": "torch"} | change
     options = [part for name in ("--runtime", "-e") if name in chosen for part in (name, chosen[name])]
-    done = CliRunner().invoke(app, ["benchmark", chosen["PIPELINE"], chosen["INPUT"], "-o", "out", *options])
+    done = CliRunner().invoke(app, [chosen["PIPELINE"], chosen["INPUT"], "-o", "out", *options])
     assert done.exit_code == 1
     last = done.output.strip().splitlines()[-1]
-    assert last.startswith("dossier: ") and message in last
+    assert last.startswith("Error: ") and message in last
     assert "Traceback" not in done.output
     assert not Path("out").exists()
 

@@ -1,6 +1,6 @@
 """How `dossier process --engine ray` scales: words a second with one worker, two and so on, over the same input.
 
-python scripts/ray_scaling.py INPUT… --pipeline en_dossier --workers 1 --workers 2 --shard-size 16
+python benchmarks/ray_scaling.py INPUT… --pipeline en_dossier --workers 1 --workers 2 --shard-size 16
 
 Every worker has its pipeline before the clock starts. An input should have many more shards than there are workers.
 """

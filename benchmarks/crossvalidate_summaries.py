@@ -1,6 +1,6 @@
 """Cross-validate the summarizer of a config on article/summary pairs, over a pipeline that stays as it is.
 
-    python scripts/crossvalidate_summaries.py training/model-final corpus/pairs/train.spacy -k 8 -o summaries.json
+    python benchmarks/crossvalidate_summaries.py training/model-final corpus/pairs/train.spacy -k 8 -o summaries.json
 
 The encoder and all else before the summarizer run once over all pairs. For each fold a fresh summarizer is trained on
 all other folds by spaCy's training loop with the settings of the config, to its last step; it then summarizes the
@@ -21,6 +21,7 @@ from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
+from spacy.training.corpus import walk_corpus
 from spacy.training.loop import create_train_batches, train_while_improving
 from spacy_transformers.layers import TransformerListener
 from thinc.api import fix_random_seed
@@ -35,8 +36,9 @@ Scores = dict[str, list[float]]
 
 
 def read_pairs(files: Iterable[Path], nlp: Language) -> list[Doc]:
-    """RETURNS (list[Doc]): The documents of DocBin files that have a reference summary."""
-    docs = (doc for file in files for doc in DocBin().from_disk(file).get_docs(nlp.vocab))
+    """RETURNS (list[Doc]): The documents of DocBin files, or folders of them, that have a reference summary."""
+    paths = (path for file in files for path in walk_corpus(file, ".spacy"))
+    docs = (doc for path in paths for doc in DocBin().from_disk(path).get_docs(nlp.vocab))
     return [doc for doc in docs if doc.user_data.get("summary_reference") and len(doc)]
 
 
@@ -132,10 +134,12 @@ def lines(table: dict[str, Any]) -> Iterator[str]:
 
 def main(
     pipeline: Annotated[str, typer.Argument(help="Trained pipeline with a transformer and sentences")],
-    files: Annotated[list[Path], typer.Argument(exists=True, help=".spacy files that `dossier pairs` made")],
+    files: Annotated[
+        list[Path], typer.Argument(exists=True, help="What `dossier pairs` made: .spacy files or folders")
+    ],
     config: Annotated[Path, typer.Option(help="Training config whose summarizer is trained")] = CONFIG,
     k: Annotated[int, typer.Option("-k", min=2, help="Folds")] = 8,
-    output: Annotated[Path | None, typer.Option("-o", help="JSON file for the scores")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file for the scores")] = None,
 ) -> None:
     """Cross-validate the summarizer of a config on article/summary pairs."""
     nlp = spacy.load(pipeline, exclude=["summarizer", "doc_cleaner"])
@@ -146,6 +150,7 @@ def main(
     for line in lines(table):
         typer.echo(line)
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         srsly.write_json(output, {"summaries": table})
 
 

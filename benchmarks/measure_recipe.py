@@ -1,6 +1,6 @@
 """What each switch of the training recipe is worth: a short training with the config as it is, and one a switch.
 
-    python scripts/measure_recipe.py TRAIN.spacy DEV.spacy OUTPUT [--steps 350] [--seeds 1] [--only NAME …]
+    python benchmarks/measure_recipe.py TRAIN.spacy DEV.spacy OUTPUT [--steps 350] [--seeds 1] [--only NAME …]
 
 All trainings have the same number of steps and, but for the switch of that name, the same schedule, so that the
 differences are those of the switch on a short training. Prints a table and writes OUTPUT/recipe.json as it goes; what

@@ -1,11 +1,10 @@
 """The scripts that measure summaries and sentence splitters."""
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import compare_splitters
+import crossvalidate_summaries
 import numpy as np
 import pytest
 import spacy
@@ -16,15 +15,7 @@ from spacy.tokens import Doc, DocBin
 from typer import Typer
 from typer.testing import CliRunner
 
-Load = Callable[[str], ModuleType]
 TOPICS = ("bridge", "harbour", "library", "market", "railway", "theatre")
-
-
-@pytest.fixture
-def script(root: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Imports a script by name."""
-    monkeypatch.syspath_prepend(root / "scripts")
-    return import_module
 
 
 @pytest.fixture
@@ -58,10 +49,10 @@ def settings(root: Path, **training: Any) -> util.Config:
 
 
 def test_every_pair_is_scored_by_a_summarizer_that_never_saw_it(
-    root: Path, script: Load, pipeline: Language, monkeypatch: pytest.MonkeyPatch
+    root: Path, pipeline: Language, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fold's summarizer learns from all others; each fold has one of its own."""
-    module = script("crossvalidate_summaries")
+    module = crossvalidate_summaries
     pairs = make_pairs(pipeline)
     seen: dict[int, set[str]] = {}
     scored: list[str] = []
@@ -90,11 +81,11 @@ def test_every_pair_is_scored_by_a_summarizer_that_never_saw_it(
 
 
 def test_the_summarizer_learns_from_the_vectors_of_the_frozen_encoder(
-    root: Path, script: Load, pipeline: Language, tmp_path: Path
+    root: Path, pipeline: Language, tmp_path: Path
 ) -> None:
     """From the command line, with a config of more steps: the sentence that summaries retell is found, the same scores
     come out of a second run, and the JSON has the keys of `dossier evaluate`."""
-    module = script("crossvalidate_summaries")
+    module = crossvalidate_summaries
     pipeline.to_disk(tmp_path / "pipeline")
     DocBin(docs=make_pairs(pipeline), store_user_data=True).to_disk(tmp_path / "pairs.spacy")
     config = util.load_config(root / "configs" / "summarizer.cfg", interpolate=False)
@@ -114,9 +105,9 @@ def test_the_summarizer_learns_from_the_vectors_of_the_frozen_encoder(
     assert summaries["oracle"]["rouge1"] >= summaries["ours"]["rouge1"] > 0
 
 
-def test_splitters_are_scored_by_characters(script: Load, tmp_path: Path) -> None:
+def test_splitters_are_scored_by_characters(tmp_path: Path) -> None:
     """A splitter that knows no abbreviation has one boundary too many; behind final marks a heading does not count."""
-    module = script("compare_splitters")
+    module = compare_splitters
     nlp = spacy.blank("en")
     text = "Weather\n\nSee vol. 3 there. She left! Then"
     doc = nlp.make_doc(text)

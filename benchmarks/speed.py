@@ -1,7 +1,15 @@
-"""Words a second of the whole job beside those of its peers: one run, paired and interleaved, medians and ratios."""
+"""Words a second of the whole job beside those of its peers, in one run on the CPU: medians and ratios.
+
+    python benchmarks/speed.py PIPELINE INPUT… -o metrics/benchmark --runtime torch --runtime bf16
+
+Ours is `dossier process` from text files to records with entities, confidences, sentences and summaries; the peers
+recognise entities only, and find their texts in memory. Loading counts for none. Texts that are there twice are timed
+once.
+"""
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import statistics
@@ -9,17 +17,27 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import spacy
 import torch
+import typer
+from peers import System, peers
+from rich.console import Console
+from rich.table import Table
 from spacy.language import Language
 
-from ..errors import DossierError
-from ..evaluate.corpus import load_pipeline
-from ..process.options import Options
-from ..process.run import Run, usable_cores
-from .peers import System, peers
+from spacy_dossier.cli.console import progress, stderr
+from spacy_dossier.errors import DossierError
+from spacy_dossier.evaluate.corpus import load_pipeline
+from spacy_dossier.models.runtime import check_runtime
+from spacy_dossier.process.discover import Rules, discover, require
+from spacy_dossier.process.options import Options
+from spacy_dossier.process.run import Run, usable_cores
+from spacy_dossier.read.extract import extract
+from spacy_dossier.read.rows import NoTextField, has_text, kind_of, read_rows
 
 VERSIONS = ("spacy-dossier", "spacy", "spacy-transformers", "thinc", "torch", "transformers", "onnxruntime")
 
@@ -136,10 +154,6 @@ def read_texts(
 
 def _read(inputs: Sequence[str], text_field: str) -> Iterator[tuple[str, str, str]]:
     """YIELDS (tuple[str, str, str]): Name, text, and what is wrong with it."""
-    from ..process.discover import Rules, discover
-    from ..read.extract import extract
-    from ..read.rows import NoTextField, has_text, kind_of, read_rows
-
     for source in discover(inputs, Rules(), skip=None):
         if source.error:
             yield source.id, "", ": ".join(source.error)
@@ -179,8 +193,6 @@ def ours(pipeline: str, runtime: str, files: Path, folder: Path, *, first: bool)
     pipeline loaded and one short text through it, with nothing read before: reading, computing, writing, committing.
     The shards are as small as it takes for all workers to have work, as they have in a long run.
     """
-    import spacy
-
     nlp = spacy.load(pipeline, config=runtime_config(runtime))
     if runtime in ("onnx", "int8"):
         nlp.get_pipe("transformer").model.shims[0].export()
@@ -238,3 +250,70 @@ def bars(result: dict[str, Any]) -> str:
             f'<text x="{left + scale * rate + 8:.1f}" y="{y + 19}">{rate:,.0f}</text>'
         )
     return "".join(parts) + "</svg>\n"
+
+
+def main(
+    pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or the name of its package.")],
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT…", help="Documents, as `dossier process` takes them.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for benchmark.json and benchmark.svg.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option("-e", "--encoder", help="The peers' encoder; by default the one the pipeline began with."),
+    ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(help="torch, bf16, onnx or int8; repeatable. Ratios are of the first; torch and bf16 by default."),
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms up.")] = 3,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take so many documents.")] = None,
+    text_field: Annotated[str, typer.Option(help="Column or field that holds the text of tables.")] = "text",
+) -> None:
+    """Time the whole job against spaCy, Hugging Face's pipeline and the bare encoder."""
+    try:
+        runtimes = list(dict.fromkeys(check_runtime(name) for name in runtime or ["torch", "bf16"]))
+        texts = gather(inputs, limit, text_field)
+        with progress("Timing", unit="runs") as advance:
+            result = benchmark(
+                pipeline,
+                texts,
+                encoder=encoder,
+                runtimes=runtimes,
+                rounds=rounds,
+                advance=lambda n, note: advance(n, note=note),
+            )
+    except DossierError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "benchmark.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (output / "benchmark.svg").write_text(bars(result), encoding="utf-8")
+    show(result)
+
+
+def gather(inputs: Sequence[str], limit: int | None, text_field: str) -> list[str]:
+    """RETURNS (list[str]): The texts to time. RAISES (DossierError): There are none."""
+    for entry in inputs:
+        require(entry)
+    left_out: list[str] = []
+    found = read_texts(inputs, lambda name, why: left_out.append(f"{name}: {why}"), text_field=text_field)
+    texts = list(islice(found, limit))
+    if left_out:
+        stderr.print(f"Left out {len(left_out):,}, the first {left_out[0]}", markup=False)
+    if not texts:
+        raise DossierError("no texts to time", value=", ".join(inputs))
+    return texts
+
+
+def show(result: dict[str, Any]) -> None:
+    table = Table("", "words/s", "ours ×", title=f"{result['words']:,} words, median of {result['rounds']}")
+    own = result["words_per_second"]["ours"]
+    for name, rate in sorted(result["words_per_second"].items(), key=lambda item: -item[1]):
+        table.add_row(result["systems"][name], f"{rate:,.0f}", f"{own / rate:.2f}")
+    console = Console(highlight=False)
+    console.print(table)
+    for name, value in result["ratios"].items():
+        console.print(f"{name}: {value:.2f} times")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,4 +1,4 @@
-"""The peers of `dossier benchmark`: each with the same encoder, set up as its own documentation does, at its best.
+"""The peers of speed.py: each with the same encoder, set up as its own documentation does, at its best.
 
 None is slowed or sped up by what an encoder's tokenizer.json asks for: some pad every text to a fixed length and cut it
 there. spaCy and Hugging Face set both themselves at each call; the bare encoder's windows are cut and padded here.
@@ -15,7 +15,7 @@ import spacy
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification, AutoTokenizer, logging, pipeline
 
-from ..errors import DossierError
+from spacy_dossier.errors import DossierError
 
 LABELS = ("LOC", "MISC", "ORG", "PER")
 WINDOW = 254  # sub-words of a window, special tokens not counted

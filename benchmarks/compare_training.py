@@ -1,6 +1,6 @@
 """Words a second of training: ours beside a plain PyTorch loop and spaCy's own transformer and ner.
 
-python scripts/compare_training.py corpus/conll2003/eng.train.spacy --pairs PAIRS.spacy -o metrics/training.json
+    python benchmarks/compare_training.py CORPUS.spacy --pairs PAIRS.spacy -o metrics/training.json
 
 All take the same steps: the same documents, grouped by the batcher of configs/default.cfg, round after round in turn.
 The plain loop is what one writes without a framework: the same encoder with the same weights frozen and in the same
@@ -16,17 +16,17 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from peers import System, padded, timed
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 from spacy.training import Example
 from spacy.util import load_config, load_model_from_config, registry
+from speed import time_in_turn
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, logging
 
-from spacy_dossier.benchmark.peers import System, padded, timed
-from spacy_dossier.benchmark.speed import time_in_turn
 from spacy_dossier.evaluate.corpus import read_docs, with_tokens_of
 from spacy_dossier.models.runtime import computes_bfloat16
 

@@ -1,6 +1,6 @@
 """Convert column files with spaCy's own converter and with `dossier convert`, and print a Markdown table of both.
 
-    python scripts/compare_converters.py FOLDER [--expected expected_counts.json] [--speed conll2003/eng.train]
+    python benchmarks/compare_converters.py FOLDER [--expected expected_counts.json] [--speed conll2003/eng.train]
 
 The folder holds column files and a JSON file that says what is in each: documents, sentences, tokens, entities and
 entities by label. spaCy's converter is called as its documentation says for a file of the kind: `conllu` for CoNLL-U,

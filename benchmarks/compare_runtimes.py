@@ -1,10 +1,9 @@
 """What each runtime of the encoder costs in quality: entity F1, ROUGE of the summaries, error of the vectors.
 
-python scripts/compare_runtimes.py training/conll2003/model-final corpus/conll2003/eng.testb.spacy \
-    --pairs PAIRS.spacy -o metrics/runtimes.json
+    python benchmarks/compare_runtimes.py PIPELINE CORPUS.spacy --pairs PAIRS.spacy -o metrics/runtimes.json
 
 Each runtime reads the same documents with the same weights; the first, PyTorch in float32, is what the others are
-compared with. Timing is `dossier benchmark`'s.
+compared with. Timing is speed.py's.
 """
 
 import json
@@ -21,8 +20,8 @@ from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
+from speed import runtime_config
 
-from spacy_dossier.benchmark.speed import runtime_config
 from spacy_dossier.evaluate.corpus import read_docs, with_tokens_of
 from spacy_dossier.models.runtime import RUNTIMES
 

@@ -1,7 +1,7 @@
 """Compare sentence splitters on annotated documents: a pipeline's own, spaCy's `sentencizer`, pysbd, and the rules that
 `dossier pairs` splits articles by.
 
-    python scripts/compare_splitters.py corpus/dev.spacy corpus/eng.testb.spacy:marks -p training/model-final
+    python benchmarks/compare_splitters.py corpus/dev.spacy corpus/eng.testb.spacy:marks -p training/model-final
 
 All read the raw text of the documents. A sentence is right if its first and its last character that is not white space
 are (as in `dossier evaluate`). With `:marks` behind a file only the ends of sentences behind a final mark count, in

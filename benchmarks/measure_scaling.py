@@ -1,9 +1,9 @@
 """How memory and time grow, and what starting costs.
 
-python scripts/measure_scaling.py memory metrics/memory.json                          # a small rule-based pipeline
-python scripts/measure_scaling.py memory metrics/memory.json -p PIPELINE -n 300 -n 3000
-python scripts/measure_scaling.py length metrics/length.json -p PIPELINE [--text LONG.txt]
-python scripts/measure_scaling.py startup metrics/startup.json -p PIPELINE
+python benchmarks/measure_scaling.py memory metrics/memory.json                          # a small rule-based pipeline
+python benchmarks/measure_scaling.py memory metrics/memory.json -p PIPELINE -n 300 -n 3000
+python benchmarks/measure_scaling.py length metrics/length.json -p PIPELINE [--text LONG.txt]
+python benchmarks/measure_scaling.py startup metrics/startup.json -p PIPELINE
 """
 
 import json

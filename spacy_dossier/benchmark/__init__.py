@@ -1,1 +1,0 @@
-"""Words a second of a pipeline beside its peers."""
