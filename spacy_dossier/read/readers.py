@@ -15,6 +15,7 @@ Reader = Callable[[bytes, str], Document]
 READERS: dict[str, str] = {
     "application/pdf": "pdf.reader:read_pdf",
     "text/plain": "plain:read_plain",
+    "text/html": "markup.html:read_html",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",

@@ -14,7 +14,7 @@ class ShallowBuilder:
     """Builds a tree whose elements beyond a depth lie in the last one above it: no text is lost."""
 
     def __init__(self) -> None:
-        self.builder = etree.TreeBuilder()
+        self.builder = etree.TreeBuilder(element_factory=lxml.html.html_parser.makeelement)
         self.depth = 0
 
     def start(self, tag: str, attributes: Any) -> None:
@@ -40,7 +40,7 @@ def parse_html(source: str) -> etree._Element | None:
     RETURNS (etree._Element | None): Its root; None where there is neither text nor element.
     """
     data = without_cdata(source).encode("utf-8", "replace")
-    parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)
+    parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
         root: etree._Element = lxml.html.document_fromstring(data, parser=parser)
     except etree.ParserError:  # how it says that a document is empty

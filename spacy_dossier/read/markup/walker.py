@@ -111,20 +111,15 @@ class Walker:
 
     def walk(self, root: etree._Element) -> list[Piece]:
         self.frames = [Frame(root, "paragraph", None, 0, False)]
-        events = etree.iterwalk(root, events=("start", "end", "comment", "pi"))
+        events = etree.iterwalk(root, events=("start", "end"))
         for event, element in events:
-            if event == "start":
-                if element is not root and is_hidden(element):
-                    events.skip_subtree()
-                elif self.start(element):
-                    self.add(element.text)
-                else:
-                    events.skip_subtree()
-                continue
             if event == "end":
                 self.end(element)
-            if element is not root:
-                self.add(element.tail)
+                self.add(element.tail if element is not root else None)
+            elif (element is root or not is_hidden(element)) and self.start(element):
+                self.add(element.text)
+            else:
+                events.skip_subtree()
         self.flush()
         return self.pieces
 

@@ -1,0 +1,167 @@
+"""A web page → the blocks of its main text, or all of them."""
+
+import time
+
+import pytest
+
+from spacy_dossier.read.document import Unreadable
+from spacy_dossier.read.markup.align import find_lines
+from spacy_dossier.read.markup.html import read_html, read_whole_page
+
+STORY = [
+    "The council of Harstad met on Monday evening and agreed to rebuild the old ferry quay before the winter storms.",
+    "Mayor Irma Delgado told the audience that the money had been set aside for the work in early spring, she said.",
+    "Engineers from the Norrfjord Works said the quay had stood for ninety years and that its timber was rotten.",
+    "The harbour office will move to the customs house while the piles are driven, and the ferries leave from Visby.",
+]
+LINKS = "".join(f'<li><a href="/{i}">Section {i}</a></li>' for i in range(40))
+
+
+def site(article: str, after: str = "") -> bytes:
+    """A page of a site: menus, teasers and a footer around the article."""
+    return f"""<!DOCTYPE html><html><head><title>The quay | Harbour News</title></head><body>
+    <div class="top"><ul class="menu">{LINKS}</ul></div>
+    <div class="article"><h1>The quay</h1><div class="body">{article}</div></div>
+    {after}
+    <div class="teasers"><h3><a href="/t">Ten more stories</a></h3><p><a href="/t2">A bridge in Lund</a></p></div>
+    <footer><p>Copyright Vantor AG, all rights reserved, no part may be used without our leave.</p></footer>
+    </body></html>""".encode()
+
+
+def text(page: bytes) -> list[str]:
+    return [block.text for block in read_html(page, "page.html").blocks]
+
+
+def paragraphs(*texts: str) -> str:
+    return "".join(f"<p>{text}</p>" for text in texts)
+
+
+def test_main_text_of_a_site() -> None:
+    """The article with its heading, no menu, teaser or footer; what the head says of the page is in meta."""
+    document = read_html(site(paragraphs(*STORY)), "page.html")
+    assert [(block.kind, block.text) for block in document.blocks] == [
+        ("title", "The quay"),
+        *(("paragraph", line) for line in STORY),
+    ]
+    assert document.meta == {"title": "The quay | Harbour News"}
+
+
+def test_whole_page() -> None:
+    """All of it, menus too, on demand."""
+    blocks = [block.text for block in read_whole_page(site(paragraphs(*STORY)), "page.html").blocks]
+    assert blocks[0] == "Section 0"
+    assert set(STORY) < set(blocks)
+    assert blocks[-1].startswith("Copyright")
+
+
+def test_rows_and_items_at_the_end() -> None:
+    """Tables and lists are kept as wholes."""
+    rows = "<table><tr><th>Office<th>Holder<tr><td>Chair<td>Tove Sandell<tr><td>Treasurer<td>Arne Vold</table>"
+    items = "<ul><li>Tove Sandell, chair<li>Arne Vold<li>Ebba Falk</ul>"
+    found = text(site(paragraphs(*STORY) + rows + items))
+    assert found[-4:] == [
+        "Office\tHolder\nChair\tTove Sandell\nTreasurer\tArne Vold",
+        "Tove Sandell, chair",
+        "Arne Vold",
+        "Ebba Falk",
+    ]
+
+
+def test_linked_names_stay() -> None:
+    """A paragraph in which names are links is text; one that is nothing but a link leads elsewhere."""
+    linked = '<a href="/1">Mayor Irma Delgado of the Coast</a> asked <a href="/2">Sven Rydal</a> to build it anew.'
+    teaser = '<p><a href="/3">Read more: the bridge that nobody wanted, and who paid for it</a></p>'
+    found = text(site(paragraphs(STORY[0], linked) + teaser + paragraphs(*STORY[1:])))
+    assert "Mayor Irma Delgado of the Coast asked Sven Rydal to build it anew." in found
+    assert not any("Read more" in line for line in found)
+
+
+def test_text_after_an_advertisement() -> None:
+    """What is set as the main text is, is main text, wherever the page is cut."""
+    cut = "</div><div class='ad'><p>Advertisement</p></div><div class='body'>".join(map(paragraphs, STORY))
+    assert [line for line in text(site(cut)) if line in STORY] == STORY
+
+
+def test_page_with_hardly_a_link_is_a_document() -> None:
+    """Short lines, captions and loose text are kept; menus, asides and comments of readers are not."""
+    page = f"""<body><nav><a href="/">Home</a></nav><h1>Interview</h1>{paragraphs(*STORY)}<div>Loose <b>o</b>ne
+        <div>Nested two</div></div><p>When?</p><p>In 1931.</p><figure><figcaption>The quay.</figcaption></figure>
+        <aside>Aside</aside><div class="comments"><p>Comment</p></div><form><label>Name</label></form></body>"""
+    assert text(page.encode()) == [
+        "Interview", *STORY, "Loose one", "Nested two", "When?", "In 1931.", "The quay.", "Name",
+    ]  # fmt: skip
+
+
+def test_page_of_links_is_kept() -> None:
+    """An index is better than nothing."""
+    links = "".join(f'<li><a href="{i}">Anna Keller item {i} in London</a>' for i in range(100))
+    found = text(f"<ul>{links}</ul>".encode())
+    assert found[0] == "Anna Keller item 0 in London"
+    assert found[-1] == "Anna Keller item 99 in London"
+
+
+def test_nothing_hidden_nothing_twice() -> None:
+    """Neither templates nor hidden elements, which trafilatura reads; a text that is there twice is taken once."""
+    hidden = "<template><p>Never shown Karl Munk.</p></template><p hidden>Never shown Otto Kessel.</p>"
+    copy = f'<div class="print-version">{paragraphs(*STORY)}</div>'
+    found = text(site(hidden + paragraphs(*STORY), after=copy))
+    assert not any("Never shown" in line for line in found)
+    assert [line for line in found if line in STORY] == STORY
+
+
+def test_script_that_holds_a_comment() -> None:
+    """What looks like an open comment in a script hides nothing."""
+    assert text(b'<script>s="<!--"</script><p>main text</p>') == ["main text"]
+    assert text(b"<!-- x -->" * 24 + b"<html><p>main text</p>") == ["main text"]
+
+
+@pytest.mark.parametrize("page", [b"<html></html>", b"<p> </p>", b"<!-- only a comment -->"])
+def test_page_without_text(page: bytes) -> None:
+    """No block, or a refusal that says so."""
+    try:
+        assert read_html(page, "page.html").blocks == []
+    except Unreadable as error:
+        assert error.kind == "NoText"
+
+
+def test_encodings_that_pages_declare() -> None:
+    """In the head, or by a mark."""
+    page = '<meta charset="iso-8859-2"><p>Łukasz Żak z Łodzi</p>'
+    assert text(page.encode("iso-8859-2")) == text(page.encode("utf-16")) == ["Łukasz Żak z Łodzi"]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "<p>Some words of a paragraph stand here, and more.</p>",
+        "<p><a href=x>link text</a></p>",
+        "<ul><li>x",
+        "<div class=c>x",
+        "<table><tr><td>x",
+        "<blockquote><p>x",
+        "text<br>",
+        "<!-- x -->",
+    ],
+)
+def test_time_is_proportional_to_length(pattern: str) -> None:
+    """Of the choice of the main text too, whatever is repeated or nested."""
+
+    def seconds(count: int) -> float:
+        page = (LINKS + pattern * count + "<p>end").encode()
+        begin = time.process_time()
+        blocks = read_html(page, "page.html").blocks
+        assert blocks
+        return time.process_time() - begin
+
+    seconds(10)
+    assert seconds(4_000) < 0.1 + 15 * seconds(400)
+
+
+def test_lines_are_found_in_blocks() -> None:
+    """Whole lines and cells; of equal ones the next; of changed ones by runs of words; each once."""
+    blocks = ["Menu", "One two three four five six", "Menu", "a\tb\nc\td", "x", "x"]
+    assert find_lines(["one two, three FOUR five six", "menu"], blocks) == {1, 2}
+    assert find_lines(["and one two three four five"], blocks) == {1}
+    assert find_lines(["c"], blocks) == {3}
+    assert find_lines(["x", "x", "x"], blocks) == {4, 5}
+    assert find_lines(["", "?"], blocks) == set()
