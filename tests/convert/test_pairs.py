@@ -220,6 +220,24 @@ def test_marks_of_public_corpora(tmp_path: Path) -> None:
     ]
 
 
+def test_a_mark_of_summaries_is_text_in_an_article(tmp_path: Path) -> None:
+    """`<q>` parts the sentences of a summary; in an article, or closed as in HTML, it is a quotation."""
+    path = tmp_path / "a.jsonl"
+    quote = "He said <q>rain</q> and left. A lone <q> is text too."
+    rows = [
+        {"text": quote, "summary": "Rain fell.<q>Much <q> of it."},
+        {"text": "Rain fell. It was wet.", "summary": "He said <q>rain</q>."},
+        {"text": "<S> is a tag of HTML. It strikes out.", "summary": "<t> Rain . </t>"},
+    ]
+    path.write_text(jsonl(rows))
+    docs, _ = convert_one(path)
+    assert [(d.text, d.user_data["summary_reference"]) for d in docs] == [
+        (quote, "Rain fell.\nMuch\nof it."),
+        ("Rain fell. It was wet.", "He said <q>rain</q>."),
+        ("<S> is a tag of HTML. It strikes out.", "Rain ."),
+    ]
+
+
 @pytest.mark.parametrize("names", [("train.src.txt", "train.tgt.txt"), ("train.article.txt", "train.title.txt")])
 def test_twins_named_in_the_middle(tmp_path: Path, names: tuple[str, str]) -> None:
     """In a folder the summaries are no input of their own."""

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +28,12 @@ ALIASES = {
     "summary": """summary highlights abstract abstract_text target targets tldr summary_text summaries reference output
         subject_line headline""",
 }
-# Marks that public corpora put between documents, lines and sentences.
-BETWEEN_DOCUMENTS = re.compile(r"\s*\|{5}\s*")
-BETWEEN_LINES = re.compile(r" *(?:NEWLINE_CHAR|<q>) *")
-SENTENCE = re.compile(r"<([St])>\s*(.*?)\s*</\1>\s*", re.DOTALL)
+# Marks that public corpora put between documents and lines (Multi-News), and between the sentences of a summary (the
+# CNN/DailyMail of BertSum). An article may quote with the last one, as HTML does.
+BETWEEN_DOCUMENTS = "|||||"
+BETWEEN_LINES = "NEWLINE_CHAR"
+BETWEEN_SENTENCES = "<q>"
+AROUND_SENTENCES = (("<S>", "</S>"), ("<t>", "</t>"))  # arXiv and PubMed; CNN/DailyMail of OpenNMT
 MAX_LISTED = 1000
 
 
@@ -194,7 +195,7 @@ def read_pairs(
         report.pairs += 1
         id_ = row.fields.get(names["id"])
         id_ = f"{Path(name).name}#{row.number}" if id_ is None or id_ == "" else str(id_)
-        sides = {side: _text_of(row.fields.get(names[side])) for side in ("text", "summary")}
+        sides = {side: _text_of(row.fields.get(names[side]), side) for side in ("text", "summary")}
         bad = next((side for side, text in sides.items() if text is None), None)
         if bad is not None:
             if options.strict:
@@ -248,7 +249,7 @@ def make_pair_doc(nlp: Language, text: str, summary: str, id: str) -> Doc:
     return doc
 
 
-def _text_of(value: Any) -> str | None:
+def _text_of(value: Any, side: str) -> str | None:
     """RETURNS (str | None): A field as text; lists become lines, and so do marks of corpora. Empty for null."""
     if value is None:
         return ""
@@ -256,11 +257,33 @@ def _text_of(value: Any) -> str | None:
         value = "\n".join(value)
     if not isinstance(value, str):
         return None
-    if "<" in value and SENTENCE.match(value):
-        value = SENTENCE.sub(r"\2\n", value).rstrip("\n")
-    if "|||||" in value:
-        value = BETWEEN_DOCUMENTS.sub("\n\n", value).strip("\n")
-    return BETWEEN_LINES.sub("\n", value) if "NEWLINE_CHAR" in value or "<q>" in value else value
+    for opening, closing in AROUND_SENTENCES:
+        if value.lstrip().startswith(opening):
+            value = _unwrap(value, opening, closing)
+    if BETWEEN_DOCUMENTS in value:
+        value = _replace_mark(value, BETWEEN_DOCUMENTS, "\n\n", None).strip("\n")
+    value = _replace_mark(value, BETWEEN_LINES, "\n", " ")
+    # HTML closes its quotations, the mark of a summary stands alone.
+    if side == "summary" and "</q>" not in value:
+        value = _replace_mark(value, BETWEEN_SENTENCES, "\n", " ")
+    return value
+
+
+def _replace_mark(text: str, mark: str, by: str, blanks: str | None) -> str:
+    """RETURNS (str): Text with something else in the place of a mark and the blanks (None: any) around it."""
+    first, *rest = text.split(mark)
+    if not rest:
+        return text
+    *inner, last = rest
+    return by.join((first.rstrip(blanks), *(part.strip(blanks) for part in inner), last.lstrip(blanks)))
+
+
+def _unwrap(text: str, opening: str, closing: str) -> str:
+    """RETURNS (str): A line for each sentence between two marks; the text itself if something stands outside them."""
+    *sentences, rest = (part.strip() for part in text.split(closing))
+    if rest or not all(sentence.startswith(opening) for sentence in sentences):
+        return text
+    return "\n".join(sentence.removeprefix(opening).strip() for sentence in sentences)
 
 
 def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dict[str, str]:
