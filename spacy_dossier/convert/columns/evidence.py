@@ -28,6 +28,8 @@ ROLE_NAMES = {
     "sentence": ("sentence #", "sentence", "sentence_id", "sent_id", "sentence_idx", "sentenceid", "sent"),
     "document": ("document", "document_id", "doc_id", "doc", "file", "filename", "article_id"),
 }
+LAST_NUMBER = re.compile(r"(?<!\d)\d+$")
+FIRST_INDEX = re.compile(r"[01](?:[-.]\d+)?")
 Rows = Sequence[Sequence[Sequence[str]]]  # (sentences, tokens, columns)
 
 
@@ -35,7 +37,7 @@ def is_index(sentences: Rows, column: int) -> bool:
     """RETURNS (bool): Whether a column numbers the tokens of each sentence, from 0 or 1."""
     firsts = [s[0][column] for s in sentences if s]
     ids = [WORD_ID.fullmatch(row[column]) for s in sentences for row in s]
-    starts = sum(re.fullmatch(r"[01](?:[-.]\d+)?", first) is not None for first in firsts)
+    starts = sum(FIRST_INDEX.fullmatch(first) is not None for first in firsts)
     grows = all(len(s) < 2 or s[1][column] != s[0][column] != s[-1][column] for s in sentences)
     return bool(ids) and 10 * sum(map(bool, ids)) >= 9 * len(ids) and grows and starts * 10 >= 9 * len(firsts)
 
@@ -47,7 +49,7 @@ def is_sentence_number(column: Sequence[str]) -> bool:
         return False
     if len(filled) < len(column):
         return 2 * len(filled) < len(column)
-    numbers = [re.search(r"\d+$", cell) for cell in column]
+    numbers = [LAST_NUMBER.search(cell) for cell in column]
     steps = Counter(int(b[0]) - int(a[0]) for a, b in pairwise(numbers) if a and b)
     return all(numbers) and min(steps) >= 0 and 2 * steps[0] > steps.total()
 

@@ -19,11 +19,11 @@ MARKUP_ID = re.compile(r"""\s(?:id|name|title)=["']?([^"'<>]*)""")
 DOCUMENTS = frozenset(("doc", "document", "text", "article", "file", "headline"))  # the last in Finnish FiNER data
 SENTENCE_END = "EOS"  # what MeCab and CaboCha write
 DOCUMENT_MARKS = (
-    re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>.*?))?\s*$"),
-    re.compile(r"#begin document \(?(?P<id>.*?)\)?;?\s*(?P<part>part \d+)?\s*$"),
-    re.compile(r"#{2,}\s*MEDLINE:\s*(?P<id>\S+)\s*$"),
-    re.compile(r"#\s*(?:[\w.-]+:)?(?:document_?id|doc_?id)\s*=\s*(?P<id>.*?)\s*$"),
+    re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>\S.*)?)?"),
+    re.compile(r"#{2,}\s*MEDLINE:\s*(?P<id>\S+)"),
+    re.compile(r"#\s*(?:[\w.-]+:)?(?:document_?id|doc_?id)\s*=\s*(?P<id>\S.*)?"),
 )
+BEGIN_DOCUMENT = "#begin document "  # (nw/wsj/00/wsj_0001); part 000
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,12 @@ def unquote(cell: str) -> str:
 
 def document_mark(line: str) -> str | None:
     """RETURNS (str | None): The id of the document that begins at this comment, which may be empty; else `None`."""
-    for pattern in DOCUMENT_MARKS:
-        if match := pattern.match(line):
-            groups = match.groupdict()
-            return " ".join(filter(None, (groups.get("id"), groups.get("part"))))
-    return None
+    if line.startswith(BEGIN_DOCUMENT):
+        name = line.removeprefix(BEGIN_DOCUMENT).strip()
+        before, found, number = name.rpartition("part ")
+        part = f"part {number}" if found and number.isdecimal() else ""
+        name = (before if part else name).rstrip().removesuffix(";").removesuffix(")").removeprefix("(")
+        return f"{name} {part}".strip()
+    line = line.rstrip()
+    matches = (pattern.fullmatch(line) for pattern in DOCUMENT_MARKS)
+    return next(((match["id"] or "") for match in matches if match), None)

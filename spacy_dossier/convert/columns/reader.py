@@ -22,11 +22,11 @@ from .lines import unfold
 from .schemes import MISSING, OUTSIDE, Scheme, brackets_to_iob2, find_scheme, split_tag
 from .tags import PLAIN
 
-TEXT_LINE = re.compile(r"#\s*text\s*=\s*(.*)")
+TEXT_LINE = re.compile(r"#\s*text\s*=\s*(\S.*)?")
 SENTENCE_COMMENT = re.compile(r"#\s*(?:sent_id|text|newpar|id)\b")
 BAD_BYTE = re.compile("[\udc80-\udcff]")
 LINER2_HEAD = "\0"  # the first line of a file, which names its columns
-LINER2_MARK = re.compile(r"-DOCSTART (?:CONFIG FEATURES.*|FILE (.*?))\s*")
+LINER2_MARK = re.compile(r"-DOCSTART (?:CONFIG FEATURES.*|FILE (.*))")
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class _Builder:
             return self._problem(i, "text in the encoding of the file (see --encoding)")
         tags: Sequence[str] = self._tags(columns)
         unknown = set(tags) - self.known
-        for tag in unknown:
+        for tag in sorted(unknown, key=tags.index):
             try:
                 split_tag(tag, bare=layout.bare)
             except ValueError:
@@ -239,7 +239,7 @@ def read_sentences(lines: Iterable[str], layout: Layout) -> Iterator[Sentence | 
                 continue
             if layout.comments:
                 if match := TEXT_LINE.match(line):
-                    builder.text = match[1].rstrip("\r\n")
+                    builder.text = (match[1] or "").rstrip("\r\n")
                 if number == 1 or line.startswith("#end document"):
                     builder.kept.append(line)
                 builder.source.append(line)
@@ -339,7 +339,7 @@ class _Parts:
 
 def _docstart(line: str, token: str) -> str | None:
     """RETURNS (str | None): Id of the document that a line with `-DOCSTART-` begins; `None` if it begins none."""
-    if match := LINER2_MARK.fullmatch(line):
+    if match := LINER2_MARK.fullmatch(line.rstrip()):
         return match[1] if match[1] is not None else LINER2_HEAD
     if not line.startswith(f"{DOCSTART}-") and token != f"{DOCSTART}-":
         return None

@@ -9,7 +9,7 @@ from .layout import DELIMITERS, DOCSTART, MARKUP, SENTENCE_END, WORD_ID, Layout,
 from .lines import find_lines, unfold
 from .tags import find_form, find_outside
 
-COLUMNS_LINE = re.compile(r"#\s*global\.columns\s*=\s*(.*)")
+COLUMNS_LINE = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)?")
 KEY_VALUE = re.compile(r"#+\s*[\w.:-]+\s*=(\s|$)|#+ (?:id|newdoc|newpar|sent_id)\b")
 
 
@@ -71,7 +71,7 @@ class Rows:
                 self.parted |= bool(sentences[-1])
                 sentences.append([])
             elif match := COLUMNS_LINE.match(line):
-                self.names, self.marked = tuple(match[1].split()), True
+                self.names, self.marked = tuple((match[1] or "").split()), True
             elif line.startswith("#") and (not fits or document_mark(line) is not None or KEY_VALUE.match(line)):
                 self.marked |= document_mark(line) is not None or KEY_VALUE.match(line) is not None
                 self.hashes += 1
