@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from spacy.tokens import Doc, DocBin, Span
 
+from spacy_dossier.convert import unpack
 from spacy_dossier.convert.columns.convert import ColumnFile, Options, convert
 from spacy_dossier.convert.columns.export import export
 from spacy_dossier.convert.docbin import DocBinWriter
@@ -253,6 +254,19 @@ def test_labels_without_prefixes(tmp_path: Path, name: str) -> None:
     assert there_and_back(docs, tmp_path) == LABELS_ALONE[name].encode()
 
 
+@pytest.mark.parametrize("often", [1, 30])
+@pytest.mark.parametrize(
+    ("one", "other"), [("B-cell", "T-cell"), ("E-mail", "post"), ("S-Bahn", "bus"), ("b_cell", "x")]
+)
+def test_labels_that_look_like_tags(tmp_path: Path, one: str, other: str, often: int) -> None:
+    """Labels alone, some of which begin as a prefix does: no sentence is lost, no label cut short."""
+    text = f"An\tO\nold\t{one}\nthing\t{one}\nand\tO\nnew\t{other}\nones\t{other}\n.\tO\n\n" + "x\tO\n\n" * 40 * often
+    columns, docs = opened(tmp_path / "a.tsv", text * 3)
+    assert entities(docs) == [(one, ["old", "thing"]), (other, ["new", "ones"])] * 3
+    assert columns.report.skipped == 0
+    assert there_and_back(docs, tmp_path) == (text * 3).encode()
+
+
 def test_prefixes_without_labels(tmp_path: Path) -> None:
     """`B`, `I` and `O` alone are one kind of entity, not two labels."""
     _, docs = opened(tmp_path / "a.tsv", rows(lambda i, t, g: f"{t}\t{g[0]}"))
@@ -359,6 +373,21 @@ def test_compressed_files(tmp_path: Path, suffix: str) -> None:
     (report,) = convert([str(path.parent) if suffix != ".zip" else str(path)], tmp_path / "out", Options()).values()
     assert report.ents == len(expected())
     assert len(list(DocBin().from_disk(tmp_path / "out" / "train.spacy").tokens)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zip"])
+def test_what_unpacks_without_bound_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    """A file of a few hundred bytes does not fill the disk."""
+    monkeypatch.setattr(unpack, "ALWAYS_ALLOWED", 1 << 20)
+    data = b"x\tO\n" * (1 << 21)
+    path = tmp_path / f"a.tsv{suffix}"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.tsv", data)
+    else:
+        path.write_bytes({".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix](data))
+    with pytest.raises(DossierError, match=rf"a\.tsv\{suffix}: unpacks to more than \d+ MB"):
+        convert([str(path)], tmp_path / "out", Options())
 
 
 def test_archives_and_broken_files(tmp_path: Path) -> None:

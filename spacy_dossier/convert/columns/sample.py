@@ -247,7 +247,8 @@ class Sample(Rows):
         if (form := find_form(counts, self.outside)) is not None:
             return replace(layout, form=form)
         bare = any(value != outside and value not in MISSING for value in counts)
-        bare = bare and not any(PLAIN.matches(value) for value in counts)
+        plain = TagForm(outside)
+        bare = bare and not (any(map(plain.matches, counts)) and plain.is_believed(counts))
         return replace(layout, bare=bare, form=TagForm(outside))
 
     def _begins_with_names(self, layout: Layout) -> bool:

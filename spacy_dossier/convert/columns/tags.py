@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ...errors import DossierError
 from ..source import word_set
-from .schemes import MISSING, OUTSIDE, PREFIXED, is_tag
+from .schemes import INSIDES, MISSING, OPENERS, OUTSIDE, PREFIXED, is_tag
 
 ONLY_LABEL = "ENTITY"  # the label where tags have none
 PREFIXES = "BIESLUMW"
@@ -19,6 +19,7 @@ UNLABELLED = (*map(frozenset, ("BO", "BIO", "IO", "BIESO", "BESO", "BILUO", "BLU
 CODE = re.compile(r"(\d+)(?::([^;]+))?")
 SEPARATORS = "|#;+,"
 INTEGER = re.compile(r"-?\d+")
+LABEL = re.compile(r"[^\W\d_](?:[\w-]*\w)?")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,23 @@ class TagForm:
     def matches(self, cell: str) -> bool:
         """RETURNS (bool): Whether a cell is a tag of this form that belongs to an entity."""
         return self._pattern.fullmatch(cell) is not None
+
+    def is_believed(self, counts: Counter[str]) -> bool:
+        """Tell prefixes from labels that look as if they had one, as `B-cell` and `E-mail` do.
+
+        Prefixes stand before several labels, or several before one label. Where neither is seen, tags must be able to
+        begin an entity, and 5 of 100 must not be labels without a prefix, as `T-cell`.
+
+        counts (Counter[str]): The cells of a column.
+        RETURNS (bool): Whether the cells that match this form are tags.
+        """
+        pairs = {(match["prefix"].upper(), match["label"]) for match in map(self._pattern.fullmatch, counts) if match}
+        prefixes, labels = {prefix for prefix, _ in pairs}, {label for _, label in pairs}
+        if prefixes & INSIDES or len(pairs) > min(len(prefixes), len(labels)):
+            return True
+        cells = counts.keys() - {self.outside, *MISSING}
+        alone = sum(counts[cell] for cell in cells if not self.matches(cell) and LABEL.fullmatch(cell))
+        return bool(prefixes & OPENERS) and 20 * alone <= sum(counts[cell] for cell in cells)
 
     def read(self, cells: Sequence[str]) -> list[str]:
         """RETURNS (list[str]): The cells of a sentence as `B-PER`, `O` …; what is no tag stays as it is."""
@@ -118,7 +136,7 @@ def find_form(counts: Counter[str], outside: str | None = None) -> TagForm | Non
     for suffix, joint, lower in sorted(found, key=lambda form: (form != usual, form[0], -found[form])):
         form = TagForm(find_outside(counts, outside), joint, suffix, lower)
         tags = sum(n for cell, n in counts.items() if cell in (form.outside, *MISSING) or form.matches(cell))
-        if 100 * tags >= 95 * total:
+        if 100 * tags >= 95 * total and form.is_believed(counts):
             return replace(form, layers=_layers(counts))
     if any(":" in cell and CODE.match(cell) for cell in counts) and counts["*"]:
         codes = sum(n for cell, n in counts.items() if cell in "*_" or _codes(cell))
