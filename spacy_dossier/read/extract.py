@@ -187,10 +187,6 @@ def read_binary(data: bytes, name: str, piece: Extracted) -> None:
     import kreuzberg
 
     media_type = piece.media_type
-    if media_type.startswith((f"{sniff.ODF}presentation", f"{sniff.ODF}graphics")):  # which Kreuzberg does not read
-        with zipfile.ZipFile(io.BytesIO(data)) as package:
-            piece.text = xml_to_text(package.read("content.xml").decode("utf-8", "replace"))
-        return
     try:
         try:
             result = _kreuzberg(data, media_type)

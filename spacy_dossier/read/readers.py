@@ -19,6 +19,13 @@ READERS: dict[str, str] = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",
+    **{
+        f"application/vnd.oasis.opendocument.{kind}": "office.odf:read_odf"
+        for name in ("text", "spreadsheet", "presentation", "graphics")
+        for kind in (name, f"{name}-template")
+    },
+    "application/vnd.oasis.opendocument.text-master": "office.odf:read_odf",
+    "application/vnd.oasis.opendocument.text-web": "office.odf:read_odf",
 }
 
 

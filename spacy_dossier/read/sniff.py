@@ -128,7 +128,7 @@ def sniff_text(text: str, name: str) -> str:
     if HTML_START.match(head):
         return HTML
     if head.startswith("<?xml") or (head.startswith("<") and suffix in (".xml", ".svg", ".rss", ".atom", ".fb2")):
-        return _xml_type(head)
+        return _xml_type(text[:10_000])
     if named == MBOX or (head.startswith("From ") and is_mail(head.partition("\n")[2])):
         return MBOX
     if named == MAIL or suffix in (".mht", ".mhtml") or is_mail(head):
@@ -139,6 +139,9 @@ def sniff_text(text: str, name: str) -> str:
 def _xml_type(head: str) -> str:
     if re.search(r"<html\b", head, re.I):
         return HTML
+    if re.search(r"<office:document\b", head):
+        written = re.search(rf"""office:mimetype=["']({re.escape(ODF)}[\w-]+)""", head)
+        return written[1] if written else f"{ODF}text"
     for root, media_type in (
         ("FictionBook", "application/x-fictionbook+xml"),
         ("opml", "application/x-opml+xml"),

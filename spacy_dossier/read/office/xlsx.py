@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,9 +16,10 @@ from lxml import etree
 
 from ..document import Block, Document, Unreadable
 from .drawing import A, C, chart_titles, paragraph_text
-from .layout import make_table, one_cell, tidy, unescape
+from .layout import one_cell, tidy, unescape
 from .number_format import BUILT_IN, show_number, show_text
 from .package import STRICT, TRANSITIONAL, Element, Package
+from .sheet import Sheet
 
 S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
@@ -27,7 +27,6 @@ XDR = "{http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing}"
 CELL = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})")
 # In the header of a page: fonts, sizes, colours, fields such as the page's number; "&&" is an ampersand.
 HEADER_CODE = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|K\d\d[+-]\d{3}|\d+|[A-Za-z])')
-GAPS = 20  # empty cells a cell with text, above which a table is written without them: then it is no table of columns
 
 
 def read_xlsx(data: bytes, name: str) -> Document:
@@ -72,58 +71,6 @@ def parse_rows(data: bytes, *tags: str) -> Iterator[Element]:
                 del element.getparent()[0]
     except etree.XMLSyntaxError as error:
         raise Unreadable("Corrupt", f"broken XML: {' '.join(str(error).split())}") from None
-
-
-@dataclass
-class Sheet:
-    """The cells of a sheet as they are shown.
-
-    rows (dict[int, dict[int, str]]): Texts by row and column from 1.
-    covered (list[tuple[int, int, int, int]]): First row, first column, last row, last column of merged cells.
-    hidden (list[tuple[int, int]]): First and last column of those that are not shown.
-    headers, footers (list[str]): Of the printed page.
-    """
-
-    rows: dict[int, dict[int, str]] = field(default_factory=dict)
-    covered: list[tuple[int, int, int, int]] = field(default_factory=list)
-    hidden: list[tuple[int, int]] = field(default_factory=list)
-    headers: list[str] = field(default_factory=list)
-    footers: list[str] = field(default_factory=list)
-
-    def tables(self) -> Iterator[Block]:
-        """YIELDS (Block): Tables, parted by empty rows; a cell alone is a paragraph."""
-        for top, left, bottom, right in self.covered:
-            for row in range(top, min(bottom, max(self.rows, default=0)) + 1):
-                cells = self.rows.get(row, {})
-                for column in [c for c in cells if left <= c <= right and (row, c) != (top, left)]:
-                    del cells[column]
-        table: list[dict[int, str]] = []
-        last = 0
-        for row in sorted(self.rows):
-            cells = {
-                column: text
-                for column, text in sorted(self.rows[row].items())
-                if text.strip() and not any(first <= column <= end for first, end in self.hidden)
-            }
-            if not cells:
-                continue
-            if table and row > last + 1:
-                yield _table(table)
-                table = []
-            table.append(cells)
-            last = row
-        if table:
-            yield _table(table)
-
-
-def _table(rows: list[dict[int, str]]) -> Block:
-    columns = sorted({column for row in rows for column in row})
-    count = sum(map(len, rows))
-    if count == 1:
-        return Block("paragraph", tidy(rows[0][columns[0]]))
-    if len(rows) * len(columns) > GAPS * count:
-        return make_table([one_cell([text]) for text in row.values()] for row in rows)
-    return make_table([one_cell([row.get(column, "")]) for column in columns] for row in rows)
 
 
 class Workbook:
