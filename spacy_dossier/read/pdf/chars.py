@@ -18,12 +18,10 @@ from typing import Any
 import numpy as np
 import pypdfium2.raw as pdfium
 
+from .words import Letters, Style, Word, to_words, written_downwards
+
 BOLD = re.compile(r"bold|black|heavy|semib|demi(?!x)|medi\b|cmbx|cmssbx|cmb\d", re.I)
 MONO = re.compile(r"courier|mono|consol|typewriter|cmtt|fixed|menlo", re.I)
-BLANK = 0.17  # of the font size: a gap from which on two letters belong to two words. TeX shrinks blanks to 0.22.
-LIKELY_BLANK = 0.11  # the same where PDFium sees a blank: letters such as f reach over their own width
-TRACKED = 0.06  # of the font size: a median gap above it is letter spacing
-SAME_LINE = 0.08  # of the font size: how far baselines of neighbours in a word may differ
 UNMAPPED = "\ufffd"
 # Accents that TeX draws over a letter, and the combining marks that mean the same
 ACCENTS = {
@@ -31,26 +29,6 @@ ACCENTS = {
     "¯": "\u0304", "ˉ": "\u0304", "˘": "\u0306", "˙": "\u0307", "˚": "\u030a", "˝": "\u030b", "ˇ": "\u030c",
     "¸": "\u0327", "˛": "\u0328",
 }  # fmt: skip
-
-
-@dataclass(slots=True)
-class Word:
-    """Letters that stand together.
-
-    x0, x1 (float): Where their advance boxes begin and end.
-    y (float): Baseline.
-    size (float): Font size as seen on the page.
-    blank (bool): A blank stands before it, whatever the gap.
-    """
-
-    text: str
-    x0: float
-    x1: float
-    y: float
-    size: float
-    bold: bool = False
-    mono: bool = False
-    blank: bool = False
 
 
 @dataclass
@@ -145,7 +123,7 @@ class Glyphs:
     box (ndarray): (n, 4) left, top, right, bottom in the page's own coordinates, y upwards.
     origin (ndarray): (n, 2) where each stands on its baseline.
     style (ndarray): (n,) position in `styles`.
-    styles (list[tuple]): (size, angle in degrees, bold, mono) of each text object.
+    styles (list[Style]): Of each text object.
     """
 
     def __init__(self, address: int, text_page: Any) -> None:
@@ -157,7 +135,7 @@ class Glyphs:
             loose_box(address, i, boxes + 16 * i)
             origin(address, i, origins + 16 * i, origins + 16 * i + 8)
         self.codes = self._codes(address, text_page, n)
-        self.styles: list[tuple[float, int, bool, bool, bool]] = []
+        self.styles: list[Style] = []
         self.style = self._styles(address, n)
 
     def _codes(self, address: int, text_page: Any, n: int) -> list[int]:
@@ -168,7 +146,7 @@ class Glyphs:
 
     def _styles(self, address: int, n: int) -> np.ndarray:
         known: dict[int | None, int] = {}
-        fonts: dict[int | None, tuple[bool, bool, bool]] = {}
+        fonts: dict[int | None, tuple[str, bool, bool, bool]] = {}
         style = np.zeros(n, np.int32)
         matrix = (ctypes.c_float * 6)()
         for i in range(n):
@@ -180,22 +158,22 @@ class Glyphs:
                 size = abs(font_size(address, i)) * (math.hypot(c, d) or 1.0)
                 font = object_font(thing) if thing else None
                 if font not in fonts:
-                    fonts[font] = font_looks(font) if font else (False, False, False)
+                    fonts[font] = font_looks(font) if font else ("", False, False, False)
                 at = known[thing] = len(self.styles)
-                self.styles.append((size, round(math.degrees(math.atan2(b, a))) % 360, *fonts[font]))
+                self.styles.append(Style(size, round(math.degrees(math.atan2(b, a))) % 360, *fonts[font]))
             style[i] = at
         return style
 
 
-def font_looks(font: int) -> tuple[bool, bool, bool]:
-    """RETURNS (tuple): Whether a font is bold, of fixed width, made of symbols."""
+def font_looks(font: int) -> tuple[str, bool, bool, bool]:
+    """RETURNS (tuple): A font's name, and whether it is bold, of fixed width, made of symbols."""
     buffer = ctypes.create_string_buffer(256)
     font_name(font, ctypes.addressof(buffer), 256)
     name = buffer.value.decode("utf-8", "replace").partition("+")[2] or buffer.value.decode("utf-8", "replace")
     flags = font_flags(font)
     bold = bool(BOLD.search(name)) or font_weight(font) >= 700
     mono = bool(MONO.search(name)) or (flags >= 0 and bool(flags & 1))
-    return bold, mono, bool(re.search(r"symbol|ding", name, re.I))
+    return name, bold, mono, bool(re.search(r"symbol|ding", name, re.I))
 
 
 def letter(code: int, symbols: bool, soft: str) -> str:
@@ -217,10 +195,10 @@ def fill_page(page: Page, glyphs: Glyphs, frame: tuple[float, float, float, floa
     if not text:
         return
     style = glyphs.style[at]
-    angles = np.array([s[1] for s in glyphs.styles])[style]
+    angles = np.array([s.angle for s in glyphs.styles])[style]
     near = (np.round(angles / 90.0) * 90) % 360  # a scan that lies a little askew still reads along the page
     angles = np.where(np.abs((angles - near + 180) % 360 - 180) <= 10, near, angles).astype(int)
-    sizes = np.array([s[0] for s in glyphs.styles])[style]
+    sizes = np.array([s.size for s in glyphs.styles])[style]
     angles[written_downwards(text, glyphs.origin[at], sizes) & (angles == 0)] = 270
     values, counts = np.unique(angles, return_counts=True)
     by_count = sorted(zip(values.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
@@ -243,22 +221,6 @@ def fill_page(page: Page, glyphs: Glyphs, frame: tuple[float, float, float, floa
             page.width, page.height = max(corners_x) - min(corners_x), max(corners_y) - min(corners_y)
 
 
-def written_downwards(text: list[str], origin: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """RETURNS (ndarray): Which letters belong to vertical lines of Chinese or Japanese, four letters or more."""
-    down = np.zeros(len(text), bool)
-    wide = np.array(["\u3000" <= t[0] <= "\u9fff" or "\uff00" <= t[0] <= "\uff60" for t in text])
-    if not wide.any():
-        return down
-    step = origin[:-1] - origin[1:]
-    below = (np.abs(step[:, 0]) < 0.15 * size[:-1]) & (np.abs(step[:, 1] - size[:-1]) < 0.3 * size[:-1])
-    below &= wide[:-1] | wide[1:]
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], below.astype(int), [0]])))
-    for start, end in edges.reshape(-1, 2):
-        if end - start >= 3:
-            down[start : end + 1] = True
-    return down
-
-
 def clusters(
     glyphs: Glyphs, frame: tuple[float, float, float, float], page: Page
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -275,6 +237,7 @@ def clusters(
     same = np.zeros(len(inside), bool)
     same[1:] = (box[1:] == box[:-1]).all(1) & (glyphs.style[1:] == glyphs.style[:-1])
     soft = "" if 0x2D in glyphs.codes else "-"
+    style = glyphs.style.tolist()
     texts: list[str] = []
     at: list[int] = []
     blanks: list[bool] = []
@@ -292,7 +255,7 @@ def clusters(
         if 0xDC00 <= code < 0xE000:
             code = 0x10000 + ((high - 0xD800) << 10) + code - 0xDC00 if high else 0xFFFD
             high, one = 0, False
-        char = letter(code, glyphs.styles[glyphs.style[i]][4], soft)
+        char = letter(code, glyphs.styles[style[i]].symbols, soft)
         page.letters += 1
         page.unmapped += char == UNMAPPED
         if not char:
@@ -324,81 +287,3 @@ def accented(before: str, char: str, box: np.ndarray, other: np.ndarray) -> str 
         return None
     whole = unicodedata.normalize("NFC", {"ı": "i", "ȷ": "j"}.get(base, base) + ACCENTS[accent])
     return whole if len(whole) == 1 else None
-
-
-@dataclass
-class Letters:
-    """Letters of one direction, in drawing order.
-
-    x0, x1, y (ndarray): (n,) where they begin and end, and their baselines.
-    style (ndarray): (n,) position in the styles of the page.
-    blank, likely (ndarray): (n,) a blank was written before them; PDFium sees one.
-    """
-
-    text: list[str]
-    x0: np.ndarray
-    x1: np.ndarray
-    y: np.ndarray
-    style: np.ndarray
-    blank: np.ndarray
-    likely: np.ndarray
-
-    def sorted(self, order: np.ndarray) -> Letters:
-        arrays = (self.x0, self.x1, self.y, self.style, self.blank, self.likely)
-        return Letters([self.text[i] for i in order], *(array[order] for array in arrays))
-
-
-def to_words(letters: Letters, styles: list[tuple[float, int, bool, bool, bool]]) -> list[Word]:
-    """Cut the letters of one direction into words."""
-    sizes = np.array([max(s[0], 0.1) for s in styles])
-    apart = other_line(letters.y, sizes[letters.style])
-    right_to_left = np.array([is_right_to_left(t) for t in letters.text])
-    if right_to_left.any():
-        order = np.lexsort((letters.x0 + letters.x1, np.cumsum(apart)))
-        letters = letters.sorted(order)
-        letters.blank &= ~right_to_left[order]
-    text, x0, x1, y, style, blank = letters.text, letters.x0, letters.x1, letters.y, letters.style, letters.blank
-    size = sizes[style]
-    gap = np.zeros(len(text))
-    gap[1:] = (x0[1:] - x1[:-1]) / size[1:]
-    limit = np.where(letters.likely, LIKELY_BLANK, BLANK) + tracking(gap, apart, blank)
-    begins = apart | blank | (gap > limit) | (gap < -0.35)
-    begins[1:] |= np.abs(size[1:] - size[:-1]) > 0.15 * size[1:]
-    starts = np.flatnonzero(begins)
-    ends = np.append(starts[1:], len(text))
-    right = np.maximum.reduceat(x1, starts)
-    words = []
-    for k, (a, b) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        _, _, bold, mono, _ = styles[style[a]]
-        string = "".join(text[a:b])
-        spaced = bool(blank[a]) or (not apart[a] and bool(gap[a] > limit[a]))
-        words.append(Word(string, float(x0[a]), float(right[k]), float(y[a]), float(size[a]), bold, mono, spaced))
-    return words
-
-
-def other_line(y: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """RETURNS (ndarray): Which letters do not stand on the line of the letter before them."""
-    apart = np.ones(len(y), bool)
-    apart[1:] = np.abs(y[1:] - y[:-1]) > SAME_LINE * np.maximum(size[1:], size[:-1])
-    return apart
-
-
-def tracking(gap: np.ndarray, apart: np.ndarray, blank: np.ndarray) -> np.ndarray:
-    """RETURNS (ndarray): The letter spacing of the line that each character is on, as a share of the font size."""
-    spacing = np.zeros(len(gap))
-    starts = np.flatnonzero(apart)
-    inner = ~apart & ~blank
-    count = np.add.reduceat(inner, starts)
-    total = np.add.reduceat(np.where(inner, np.clip(gap, -1, 1), 0.0), starts)
-    ends = np.append(starts[1:], len(gap))
-    for k in np.flatnonzero((count >= 3) & (total > TRACKED * count)):
-        here = slice(starts[k], ends[k])
-        gaps = gap[here][inner[here]]
-        middle = float(np.median(gaps))
-        if TRACKED < middle < 0.7 and np.mean(np.abs(gaps - middle) < 0.05) > 0.5:
-            spacing[here] = middle
-    return spacing
-
-
-def is_right_to_left(text: str) -> bool:
-    return "\u0590" <= text[0] <= "\u08ff" or "\ufb1d" <= text[0] <= "\ufefc"
