@@ -20,7 +20,7 @@ import pypdfium2.raw as pdfium
 
 from .words import Letters, Style, Word, to_words, written_downwards
 
-BOLD = re.compile(r"bold|black|heavy|semib|demi(?!x)|medi\b|cmbx|cmssbx|cmb\d", re.I)
+BOLD = re.compile(r"bold|black|heavy|semib|demi(?!x)|medi\b|[.-]b\b|cmbx|cmssbx|cmb\d", re.I)
 MONO = re.compile(r"courier|mono|consol|typewriter|cmtt|fixed|menlo", re.I)
 UNMAPPED = "\ufffd"
 # Accents that TeX draws over a letter, and the combining marks that mean the same

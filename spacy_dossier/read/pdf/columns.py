@@ -15,7 +15,7 @@ from typing import NamedTuple
 from unicodedata import category
 
 from .lines import Line, settle
-from .words import Word
+from .words import RIGHT_TO_LEFT, Word
 
 GUTTER = 0.9  # of the font size: the narrowest white space between two columns
 PROSE_WIDTH = 9.0  # of the font size: the narrowest column of running text
@@ -44,10 +44,15 @@ class Space(NamedTuple):
 
 @dataclass
 class Column:
-    """Lines that stand one below the other."""
+    """Lines that stand one below the other.
+
+    lane (frozenset[tuple[int, bool]]): The gutters beside it, and whether it is on their right.
+    reach (float): How far its lines could reach: up to what stands on its right, or as far as the page's lines do.
+    """
 
     lane: frozenset[tuple[int, bool]]
     lines: list[Line] = field(default_factory=list)
+    reach: float = 0.0
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -62,7 +67,12 @@ class Column:
 
 def columns_of(lines: list[Line]) -> list[Column]:
     """RETURNS (list[Column]): The columns of a page in the order in which they are read."""
-    return in_order(cut(lines, gutters(lines)))
+    found = in_order(cut(lines, gutters(lines)))
+    boxes = [column.box for column in found]
+    for column, (_, top, right, bottom) in zip(found, boxes, strict=True):
+        beside = [b[0] for b in boxes if b[0] >= right and b[1] < bottom and top < b[3]]
+        column.reach = min(beside, default=max(b[2] for b in boxes))
+    return found
 
 
 def gutters(lines: list[Line]) -> list[Gutter]:
@@ -155,11 +165,17 @@ def as_gutter(lines: list[Line], starts: list[list[float]], space: Space) -> Gut
     if few < 2:
         return None
     size = median(lines[n].size for n in inside)
-    level = len(both) / few
-    if (level >= 0.5 or few < 3) and not (
-        is_prose([nearest(words, size, last=True) for words in left], size)
-        and is_prose([nearest(words, size, last=False) for words in right], size)
-    ):
+    starts_at = median(abs(words[0].x0 - space.right) for words in right)
+    ends_at = median(abs(words[-1].x1 - space.left) for words in left)
+    if min(starts_at, ends_at if RIGHT_TO_LEFT.search(right[0][0].text) else starts_at) > 1.5 * size:
+        return None  # what stands on its far side is another column's
+    prose = [
+        is_prose([nearest(words, size, last=True) for words in left], size),
+        is_prose([nearest(words, size, last=False) for words in right], size),
+    ]
+    # Rows of a table are level to the point; beside running text, lines that are only about as high are no rows.
+    level = [n for n in both if not any(prose) or abs(before[n][-1].y - after[n][0].y) < 0.06 * size]
+    if not all(prose) and (len(level) >= 0.5 * few or few < 3):
         return None
     return Gutter(space.left, space.right, lines[start].y - lines[start].size, lines[end].y)
 

@@ -1,14 +1,110 @@
-"""Headings: told from text by size and weight, over the whole document."""
+"""Headings: told from text by size, weight and font, over the whole document."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 
-from .rows import Part
+from .rows import Part, small
 
-HEADING_SIZE = 1.12  # of the text's size
-HEADING_LENGTH = 200
+LARGER = 1.12  # of the text's size
+LONGEST = 200  # characters
+LONGEST_BY_FONT = 80  # the same where only another font tells
+CLOSED = re.compile(r"[.!?;,:][)\]\"'”’»›]*\Z")
+
+Look = tuple[float, bool]
+
+
+def look(part: Part) -> Look:
+    return round(part.size * 2) / 2, part.bold
+
+
+def name_headings(found: list[Part], body: float) -> list[Part]:
+    """Find the title and the headings; headings that look alike have one level, larger and bolder ones come first.
+
+    body (float): Font size of the text.
+    RETURNS (list[Part]): The parts; lines of the title are one.
+    """
+    text = [p for p in found if p.kind == "paragraph" and abs(p.size - body) < 0.05 * body]
+    fonts: Counter[str] = Counter()
+    weights: Counter[bool] = Counter()
+    for part in text:
+        length = sum(map(len, part.lines))
+        fonts[part.font] += length
+        weights[part.bold] += length
+    font = max((f for f in fonts if f), key=lambda f: fonts[f], default="")
+    bold_counts = weights[True] < 0.3 * weights.total()
+    headings = [part for part in found if is_heading(part, body, bold_counts)]
+    for part in headings:
+        part.kind, part.keeps = "heading", False
+    for part, after in zip(found[-2::-1], found[:0:-1], strict=True):  # backwards: a heading may stand above another
+        if is_lead(part, after, body, font):
+            part.kind = "heading"
+    headings = [part for part in found if part.kind == "heading"]
+    found = name_title(found, headings)
+    looks = sorted({look(p) for p in headings if p.kind == "heading"}, reverse=True)
+    for part in headings:
+        if part.kind == "heading":
+            part.level = min(6, 1 + looks.index(look(part)))
+    return found
+
+
+def is_heading(part: Part, body: float, bold_counts: bool) -> bool:
+    """RETURNS (bool): Some words that are larger or bolder than the text."""
+    if part.kind not in ("paragraph", "list_item") or len(part.lines) > 3 or not says_something(part, LONGEST):
+        return False
+    closed = CLOSED.search(part.lines[-1]) is not None
+    if part.size >= LARGER * body:
+        return part.size >= 1.5 * body or not closed
+    return part.bold and bold_counts and part.size > 0.9 * body and not closed
+
+
+def is_lead(part: Part, after: Part, body: float, font: str) -> bool:
+    """RETURNS (bool): One line in another font than the text, above a paragraph of text or a heading."""
+    text = after.kind == "paragraph" and len(after.lines) > 1 and after.font in ("", font)
+    return (
+        part.kind == "paragraph"
+        and len(part.lines) == 1
+        and part.font not in ("", font)
+        and part.size > 0.85 * body
+        and (text or after.kind == "heading")
+        and abs(part.left - after.left) < 3 * body
+        and says_something(part, LONGEST_BY_FONT)
+        and not CLOSED.search(part.lines[0])
+        and not small(part.lines[0])
+        and not small(after.lines[0])
+    )
+
+
+def says_something(part: Part, longest: int) -> bool:
+    """RETURNS (bool): A few words, not a formula."""
+    text = " ".join(part.lines)
+    return (
+        len(text) <= longest
+        and re.search(r"[^\W\d_]{3}|[\u3040-\u9fff]", text) is not None
+        and sum(c.isalpha() or c == " " for c in text) >= 0.6 * len(text)
+    )
+
+
+def name_title(found: list[Part], headings: list[Part]) -> list[Part]:
+    """Make the first headings of the document its title, when no other one looks like them.
+
+    RETURNS (list[Part]): The parts, with the lines of the title as one of them.
+    """
+    first = next((i for i, p in enumerate(found) if p.kind not in ("page_header", "page_footer")), None)
+    if first is None or found[first].kind != "heading":
+        return found
+    title = found[first]
+    end = first + 1
+    while end < len(found) and found[end].kind == "heading" and look(found[end]) == look(title):
+        end += 1
+    if end - first > 4 or sum(look(p) == look(title) for p in headings) > end - first:
+        return found
+    title.kind = "title"
+    for part in found[first + 1 : end]:
+        title.lines += part.lines
+        headings.remove(part)
+    return found[: first + 1] + found[end:]
 
 
 def body_size(found: list[Part]) -> float:
@@ -16,44 +112,5 @@ def body_size(found: list[Part]) -> float:
     sizes: Counter[float] = Counter()
     for part in found:
         if part.kind not in ("page_header", "page_footer", "table"):
-            sizes[round(part.size * 2) / 2] += sum(map(len, part.lines))
+            sizes[look(part)[0]] += sum(map(len, part.lines))
     return max(sizes, key=lambda s: (sizes[s], -s), default=0.0)
-
-
-def name_headings(found: list[Part], body: float) -> None:
-    """Find headings by size and weight, and their levels by the same."""
-    text = [p for p in found if p.kind == "paragraph"]
-    bold_text = sum(len(line) for p in text if p.bold for line in p.lines)
-    bold_counts = bold_text < 0.3 * sum(len(line) for p in text for line in p.lines)
-    headings = [p for p in found if is_heading(p, body, bold_counts)]
-    looks = sorted({(round(p.size * 2) / 2, p.bold) for p in headings}, reverse=True)
-    first = next((p for p in found if p.kind not in ("page_header", "page_footer")), None)
-    largest = looks[0][0] if looks else 0.0
-    for part in headings:
-        look = (round(part.size * 2) / 2, part.bold)
-        if (
-            part.page == (first.page if first else 1)
-            and look[0] == largest > HEADING_SIZE * body
-            and not any(p is not part and round(p.size * 2) / 2 == largest for p in headings)
-        ):
-            part.kind = "title"
-            looks = [one for one in looks if one != look]
-        else:
-            part.kind = "heading"
-    for part in headings:
-        part.keeps = False
-        if part.kind == "heading":
-            part.level = min(6, 1 + looks.index((round(part.size * 2) / 2, part.bold)))
-
-
-def is_heading(part: Part, body: float, bold_counts: bool) -> bool:
-    if part.kind not in ("paragraph", "list_item") or len(part.lines) > 3:
-        return False
-    text = " ".join(part.lines)
-    if len(text) > HEADING_LENGTH or not re.search(r"[^\W\d_]{3}|[\u3040-\u9fff]", text):
-        return False
-    if sum(c.isalpha() or c == " " for c in text) < 0.6 * len(text):
-        return False
-    if part.size >= HEADING_SIZE * body:
-        return part.size >= 1.5 * body or not re.search(r"[.!?;,]\Z", text)
-    return part.bold and bold_counts and part.size > 0.9 * body and not re.search(r"[.!?;,:]\Z", text)

@@ -24,6 +24,7 @@ from .rows import (
     forced,
     make_part,
     marker,
+    runs_on,
     small,
     tidy,
 )
@@ -31,16 +32,17 @@ from .tables import table_part, table_runs
 
 CAPTION = re.compile(
     r"(?:figure|fig\.|table|tab\.|scheme|plate|abbildung|abb\.|tabelle|figura|tabla|tableau|schéma|tabella|figuur)"
-    r"\s*(?:\d+|[IVX]+\b|[A-Z]\.?\d+)(?:\.\d+)*\s*[.:–—-]",
+    r"\s*(?:\d+|[IVX]+\b|[A-Z]\.?\d+)(?:\.\d+)*\s*(?:[.:–—-]|\Z)",
     re.I,
 )
 NEW_PARAGRAPH = 1.3  # of the usual distance of lines: what parts paragraphs; Word's smallest default is 1.4
 INDENT = 0.7  # of the font size: the smallest indent of a first line
 
 
-def parts(lines: list[Line], mono_page: bool) -> list[Part]:
+def parts(lines: list[Line], reach: float, mono_page: bool) -> list[Part]:
     """RETURNS (list[Part]): What the lines of a column are.
 
+    reach (float): How far they could reach.
     mono_page (bool): The page is typewritten, so a font of fixed width does not mean code.
     """
     rows = as_rows(lines)
@@ -48,7 +50,7 @@ def parts(lines: list[Line], mono_page: bool) -> list[Part]:
         return []
     found: list[Part] = []
     text: list[Row] = []
-    width = Width(rows)
+    width = Width(rows, reach)
     for table, run in table_runs(rows):
         if table:
             found += text_parts(text, width, mono_page)
@@ -91,14 +93,20 @@ def groups(rows: list[Row], width: Width) -> list[list[Row]]:
 
 
 def parted(a: Row, b: Row, width: Width) -> bool:
+    """RETURNS (bool): Two lines belong to different groups."""
     size = max(a.size, b.size)
     if b.y <= a.y or abs(a.size - b.size) > 0.12 * size or a.mono != b.mono:
         return True
-    goes_on = small(b.text) and not ended(a.text) and not forced(a, b, width.right)
+    goes_on = small(b.text) and (a.text[-1] == "-" or not (ended(a.text) or forced(a, b, width.right)))
     pitch = (b.y - a.y) / width.usual(b)
-    if pitch > (1.75 if goes_on else NEW_PARAGRAPH):
+    if pitch > (1.6 if goes_on else NEW_PARAGRAPH):
         return True
-    return a.bold != b.bold and (forced(a, b, width.right) or (a.bold and not goes_on))
+    if CAPTION.match(b.text) and (ended(a.text) or forced(a, b, width.right)):
+        return True
+    other_font = a.font != b.font and bool(a.font) and bool(b.font)
+    return (a.bold != b.bold and a.bold and not goes_on) or (
+        (a.bold != b.bold or other_font) and forced(a, b, width.right)
+    )
 
 
 def edge(group: list[Row], width: Width) -> float:
@@ -108,8 +116,7 @@ def edge(group: list[Row], width: Width) -> float:
     if len(group) >= 4:
         reach = far(ends)
         narrow = reach - left < 0.7 * (width.right - width.left)
-        running = sum(small(row.text) for row in group[1:]) >= 0.25 * (len(group) - 1)
-        return width.right if narrow and not running else reach
+        return width.right if narrow and not runs_on(group) else reach
     if len(group) >= 3 and ends[0] - ends[1] < 1.5:  # set justified
         return ends[0]
     inset = max(0.0, left - width.left)

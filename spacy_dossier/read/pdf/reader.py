@@ -100,16 +100,18 @@ def add_page(found: list[Part], sheet: Sheet) -> None:
     mono = sum(w.style.mono for w in words) > 0.5 * len(words)
     for lines in (sheet.lines, *sheet.others):
         for column in columns_of(lines):
-            here = parts(column.lines, mono)
+            here = parts(column.lines, column.reach, mono)
             for part in here:
                 part.page = number
                 part.pages = [(0, number)]
-            continue_paragraph(found, here)
+            if lines is sheet.lines:
+                continue_paragraph(found, here)
             found += here
     found += [edge_part("page_footer", line, number) for line in sheet.foot]
 
 
 def edge_part(kind: Kind, line: Line, page: int) -> Part:
+    """RETURNS (Part): A line that stands at the edge of the page."""
     return Part(kind, [line.text], line.size, keeps=True, page=page, pages=[(0, page)])
 
 
@@ -126,6 +128,7 @@ def continue_paragraph(found: list[Part], here: list[Part]) -> None:
     open_part.pages += [(len(open_part.lines) + line, page) for line, page in rest.pages]
     open_part.lines += rest.lines
     open_part.goes_on, open_part.full = rest.goes_on, rest.full
+    open_part.left, open_part.right = rest.left, rest.right
 
 
 def goes_on(part: Part, rest: Part, *, beside: bool) -> bool:
@@ -140,13 +143,15 @@ def goes_on(part: Part, rest: Part, *, beside: bool) -> bool:
     last, first = part.lines[-1], rest.lines[0]
     if small(first) and not ended(last):
         return True
+    if part.pages[-1][1] == rest.page and part.left < rest.right and rest.left < part.right:
+        return False  # it stands below, further down than a paragraph's lines do
     return beside and rest.begins_inside and (part.full if ended(last) else True)
 
 
 def as_blocks(found: list[Part]) -> list[Block]:
     """RETURNS (list[Block]): The parts as blocks, headings told from text."""
     body = body_size(found)
-    name_headings(found, body)
+    found = name_headings(found, body)
     words = Words(line for part in found if part.kind not in ("table", "code") for line in part.lines)
     blocks = []
     for part in found:
@@ -178,4 +183,4 @@ def part_text(part: Part, words: Words) -> tuple[str, list[tuple[int, int]]]:
             starts.append((length, pages[i]))
         pieces.append(line)
         length += len(line)
-    return "".join(pieces).replace("\xad", ""), starts
+    return "".join(pieces), starts

@@ -27,6 +27,7 @@ class Part:
     keeps (bool): Its lines stay lines.
     goes_on, full (bool): Its last line may have ended because the column did; it reaches just as far as others do.
     begins_inside (bool): Its first line is not set apart as a paragraph's beginning is.
+    left, right (float): How far it reaches.
     font (str): Of all its lines; empty where they differ.
     """
 
@@ -35,6 +36,8 @@ class Part:
     size: float
     bold: bool = False
     font: str = ""
+    left: float = 0.0
+    right: float = 0.0
     keeps: bool = False
     goes_on: bool = False
     full: bool = False
@@ -79,11 +82,17 @@ def as_rows(lines: list[Line]) -> list[Row]:
 
 
 class Width:
-    """How far the lines of a column reach, and how far one stands below the other."""
+    """How far the lines of a column reach, and how far one stands below the other.
 
-    def __init__(self, rows: list[Row]) -> None:
+    reach (float): How far they could reach. Short lines that do not run on end before the column does.
+    """
+
+    def __init__(self, rows: list[Row], reach: float) -> None:
         self.left = common(sorted(row.x0 for row in rows))
         self.right = far(sorted((row.x1 for row in rows), reverse=True))
+        short = self.right - self.left < 0.6 * (reach - self.left)
+        if short and not runs_on(rows):
+            self.right = reach
         pitches: dict[float, list[float]] = {}
         for a, b in pairwise(rows):
             if abs(a.size - b.size) < 0.05 * a.size and not forced(a, b, self.right):
@@ -93,6 +102,12 @@ class Width:
     def usual(self, row: Row) -> float:
         """RETURNS (float): The distance of lines within a paragraph, in points."""
         return self.pitch.get(round(row.size), 1.25 * row.size)
+
+
+def runs_on(rows: list[Row]) -> bool:
+    """RETURNS (bool): Lines begin in the middle of sentences, as those of running text do."""
+    inner = sum(small(b.text) and not ended(a.text) for a, b in pairwise(rows))
+    return inner > 0 and inner >= 0.25 * (len(rows) - 1)
 
 
 def common(values: list[float]) -> float:
@@ -130,7 +145,8 @@ def marker(row: Row) -> str | None:
 def make_part(kind: Kind, rows: list[Row], lines: list[str], keeps: bool = False) -> Part:
     fonts = {row.font for row in rows}
     font = fonts.pop() if len(fonts) == 1 else ""
-    return Part(kind, lines, rows[0].size, all(r.bold for r in rows), font, keeps)
+    left, right = min(r.line.x0 for r in rows), max(r.line.x1 for r in rows)
+    return Part(kind, lines, rows[0].size, all(r.bold for r in rows), font, left, right, keeps)
 
 
 def tidy(text: str) -> str:

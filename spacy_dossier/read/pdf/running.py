@@ -11,6 +11,7 @@ from .chars import Page
 from .lines import Line
 
 EDGE = 0.12  # share of a page's height at its top and bottom where running headers and footers stand
+FAR_EDGE = 0.3  # the same for the outermost line, when pages near have it at the very same height
 EDGE_LINES = 3
 AROUND = 2  # pages before and after that a running line is looked for on: left and right pages may differ
 PAGE_NUMBER = re.compile(
@@ -74,10 +75,10 @@ def edges(sheet: Sheet, *, top: bool) -> list[Edge]:
     """RETURNS (list[Edge]): Lines in the margin at one edge, from the outside."""
     height = sheet.page.height
     lines = sheet.lines[:EDGE_LINES] if top else sheet.lines[: -EDGE_LINES - 1 : -1]
-    found = []
+    found: list[Edge] = []
     for line in lines:
         place = line.y if top else height - line.y
-        if place > EDGE * height:
+        if place > (EDGE if found else FAR_EDGE) * height:
             break
         found.append(Edge(line, place, line_keys(line)))
     return found
@@ -111,10 +112,11 @@ def running(edges: list[Edge], others: list[Edge], sheet: Sheet) -> list[Line]:
     """RETURNS (list[Line]): Lines from the edge inwards, up to the first that no page near has at the same height."""
     lines = []
     for edge in edges:
-        level = [other for other in others if abs(other.place - edge.place) < 4]
+        near = edge.place <= EDGE * sheet.page.height
+        level = [other for other in others if abs(other.place - edge.place) < (4 if near else 1)]
         repeated = any(key in other.keys for key in edge.keys for other in level if re.search(r"\w", key))
-        numbered = is_number(edge) and any(is_number(other) for other in others)
-        if not (repeated or numbered or is_own_number(edge, sheet)):
+        numbered = near and is_number(edge) and any(is_number(other) for other in others)
+        if not (repeated or numbered or (near and is_own_number(edge, sheet))):
             break
         lines.append(edge.line)
     return lines
