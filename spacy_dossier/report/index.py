@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -18,13 +18,16 @@ SCHEMA = """
 CREATE TABLE document (number INTEGER PRIMARY KEY, slug TEXT NOT NULL, id TEXT NOT NULL);
 CREATE TABLE found (
     document INTEGER NOT NULL, label TEXT NOT NULL, name TEXT NOT NULL,
-    mentions INTEGER NOT NULL, total REAL NOT NULL, sure INTEGER NOT NULL, best REAL
+    mentions INTEGER NOT NULL, total REAL NOT NULL, sure INTEGER NOT NULL, best REAL,
+    part INTEGER NOT NULL DEFAULT 1
 );
 CREATE TABLE entity (
     number INTEGER PRIMARY KEY, label TEXT NOT NULL, name TEXT NOT NULL,
     mentions INTEGER NOT NULL, documents INTEGER NOT NULL, confidence REAL
 );
 """
+
+COLUMNS = "document, label, name, mentions, total, sure, best"
 
 # `number` counts from 1 by rowid; the most frequent entity comes first, ties in order of name
 RANK = """
@@ -34,7 +37,7 @@ FROM found GROUP BY name, label ORDER BY m DESC, d DESC, name, label
 """
 
 PLACES = """
-SELECT document.slug, document.id, found.mentions, found.best
+SELECT document.slug, document.id, found.mentions, found.best, found.part
 FROM found JOIN entity USING (name, label) JOIN document ON document.number = found.document
 ORDER BY entity.number, found.mentions DESC, found.document
 """
@@ -58,6 +61,7 @@ class Place(NamedTuple):
     id: str
     mentions: int
     best: float | None  # highest confidence
+    part: int  # of the text that the first mention is in, from 1
 
 
 @dataclass
@@ -77,13 +81,13 @@ class Found:
         return max(self.known, default=None)
 
 
-def group(record: Record) -> list[Found]:
+def group(entities: Iterable[Entity]) -> list[Found]:
     """Put the mentions of one entity together: same label, and same text but for blanks and line ends.
 
-    RETURNS (list[Found]): The entities of a document, most mentions first, then in order of appearance.
+    RETURNS (list[Found]): Most mentions first, then in order of appearance.
     """
     groups: dict[tuple[str, str], Found] = {}
-    for entity in record.entities:
+    for entity in entities:
         name = " ".join(entity.text.split())[:LONGEST_NAME] or "(blank)"
         groups.setdefault((entity.label, name), Found(name, entity.label)).mentions.append(entity)
     return sorted(groups.values(), key=lambda g: -len(g.mentions))
@@ -123,7 +127,7 @@ class Index:
         )
 
     def add(self, record: Record, found: list[Found]) -> None:
-        """Count a document in. `found` is `group(record)`."""
+        """Count a document in. `found` is `group(record.entities)`."""
         totals = self.totals
         number = totals.documents
         totals.documents += 1
@@ -142,16 +146,21 @@ class Index:
             rows.append(
                 (number, entry.label, entry.name, len(entry.mentions), sum(known), len(known), max(known, default=None))
             )
-        self._db.executemany("INSERT INTO found VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._db.executemany(f"INSERT INTO found ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def rank(self) -> None:
         """Order the entities, after the last document was added."""
         self._db.execute(RANK)
         self._db.execute("CREATE UNIQUE INDEX by_name ON entity (name, label)")
+        self._db.execute("CREATE INDEX by_document ON found (document, name, label)")
 
-    def count_entities(self) -> int:
-        """RETURNS (int): The number of different entities."""
-        return self._db.execute("SELECT COUNT(*) FROM entity").fetchone()[0]
+    def place(self, document: int, part: int, found: Iterable[Found]) -> None:
+        """Say in which part of a document's text entities are first mentioned, where it is not the first.
+
+        document (int): Its number, from 0, in the order of `add`.
+        """
+        query = "UPDATE found SET part = ? WHERE document = ? AND name = ? AND label = ?"
+        self._db.executemany(query, [(part, document, entry.name, entry.label) for entry in found])
 
     def entities(self, limit: int = -1) -> Iterator[Ranked]:
         """YIELDS (Ranked): Entities, the most frequent first; all of them with a negative limit."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..errors import DossierError
 from ..text.lock import Lock
+from .document import Neighbour, neighbour, write_document
 from .figures import facts, histogram, histogram_text, tiles
 from .index import Index, Totals, group
 from .pages import Pages, Shards, document_row, media_name, plural
@@ -92,14 +93,14 @@ def _write(out: Path, files: list[Path], folder: Path, advance: Callable[..., No
     index = Index(folder / "index.sqlite")
     try:
         for record in read_records(files):
-            index.add(record, group(record))
+            index.add(record, group(record.entities))
             advance(0, note=f"{index.totals.documents:,} counted")
         index.rank()
         totals = index.totals
         pages = Pages(folder, GENERATOR, ", ".join(totals.pipelines), totals.labels.most_common())
+        without_text = _write_documents(files, folder, index, pages, advance)
         different = _write_entities(folder, index, pages)
         failures, kinds = _write_failures(out, folder)
-        without_text = _write_documents(files, folder, index, pages, advance)
         _write_lists(pages, totals, different, failures, kinds)
         _write_overview(out, pages, index, different, failures, kinds)
     finally:
@@ -138,13 +139,14 @@ def _write_documents(files: list[Path], folder: Path, index: Index, pages: Pages
     types = {media_type: kind for kind, (media_type, _) in enumerate(index.totals.media_types.most_common())}
     without_text = 0
     with Shards(folder, "documents") as shards, Texts() as texts:
-        for before, record, after in neighbours(read_records(files)):
+        before: Neighbour | None = None
+        for number, (record, next_record) in enumerate(with_next(read_records(files))):
             shards.add(document_row(record, pages.kinds, types))
             source = texts.find(record)
             without_text += source.text is None
-            entities = [(found, index.find(found)) for found in group(record)]
+            after = None if next_record is None else neighbour(next_record)
             try:
-                pages.write_document(record, entities, source, before=before, after=after)
+                write_document(pages, record, source, index, number, before=before, after=after)
             except FileExistsError:
                 raise DossierError(
                     "two records have the same id",
@@ -152,20 +154,20 @@ def _write_documents(files: list[Path], folder: Path, index: Index, pages: Pages
                     value=record.id,
                     remedy="Run `dossier process` again",
                 ) from None
+            before = neighbour(record)
             advance(1)
     return without_text
 
 
-def neighbours(items: Iterable[T]) -> Iterator[tuple[T | None, T, T | None]]:
-    """YIELDS (tuple): Each item between the one before and the one after it."""
-    before: T | None = None
+def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
+    """YIELDS (tuple): Each item with the one after it."""
     here: T | None = None
     for after in items:
         if here is not None:
-            yield before, here, after
-        before, here = here, after
+            yield here, after
+        here = after
     if here is not None:
-        yield before, here, None
+        yield here, None
 
 
 def _write_lists(

@@ -170,11 +170,11 @@ def test_entities_across_documents(tmp_path: Path) -> None:
         ["Visby", 1, 1, 1, 0.9, 4],
     ]
     assert rows(report, "places") == [
-        [slug("a"), "a", 2, 0.5],
-        [slug("b"), "b", 1, 0.8],
-        [slug("b"), "b", 1, 0.9],
-        [slug("c"), "c", 1, None],
-        [slug("d"), "d", 1, 0.9],
+        [slug("a"), "a", 2, 0.5, 1],
+        [slug("b"), "b", 1, 0.8, 1],
+        [slug("b"), "b", 1, 0.9, 1],
+        [slug("c"), "c", 1, None, 1],
+        [slug("d"), "d", 1, 0.9, 1],
     ]
 
 

@@ -3,11 +3,13 @@
 import re
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
 from spacy_dossier.read.document import KINDS, Block, lay_out
+from spacy_dossier.report.document import divide
 from spacy_dossier.report.text import LONG_PARAGRAPH, SECTION, Mark, paragraphs, render, segments
 
 
@@ -171,3 +173,19 @@ def test_control_characters_are_shown() -> None:
     page = html("a\x1b[1mb\x00c\td", [mark(0, 1, 5)])
     assert "␛" in page
     assert Reader(page).text == "a␛[1mb␀c\td"
+
+
+@settings(deadline=None)
+@given(given=BLOCKS, size=st.integers(3, 40))
+def test_parts_hold_every_block_once(given: list[Block], size: int) -> None:
+    """Whatever the size of a part, the parts together show the text once, in order, none longer than the size."""
+    text, blocks, _ = lay_out(given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spacy_dossier.report.document.PART", size)
+        parts = divide(text, blocks)
+    assert squeeze("".join(Reader(render(text, [], part.blocks)).text for part in parts)) == squeeze(text)
+    assert [part.start for part in parts[1:]] == [part.end for part in parts[:-1]] and parts[-1].end == len(text)
+    for part in parts:
+        inside = [block for block in part.blocks if block.start is not None]
+        assert sum(block.end - block.start for block in inside) <= size  # type: ignore[operator]
+        assert all(part.start <= block.start and block.end <= part.end for block in inside)  # type: ignore[operator]

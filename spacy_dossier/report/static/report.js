@@ -148,7 +148,7 @@ const TABLES = {
   },
 };
 
-const page = (slug) => `${root}docs/${slug.slice(0, 2)}/${slug.slice(2)}.html`;
+const page = (slug, part = 1) => `${root}docs/${slug.slice(0, 2)}/${slug.slice(2)}${part > 1 ? `-${part}` : ""}.html`;
 
 function pager(nav, turn) {
   nav.addEventListener("click", (event) => {
@@ -326,8 +326,8 @@ function detail(node, table) {
   async function show() {
     const from = row[5] + at * PAGE;
     const places = await range("places", from, Math.min(from + PAGE, row[5] + row[3]), size);
-    $("tbody", node).replaceChildren(...places.map(([slug, id, mentions, best]) => el("tr", {},
-      named(`${page(slug)}#e${row.number}`, id), cell("num", number(mentions)), cell("num", percent(best)))));
+    $("tbody", node).replaceChildren(...places.map(([slug, id, mentions, best, part]) => el("tr", {},
+      named(`${page(slug, part)}#e${row.number}`, id), cell("num", number(mentions)), cell("num", percent(best)))));
     status.textContent = row[3] > PAGE ? `Documents ${number(at * PAGE + 1)} to ${number(at * PAGE + places.length)}` : "";
     targets = pages(at, row[3]);
   }
