@@ -136,7 +136,7 @@ def gather(inputs: list[str], files_from: str | None) -> tuple[list[str], str | 
                 "standard input cannot be both a text and a list", remedy="Give one of - and --files-from -"
             )
         try:
-            text = decode(sys.stdin.buffer.read())
+            text = decode(sys.stdin.buffer.read()).text
         except Undecodable as error:
             raise DossierError(f"standard input is no text: {error}", remedy="Give the file itself") from None
     if files_from == "-":

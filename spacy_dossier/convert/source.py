@@ -209,7 +209,7 @@ def _legacy_encoding(sample: bytes, lang: str) -> str:
     high = sum(byte >= 0xC0 for word in words for byte in word)
     if 2 * high <= sum(len(word) for word in words):
         return next(codec for codec in WESTERN if _decodes(sample, codec))
-    return guess_encoding(b"\n".join(words)) or "latin_1"
+    return guess_encoding(b"\n".join(words))
 
 
 def _plausibility(text: str) -> float:

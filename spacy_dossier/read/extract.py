@@ -17,7 +17,7 @@ from .archive import MAX_DEPTH, Budget, members
 from .document import PlacedBlock, Unreadable, lay_out
 from .mail import read_mail, split_mbox
 from .markup.former import html_to_text, without_tags, xml_to_text
-from .plain import decode_text
+from .plain import decode_file
 from .readers import Reader, find_reader
 
 HEAD, NEAR = 24, 600  # characters of a page's beginning, and how far from where it should be it is looked for
@@ -108,7 +108,7 @@ def _walk(data: bytes, name: str, suffix: str, depth: int, attachments: bool, bu
                 read_binary(data, name, piece)
             yield piece
             return
-        text = decode_text(data, declared=data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"))
+        text, _, lost = decode_file(data, declared=data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"))
         piece.media_type = sniff.sniff_text(text, name)
         if piece.media_type == sniff.MBOX:
             messages = split_mbox(data)
@@ -117,13 +117,15 @@ def _walk(data: bytes, name: str, suffix: str, depth: int, attachments: bool, bu
                 yield from _walk_mail(message, inner, depth, attachments, budget)
         elif piece.media_type == sniff.MAIL:
             yield from _walk_mail(data, suffix, depth, attachments, budget)
-        elif (reader := find_reader(piece.media_type)) is not None:
-            read_blocks(reader, data, name, piece)
-            yield piece
         else:
-            piece.text = read_text(text, piece.media_type)
-            if not piece.text.strip():
-                raise Unreadable("NoText", "no text found in it")
+            if (reader := find_reader(piece.media_type)) is not None:
+                read_blocks(reader, data, name, piece)
+            else:
+                piece.text = read_text(text, piece.media_type)
+                if not piece.text.strip():
+                    raise Unreadable("NoText", "no text found in it")
+            if lost:
+                piece.meta["undecodable"] = lost
             yield piece
     except Unreadable as error:
         piece.error = (error.kind, str(error))

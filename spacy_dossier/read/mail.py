@@ -95,7 +95,7 @@ def inner_message(part: email.message.Message) -> bytes:
 def part_text(part: email.message.Message, content: bytes) -> str:
     charset = part.get_content_charset()
     try:
-        return decode(content, declared=part.get_content_type() == "text/html", label=charset)
+        return decode(content, declared=part.get_content_type() == "text/html", label=charset).text
     except Undecodable:
         return content.decode("ascii", "replace")
 
@@ -107,7 +107,7 @@ def header_text(value: Any) -> str:
     text = str(value)
     if any("\udc80" <= char <= "\udcff" for char in text):  # 8-bit characters, against the rules
         try:
-            text = decode(text.encode("utf-8", "surrogateescape"))
+            text = decode(text.encode("utf-8", "surrogateescape")).text
         except Undecodable:
             text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     with contextlib.suppress(LookupError, ValueError, UnicodeError):

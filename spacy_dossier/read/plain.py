@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from ..text.encoding import Undecodable, decode
+from ..text.encoding import Decoded, Undecodable, decode
 from .document import Block, Document, Unreadable
 
 EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
 
-def decode_text(data: bytes, *, declared: bool = False) -> str:
+def decode_file(data: bytes, *, declared: bool = False) -> Decoded:
     """Decode a file for a reader; line ends become "\\n".
 
     declared (bool): The format lets a file name its own encoding.
@@ -20,6 +20,11 @@ def decode_text(data: bytes, *, declared: bool = False) -> str:
         return decode(data, declared=declared)
     except Undecodable as error:
         raise Unreadable("Unsupported", f"{error}: no format known to the extractor") from None
+
+
+def decode_text(data: bytes, *, declared: bool = False) -> str:
+    """RETURNS (str): The text of `decode_file`."""
+    return decode_file(data, declared=declared).text
 
 
 def read_plain(data: bytes, name: str) -> Document:

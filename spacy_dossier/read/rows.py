@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TextIO
 
 from ..errors import DossierError
-from ..text.encoding import USUAL, decode, guess_encoding
+from ..text.encoding import file_blocks, find_encoding
 
 MEDIA_TYPES = {
     ".jsonl": "application/x-ndjson",
@@ -25,7 +25,6 @@ MEDIA_TYPES = {
     ".spacy": "application/x-spacy-docbin",
 }
 FIRST_ROWS = 100
-SAMPLE = 200_000  # bytes from which a CSV file's encoding is told
 
 
 @dataclass
@@ -95,7 +94,7 @@ def has_text(path: str, text_field: str, *, named: bool) -> bool:
 
 def json_fields(path: str) -> list[str]:
     """RETURNS (list[str]): Fields of the first JSONL row that is an object."""
-    with open_lines(path) as file:
+    with open_text(path, "\n") as file:
         for line in islice(file, FIRST_ROWS):
             with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line)
@@ -105,9 +104,12 @@ def json_fields(path: str) -> list[str]:
 
 
 def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
-    with open_lines(path) as file:
+    with open_text(path, "\n") as file:  # only "\n" ends a line
         for line in file:
             if not line.strip():
+                continue
+            if BAD in line:
+                yield TableRow(error=("BadRow", f"not {file.encoding}: it has bytes that cannot be decoded"))
                 continue
             try:
                 row = json.loads(line)
@@ -121,21 +123,30 @@ def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
                 yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items() if k != text_field})
 
 
-def open_lines(path: str) -> TextIO:
-    """RETURNS (TextIO): A JSONL file, in whatever encoding; only "\\n" ends a line."""
-    return Path(path).open(encoding=csv_encoding(path), errors="replace", newline="\n")
+def open_text(path: str, newline: str) -> TextIO:
+    """Open a JSONL or CSV file in whatever encoding; BAD stands for what cannot be decoded.
+
+    newline (str): What ends a line, as `open` takes it.
+    RAISES (OSError): It cannot be read. (ValueError): It is no text.
+    """
+    codec, mark = find_encoding(file_blocks(Path(path)))
+    file = Path(path).open(encoding=codec, errors="dossier.bad", newline=newline)  # noqa: SIM115
+    if mark:
+        file.read(1)
+    return file
+
+
+BAD = "\udfff"  # a lone surrogate, which no decoder gives
+codecs.register_error("dossier.bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined]
 
 
 def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow]:
     csv.field_size_limit(sys.maxsize)
-    encoding = csv_encoding(path)
-    with Path(path).open(encoding=encoding, errors="replace", newline="") as file:
-        head = file.read(SAMPLE)
-        file.seek(0)
-        if head.count("\0") > len(head) / 100:
-            raise ValueError("not a table of text")
+    with open_text(path, "") as file:
         if delimiter is None:
-            first_line = head.partition("\n")[0]
+            start = file.tell()
+            first_line = file.readline()
+            file.seek(start)
             delimiter = max(",;\t|", key=first_line.count)
         reader = csv.DictReader((line.replace("\0", "") for line in file), delimiter=delimiter, restkey="")
         columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
@@ -153,33 +164,10 @@ def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow
             text = row.pop(text_field)
             if text is None:
                 yield TableRow(error=("BadRow", f"no text in column {text_field!r}"))
+            elif any(BAD in value for value in (text, *row.values()) if isinstance(value, str)):
+                yield TableRow(error=("BadRow", f"not {file.encoding}: it has bytes that cannot be decoded"))
             else:
                 yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items() if k})
-
-
-def csv_encoding(path: str) -> str:
-    """RETURNS (str): An encoding that Python's open reads the beginning of a CSV or JSONL file with."""
-    with Path(path).open("rb") as file:
-        sample = file.read(SAMPLE)
-    for bom, encoding in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF32_LE, "utf-32"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if sample.startswith(bom):
-            return encoding
-    cut = sample if b"\0" in sample else sample[: sample.rfind(b"\n") + 1] or sample
-    text = decode(cut)
-    guess = guess_encoding(cut) or "utf-8"
-    for encoding in ("utf-8", USUAL.get(guess, guess), guess, "cp1252", "utf-16-le", "utf-16-be"):
-        if decode_newlines(cut, encoding) == text:
-            return encoding
-    return "utf-8"
-
-
-def decode_newlines(data: bytes, encoding: str) -> str:
-    return data.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _parquet(path: str, text_field: str) -> Iterator[TableRow]:

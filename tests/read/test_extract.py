@@ -66,6 +66,12 @@ def test_blocks_say_where_they_stand() -> None:
     ]
 
 
+def test_bad_bytes_are_counted() -> None:
+    """What could not be decoded is said, beside the text."""
+    assert only("Grüße aus Köln. ".encode() * 9 + b"\xff", "a.txt").meta == {"undecodable": 1}
+    assert only("Grüße aus Köln.".encode("cp1252"), "a.txt").meta == {}
+
+
 def test_pages_are_kept() -> None:
     """Each page's first character and number; characters count, not bytes."""
     piece = only(samples.pdf("Stra\xdfe one", "Page two here", "Third"), "a.pdf")

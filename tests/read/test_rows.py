@@ -152,3 +152,23 @@ def test_parquet_of_bytes(tmp_path: Path) -> None:
     """Some writers do not mark strings as such."""
     pq.write_table(pa.table({"text": [b"caf\xc3\xa9"]}), tmp_path / "a.parquet")
     assert read(str(tmp_path / "a.parquet")) == [("café", {})]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8", "euc_jp"])
+def test_letters_late_in_a_long_table(tmp_path: Path, encoding: str) -> None:
+    """The head of a file does not decide alone: 400 KB of ASCII come before the first other letter."""
+    late = "昨日の夜、アンナはロンドンに着いた。" if encoding == "euc_jp" else "Grüße aus Köln und schöne Straße."
+    plain, lines = ["plain row"] * 40_000, "".join
+    csv = lines(f"{text}\n" for text in ["text", *plain, late])
+    assert read(write(tmp_path / "a.csv", csv.encode(encoding)))[-1] == (late, {})
+    jsonl = lines(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in [*plain, late])
+    assert read(write(tmp_path / "a.jsonl", jsonl.encode(encoding)))[-1] == (late, {})
+
+
+def test_a_row_that_cannot_be_decoded_says_so(tmp_path: Path) -> None:
+    """No U+FFFD in place of a letter; the rows beside it are read; a U+FFFD that the file has is text."""
+    good = "Grüße \ufffd"
+    rows = f"{good}\n".encode() * 20 + b"Gr\xfc\xdfe\n"
+    assert read(write(tmp_path / "a.csv", b"text\n" + rows)) == [(good, {})] * 20 + [("", "BadRow")]
+    lines = b"".join(b'{"text": "' + row + b'"}\n' for row in rows.splitlines())
+    assert read(write(tmp_path / "a.jsonl", lines)) == [(good, {})] * 20 + [("", "BadRow")]
