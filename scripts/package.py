@@ -95,7 +95,7 @@ def package(
     pipeline (Path): The trained pipeline's folder; it is not changed.
     output (Path): Where the pipeline's package folder and the two wheels go. Each is made under a temporary name.
     scores (dict[str, Any]): What `dossier evaluate` wrote.
-    facts (dict[str, Any]): For meta.json: name, version, licence, encoder (its name and licence).
+    facts (dict[str, Any]): For meta.json: licence, encoder (its name and licence).
     encoder (Path): The encoder's folder.
     data (list[Path]): What the pipeline was trained and scored on, for its hashes.
     example (Path): A text to show the pipeline on.
@@ -104,15 +104,7 @@ def package(
     """
     from spacy.cli.package import package as spacy_package
 
-    meta = json.loads((pipeline / "meta.json").read_text(encoding="utf8"))
-    meta |= {"description": DESCRIPTION, **facts, "performance": performance(scores)}
-    meta["encoder"] |= {"sha256": sha256(encoder / "model.safetensors")[0]}
-    meta["data"] = [dict(zip(("path", "sha256", "files"), (str(path), *sha256(path)), strict=True)) for path in data]
-    meta["sources"] = [{"name": meta["encoder"]["name"], "url": f"https://huggingface.co/{meta['encoder']['name']}"}]
-    meta["example"] = str(example)
-    meta["spacy_dossier"] = installed_version("spacy-dossier")
-    name = f"{meta['lang']}_{meta['name']}"
-
+    meta = complete_meta(pipeline, scores, facts, encoder=encoder, data=data, example=example)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".build-") as temporary:
         staged, made, wheels = (Path(temporary) / part for part in ("staged", "made", "wheels"))
@@ -125,7 +117,7 @@ def package(
         if (encoder / "LICENSE").is_file():
             shutil.copyfile(encoder / "LICENSE", staged / "LICENSES_SOURCES")
         spacy_package(staged, made, create_sdist=False, require_parent=True)
-        folder = made / f"{name}-{meta['version']}"
+        folder = made / f"{meta['lang']}_{meta['name']}-{meta['version']}"
         build(folder, "--wheel")
         shutil.rmtree(folder / "build")
         # From an sdist, so that no stale file of an earlier build gets into the wheel.
@@ -141,12 +133,24 @@ def package(
     return [output / wheel.name for wheel in built]
 
 
+def complete_meta(
+    pipeline: Path, scores: dict[str, Any], facts: dict[str, Any], *, encoder: Path, data: list[Path], example: Path
+) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): The pipeline's meta.json with all that is known of it."""
+    meta = json.loads((pipeline / "meta.json").read_text(encoding="utf8"))
+    meta |= {"description": DESCRIPTION, **facts, "performance": performance(scores)}
+    meta["encoder"] |= {"sha256": sha256(encoder / "model.safetensors")[0]}
+    meta["data"] = [dict(zip(("path", "sha256", "files"), (str(path), *sha256(path)), strict=True)) for path in data]
+    meta["sources"] = [{"name": meta["encoder"]["name"], "url": f"https://huggingface.co/{meta['encoder']['name']}"}]
+    meta["example"] = str(example)
+    meta["spacy_dossier"] = installed_version("spacy-dossier")
+    return meta
+
+
 def main(
     pipeline: Annotated[Path, typer.Argument(help="Folder of the trained pipeline.")],
     output: Annotated[Path, typer.Argument(help="Folder for the wheels.")],
     scores: Annotated[Path, typer.Option(help="scores.json of `dossier evaluate`.")],
-    name: Annotated[str, typer.Option(help="Name of the package, without the language.")],
-    version: Annotated[str, typer.Option(help="Version of the package.")],
     encoder: Annotated[Path, typer.Option(help="Folder of the encoder.")],
     encoder_name: Annotated[str, typer.Option(help="What the encoder is called on the hub.")],
     encoder_license: Annotated[str, typer.Option(help="Its licence.")],
@@ -154,12 +158,7 @@ def main(
     example: Annotated[Path, typer.Option(help="A text to show the pipeline on in its README.")],
 ) -> None:
     """Build the wheels of a trained pipeline and of spacy-dossier itself."""
-    facts = {
-        "name": name,
-        "version": version,
-        "license": "MIT",
-        "encoder": {"name": encoder_name, "license": encoder_license},
-    }
+    facts = {"license": "MIT", "encoder": {"name": encoder_name, "license": encoder_license}}
     try:
         numbers = json.loads(scores.read_text(encoding="utf8"))
         wheels = package(pipeline, output, numbers, facts, encoder=encoder, data=data, example=example)

