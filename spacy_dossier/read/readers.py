@@ -19,6 +19,7 @@ READERS: dict[str, str] = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",
+    "application/rtf": "office.rtf:read_rtf",
     **{
         f"application/vnd.oasis.opendocument.{kind}": "office.odf:read_odf"
         for name in ("text", "spreadsheet", "presentation", "graphics")
