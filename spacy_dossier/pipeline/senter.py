@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from spacy.attrs import IS_SPACE
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.senter import DEFAULT_SENTER_MODEL, SentenceRecognizer, senter_score
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from thinc.api import Model
-from thinc.types import Floats2d
+from thinc.types import Floats2d, Ints1d
 
 
 @Language.factory(
@@ -32,6 +34,17 @@ class PartialSentenceRecognizer(SentenceRecognizer):
     """spaCy's sentence recognizer takes a token without annotation for one that begins no sentence, so that documents
     without boundaries teach it to find none. This one learns nothing from them.
     """
+
+    def predict(self, docs: Iterable[Doc]) -> list[Ints1d]:
+        """Sentence starts; what follows an empty line begins a sentence, whatever the model says.
+
+        RETURNS (list[Ints1d]): For each token, 1 where it begins a sentence. Shape: (n_tokens,)
+        """
+        docs = list(docs)
+        guesses = [np.array(self.model.ops.to_numpy(guess)) for guess in super().predict(docs)]
+        for doc, guess in zip(docs, guesses, strict=True):
+            guess[after_empty_lines(doc)] = 1
+        return guesses
 
     def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         """Cross-entropy over the tokens whose annotation says whether they begin a sentence, per sentence.
@@ -67,3 +80,11 @@ class PartialSentenceRecognizer(SentenceRecognizer):
         if not np.isfinite(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         return loss, gradients
+
+
+def after_empty_lines(doc: Doc) -> Ints1d:
+    """RETURNS (Ints1d): The first tokens after white space with more than one line end, where a paragraph begins."""
+    space = doc.to_array(IS_SPACE).reshape(len(doc)).astype(bool)
+    return np.array(
+        [i + 1 for i in np.flatnonzero(space[:-1] & ~space[1:]) if doc[int(i)].text.count("\n") > 1], dtype=np.int64
+    )

@@ -9,7 +9,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..errors import DossierError
-from .corpus import entity_tag
+from .layout import entity_tag
 
 # Words, and whether a space follows each, of an entity that was seen.
 Mention = tuple[list[str], list[bool]]

@@ -7,6 +7,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from spacy_dossier.pipeline.senter import after_empty_lines
+
 SENTENCES = ["The ferry left early .", "Nobody waved .", "A dog barked at the gulls ."]
 
 
@@ -62,3 +64,14 @@ def test_it_comes_back_from_disk(nlp: Language, tmp_path) -> None:
     assert [s.text for s in again(Doc(again.vocab, words=words)).sents] == [
         s.text for s in nlp(Doc(nlp.vocab, words=words)).sents
     ]
+
+
+def test_an_empty_line_ends_a_sentence(nlp: Language) -> None:
+    """Whatever the model says, and only an empty line: white space belongs to the sentence before it."""
+    words = ["Harbour", "news", "\n\n", "Nobody", "\n", "waved", "\r\n\r\n", "\t", "End", "\n\n\n"]
+    doc = Doc(nlp.vocab, words=words, spaces=[False] * len(words))
+    nlp.initialize(lambda: [example(nlp)])
+    found = list(after_empty_lines(doc))
+    assert [words[i] for i in found] == ["Nobody"]
+    assert [nlp.get_pipe("partial_senter").predict([doc])[0][i] for i in found] == [1]
+    assert len(after_empty_lines(Doc(nlp.vocab))) == 0

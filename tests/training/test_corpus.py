@@ -115,28 +115,24 @@ def test_a_file_that_is_no_docbin_is_a_clear_error(nlp: Language, tmp_path: Path
         read(nlp, paths=[path])
 
 
-def test_line_breaks_are_laid_out_between_sentences(nlp: Language, tmp_path: Path) -> None:
-    """Headings always end with a line break, other sentences by the share; annotation stays on its words."""
-    words = ["Harbour", "news", "Anna", "Kovacs", "left", "Lisbon", ".", "Nobody", "waved", "."]
-    tags = ["O", "O", "B-PER", "I-PER", "O", "B-LOC", *"OOOO"]
-    spaces = [word not in ("Lisbon", "waved") for word in words]
-    starts = [i in (0, 2, 7) for i in range(len(words))]
-    doc = Doc(nlp.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
-    doc.set_ents([], blocked=[doc[8:9]], default="unmodified")
-    DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
+def test_documents_are_laid_out_by_share(nlp: Language, tmp_path: Path) -> None:
+    """Only with the pipeline's own tokens, only where sentences are annotated, anew in each epoch."""
+    words = "Anna Kovacs left Lisbon . Nobody waved . It rained .".split() * 20
+    spaces = [word != "." for word in words]
+    starts = [i == 0 or words[i - 1] == "." for i in range(len(words))]
+    whole = Doc(nlp.vocab, words=words, spaces=[True] * len(words), sent_starts=starts)
+    bare = Doc(nlp.vocab, words=words, spaces=spaces)
+    DocBin(docs=[whole, bare]).to_disk(tmp_path / "a.spacy")
 
-    def read(share: float) -> Doc:
-        (example,) = build_corpus({"a": tmp_path / "a.spacy"}, tokens="text", line_breaks=share)(nlp)
-        assert example.predicted.text == example.reference.text
-        return example.reference
+    def texts(tokens: str, share: float, seed: int = 0) -> list[list[str]]:
+        corpus = build_corpus({"a": tmp_path / "a.spacy"}, tokens=tokens, layouts=share, seed=seed)
+        epochs = [list(corpus(nlp)) for _ in range(2)]
+        assert all(eg.predicted.text == eg.reference.text for epoch in epochs for eg in epoch)
+        return [[eg.text for eg in epoch] for epoch in epochs]
 
-    assert read(0.0).text.strip() == "Harbour news Anna Kovacs left Lisbon. Nobody waved."
-    assert read(1e-9).text.strip() == "Harbour news\nAnna Kovacs left Lisbon. Nobody waved."
-    laid_out = read(1.0)
-    assert laid_out.text.strip() == "Harbour news\nAnna Kovacs left Lisbon.\n\nNobody waved."
-    assert [ent.text for ent in laid_out.ents] == ["Anna Kovacs", "Lisbon"]
-    assert [sent.text.strip() for sent in laid_out.sents] == [
-        "Harbour news",
-        "Anna Kovacs left Lisbon.",
-        "Nobody waved.",
-    ]
+    for tokens, share in (("text", 0.0), ("gold", 1.0)):
+        assert texts(tokens, share) == [[whole.text, bare.text]] * 2
+    first, second = texts("text", 1.0)
+    assert first[1] == second[1] == bare.text
+    assert first[0] != second[0] and "\n" in first[0] + second[0]
+    assert texts("text", 1.0) == [first, second]
