@@ -8,6 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfReader, PdfWriter
+from pypdf.annotations import FreeText
+from pypdf.generic import (
+    ArrayObject,
+    DecodedStreamObject,
+    DictionaryObject,
+    NameObject,
+    NumberObject,
+    RectangleObject,
+    TextStringObject,
+)
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
@@ -254,6 +265,104 @@ def test_values_of_forms_and_printed_notes_are_read() -> None:
         )
 
     assert " ".join(" ".join(texts(make(page))).split()) == "Name: Ragna Solberg"
+
+
+def changed(data: bytes, change: Callable[[PdfWriter], Any]) -> bytes:
+    """RETURNS (bytes): A PDF after a change that its writer cannot make."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(data)))
+    change(writer)
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def test_fields_and_notes_that_nobody_drew() -> None:
+    """Values that a program filled in without drawing them, and notes that only say what they say."""
+
+    def page(canvas: Canvas) -> None:
+        canvas.drawString(70, HEIGHT - 100, "Name:")
+        canvas.acroForm.textfield(name="name", value="Ragna Solberg", x=120, y=HEIGHT - 105, width=200, height=20)
+
+    def undraw(writer: PdfWriter) -> None:
+        del writer.pages[0]["/Annots"][0].get_object()["/AP"]
+        writer.set_need_appearances_writer(True)
+        writer.add_annotation(0, FreeText(text="Seen by Henning Dahl", rect=(70, 500, 300, 520)))
+
+    assert texts(changed(make(page), undraw)) == ["Name: Ragna Solberg", "Seen by Henning Dahl"]
+
+
+def test_layers_that_are_off_are_not_read() -> None:
+    """Text, a whole form and a group of layers, each switched off; what stands on a layer that is on is read."""
+
+    def page(canvas: Canvas) -> None:
+        canvas.beginForm("stamp")
+        canvas.drawString(70, HEIGHT - 300, "Stamp of the draft")
+        canvas.endForm()
+        canvas.drawString(70, HEIGHT - 100, "Seen by all.")
+        canvas.doForm("stamp")
+
+    def layer(writer: PdfWriter) -> None:
+        def group(**entries: Any) -> Any:
+            return writer._add_object(DictionaryObject({NameObject(f"/{k}"): v for k, v in entries.items()}))
+
+        off, on = (group(Type=NameObject("/OCG"), Name=TextStringObject(name)) for name in ("Draft", "Final"))
+        both = group(Type=NameObject("/OCMD"), OCGs=ArrayObject([off, on]), P=NameObject("/AllOn"))
+        default = DictionaryObject({NameObject("/OFF"): ArrayObject([off])})
+        properties = DictionaryObject({NameObject("/OCGs"): ArrayObject([off, on]), NameObject("/D"): default})
+        writer.root_object[NameObject("/OCProperties")] = properties
+        first = writer.pages[0]
+        resources = first["/Resources"]
+        names = {NameObject("/Off"): off, NameObject("/On"): on, NameObject("/Both"): both}
+        resources[NameObject("/Properties")] = DictionaryObject(names)
+        for form in resources["/XObject"].values():
+            form.get_object()[NameObject("/OC")] = off
+        stream = DecodedStreamObject()
+        lines = (("Off", "Hidden Karl Munk", 600), ("Both", "Hidden Nils Aro", 580), ("On", "Shown Brita Moen", 560))
+        marked = [f"/OC /{g} BDC BT /F1 11 Tf 70 {y} Td ({text}) Tj ET EMC" for g, text, y in lines]
+        stream.set_data(first.get_contents().get_data() + "\n".join(["", *marked]).encode())
+        first[NameObject("/Contents")] = writer._add_object(stream)
+
+    assert texts(changed(make(page), layer)) == ["Seen by all.", "Shown Brita Moen"]
+
+
+def test_what_lies_off_the_page_is_not_read() -> None:
+    """Beside the sheet, or cut away by its crop box."""
+
+    def page(canvas: Canvas) -> None:
+        for x, y, text in ((70, 700, "Seen."), (-300, 650, "Left of it"), (70, 900, "Above it"), (70, 60, "Cropped")):
+            canvas.drawString(x, y, text)
+
+    def crop(writer: PdfWriter) -> None:
+        writer.pages[0].cropbox = RectangleObject((0, 100, *A4))
+
+    assert texts(changed(make(page), crop)) == ["Seen."]
+
+
+def test_names_of_letters_that_stand_for_several() -> None:
+    """A sign that a font calls f_f_i is three letters, whatever its code."""
+
+    def rename(writer: PdfWriter) -> None:
+        for font in writer.pages[0]["/Resources"]["/Font"].values():
+            names = ArrayObject([NumberObject(ord("X")), NameObject("/f_f_i"), NameObject("/f_i")])
+            entries = {NameObject("/Type"): NameObject("/Encoding"), NameObject("/Differences"): names}
+            font.get_object()[NameObject("/Encoding")] = DictionaryObject(entries)
+
+    data = make(lambda canvas: canvas.drawString(70, 700, "The oXce of GriYth"))
+    assert texts(changed(data, rename)) == ["The office of Grifith"]
+
+
+def test_letters_without_unicode_are_no_scan() -> None:
+    """A font that numbers its signs in its own way is said to do so."""
+
+    def rename(writer: PdfWriter) -> None:
+        for font in writer.pages[0]["/Resources"]["/Font"].values():
+            numbers = [NameObject(f"/g{code * 7 % 90}") for code in range(32, 127)]
+            entries = {NameObject("/Differences"): ArrayObject([NumberObject(32), *numbers])}
+            font.get_object()[NameObject("/Encoding")] = DictionaryObject(entries)
+
+    with pytest.raises(Unreadable, match="which letters") as caught:
+        read(changed(make(lambda canvas: put(canvas, wrap(STORY, 400), 70, 90)), rename))
+    assert caught.value.kind == "NoUnicode"
 
 
 def test_rotated_pages_read_as_they_are_held() -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pypdfium2.raw as pdfium
 
+from .notes import NOTE_SIZE, Note, draw_notes
 from .words import Letters, Style, Word, to_words, written_downwards
 
 BOLD = re.compile(r"bold|black|heavy|semib|demi(?!x)|medi\b|[.-]b\b|cmbx|cmssbx|cmb\d", re.I)
@@ -38,7 +39,8 @@ class Page:
     groups (list[list[Word]]): Words by the direction that they are written in, the main one first. Each in a frame of
         its own, turned so that it reads from left to right.
     width, height (float): Of the page, in the frame of the main group.
-    letters, unmapped (int): Characters on it, and those of them that have no Unicode.
+    letters, unmapped, guessed (int): Characters on it, those of them that have no Unicode, and those of which PDFium
+        only guesses it.
     pictures (bool): An image is on it.
     """
 
@@ -48,6 +50,7 @@ class Page:
     groups: list[list[Word]] = field(default_factory=list)
     letters: int = 0
     unmapped: int = 0
+    guessed: int = 0
     pictures: bool = False
 
 
@@ -71,19 +74,23 @@ font_name = native(pdfium.FPDFFont_GetBaseFontName, ctypes.c_size_t, POINTER, PO
 unicode_of = native(pdfium.FPDFText_GetUnicode, ctypes.c_uint, POINTER, INT)
 
 
-def page_words(document: Any, number: int) -> Page:
+def page_words(document: Any, number: int, *, fields_to_draw: bool = False) -> Page:
     """Read the words of a page, those of filled-in forms and of notes printed on it too.
 
     document (FPDF_DOCUMENT): An open document.
     number (int): The page, from 1.
+    fields_to_draw (bool): The document asks its reader to draw the values of its fields.
     """
     page = pdfium.FPDF_LoadPage(document, number - 1)
     if not page:
         return Page(number, 0, 0)
+    bare: list[Note] = []
     try:
-        if pdfium.FPDFPage_GetAnnotCount(page) > 0 and flatten(page):
-            pdfium.FPDF_ClosePage(page)  # the text page of a page that was flattened is read anew
-            page = pdfium.FPDF_LoadPage(document, number - 1)
+        if pdfium.FPDFPage_GetAnnotCount(page) > 0:
+            changed, bare = draw_notes(page, fields_to_draw=fields_to_draw)
+            if changed:
+                pdfium.FPDF_ClosePage(page)
+                page = pdfium.FPDF_LoadPage(document, number - 1)
         frame = pdfium.FS_RECTF()
         pdfium.FPDF_GetPageBoundingBox(page, frame)
         text_page = pdfium.FPDFText_LoadPage(page)
@@ -93,17 +100,12 @@ def page_words(document: Any, number: int) -> Page:
             try:
                 glyphs = Glyphs(ctypes.cast(text_page, ctypes.c_void_p).value or 0, text_page)
                 turned = pdfium.FPDFPage_GetRotation(page) * 90
-                fill_page(read, glyphs, (frame.left, frame.bottom, frame.right, frame.top), turned)
+                fill_page(read, glyphs, (frame.left, frame.bottom, frame.right, frame.top), turned, bare)
             finally:
                 pdfium.FPDFText_ClosePage(text_page)
         return read
     finally:
         pdfium.FPDF_ClosePage(page)
-
-
-def flatten(page: Any) -> bool:
-    """Draw what is printed of forms and notes onto a page. RETURNS (bool): Whether anything was."""
-    return pdfium.FPDFPage_Flatten(page, pdfium.FLAT_PRINT) == pdfium.FLATTEN_SUCCESS
 
 
 def has_picture(page: Any) -> bool:
@@ -128,6 +130,8 @@ class Glyphs:
 
     def __init__(self, address: int, text_page: Any) -> None:
         n = max(0, pdfium.FPDFText_CountChars(text_page))
+        self.text_page = text_page
+        self.guesses: dict[tuple[str, int], bool] = {}
         self.box = np.empty((n, 4), np.float32)
         self.origin = np.empty((n, 2))
         boxes, origins = self.box.ctypes.data, self.origin.ctypes.data
@@ -137,6 +141,13 @@ class Glyphs:
         self.codes = self._codes(address, text_page, n)
         self.styles: list[Style] = []
         self.style = self._styles(address, n)
+
+    def is_guess(self, i: int) -> bool:
+        """RETURNS (bool): The font does not say what a character means. Asked once for each of its characters."""
+        key = self.styles[self.style[i]].font, self.codes[i]
+        if key not in self.guesses:
+            self.guesses[key] = pdfium.FPDFText_HasUnicodeMapError(self.text_page, i) == 1
+        return self.guesses[key]
 
     def _codes(self, address: int, text_page: Any, n: int) -> list[int]:
         units = (ctypes.c_ushort * (n + 1))()
@@ -189,36 +200,78 @@ def letter(code: int, symbols: bool, soft: str) -> str:
     return chr(code)
 
 
-def fill_page(page: Page, glyphs: Glyphs, frame: tuple[float, float, float, float], turned: int) -> None:
-    """Make words of the characters that stand on the page."""
-    text, at, blank, likely = clusters(glyphs, frame, page)
-    if not text:
-        return
+class Frame:
+    """A page turned so that text of one direction reads from left to right.
+
+    edges (tuple): Left, bottom, right, top of the page in its own coordinates, y upwards.
+    angle (int): Direction of the text.
+    """
+
+    def __init__(self, edges: tuple[float, float, float, float], angle: int) -> None:
+        turn = math.radians(angle)
+        self.cos, self.sin = round(math.cos(turn), 9), round(math.sin(turn), 9)
+        self.x = self.y = 0.0
+        left, bottom, right, top = edges
+        corners = [self.place(x, y) for x in (left, right) for y in (bottom, top)]
+        self.x, self.y = min(x for x, _ in corners), min(y for _, y in corners)
+        self.width, self.height = max(x for x, _ in corners) - self.x, max(y for _, y in corners) - self.y
+
+    def place(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """RETURNS (tuple): Where a point, or an array of points, is on the turned page, y downwards."""
+        return x * self.cos + y * self.sin - self.x, x * self.sin - y * self.cos - self.y
+
+
+def fill_page(
+    page: Page, glyphs: Glyphs, edges: tuple[float, float, float, float], turned: int, notes: list[Note]
+) -> None:
+    """Make words of the characters that stand on the page, and of the notes that could not be drawn on it.
+
+    turned (int): Degrees by which a viewer turns the page.
+    """
+    text, at, blank, likely = clusters(glyphs, edges, page)
+    main = Frame(edges, turned)
+    if text:
+        style = glyphs.style[at]
+        angles = directions(text, glyphs, at)
+        values, counts = np.unique(angles, return_counts=True)
+        for _, angle in sorted(zip((-counts).tolist(), values.tolist(), strict=True)):
+            frame = Frame(edges, angle)
+            chosen = np.flatnonzero(angles == angle)
+            index = at[chosen]
+            box, origin = glyphs.box[index].astype(float), glyphs.origin[index]
+            xs = np.stack([frame.place(box[:, i], box[:, j])[0] for i in (0, 2) for j in (1, 3)])
+            y = frame.place(origin[:, 0], origin[:, 1])[1]
+            marks = style[chosen], blank[chosen], likely[chosen]
+            letters = Letters([text[i] for i in chosen], xs.min(0), xs.max(0), y, *marks)
+            main = main if page.groups else frame
+            page.groups.append(to_words(letters, glyphs.styles))
+    page.width, page.height = main.width, main.height
+    if notes:
+        page.groups = page.groups or [[]]
+        page.groups[0] += [word for note in notes for word in note_words(note, *main.place(note.left, note.top))]
+
+
+def directions(text: list[str], glyphs: Glyphs, at: np.ndarray) -> np.ndarray:
+    """RETURNS (ndarray): (n,) the angle at which each letter is read."""
     style = glyphs.style[at]
     angles = np.array([s.angle for s in glyphs.styles])[style]
     near = (np.round(angles / 90.0) * 90) % 360  # a scan that lies a little askew still reads along the page
     angles = np.where(np.abs((angles - near + 180) % 360 - 180) <= 10, near, angles).astype(int)
     sizes = np.array([s.size for s in glyphs.styles])[style]
     angles[written_downwards(text, glyphs.origin[at], sizes) & (angles == 0)] = 270
-    values, counts = np.unique(angles, return_counts=True)
-    by_count = sorted(zip(values.tolist(), counts.tolist(), strict=True), key=lambda pair: -pair[1])
-    left, bottom, right, top = frame
-    for position, (angle, _) in enumerate(by_count):
-        chosen = np.flatnonzero(angles == angle)
-        turn = math.radians(angle)
-        cos, sin = round(math.cos(turn), 9), round(math.sin(turn), 9)
-        corners_x = [x * cos + y * sin for x in (left, right) for y in (bottom, top)]
-        corners_y = [x * sin - y * cos for x in (left, right) for y in (bottom, top)]
-        index = at[chosen]
-        box = glyphs.box[index].astype(float)
-        xs = np.stack([box[:, i] * cos + box[:, j] * sin for i in (0, 2) for j in (1, 3)])
-        y = glyphs.origin[index, 0] * sin - glyphs.origin[index, 1] * cos - min(corners_y)
-        x0, x1 = xs.min(0) - min(corners_x), xs.max(0) - min(corners_x)
-        letters = Letters([text[i] for i in chosen], x0, x1, y, style[chosen], blank[chosen], likely[chosen])
-        words = to_words(letters, glyphs.styles)
-        page.groups.append(words)
-        if position == 0:
-            page.width, page.height = max(corners_x) - min(corners_x), max(corners_y) - min(corners_y)
+    return angles
+
+
+def note_words(note: Note, x: float, y: float) -> list[Word]:
+    """RETURNS (list[Word]): The words of a note, from its upper left corner on."""
+    words = []
+    for line in note.text.splitlines():
+        y, at = y + 1.2 * NOTE_SIZE, x
+        for text in line.split():
+            end = at + 0.5 * NOTE_SIZE * len(text)
+            words.append(Word(text, at, end, y, NOTE_SIZE, Style(NOTE_SIZE), True))
+            at = end + 0.3 * NOTE_SIZE
+    return words
 
 
 def clusters(
@@ -258,6 +311,7 @@ def clusters(
         char = letter(code, glyphs.styles[style[i]].symbols, soft)
         page.letters += 1
         page.unmapped += char == UNMAPPED
+        page.guessed += glyphs.is_guess(i)
         if not char:
             continue
         if texts and not blank and (one or unicodedata.combining(char)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from .chars import page_words
 from .columns import columns_of
 from .headings import body_size, name_headings
 from .lines import Line, rows
+from .mend import has_layers, has_named_letters, with_named_letters, without_hidden_layers
 from .paragraphs import parts
 from .rows import Part, ended, small
 from .running import Sheet, running_lines
@@ -28,6 +29,7 @@ class Seen:
 
     letters: int = 0
     unmapped: int = 0
+    guessed: int = 0
     pictures: bool = False
     pages: int = 0
 
@@ -38,16 +40,34 @@ def read_pdf(data: bytes, name: str) -> Document:
     RETURNS (Document): Its blocks, each with the pages that it is on.
     RAISES (Unreadable): PasswordProtected, Corrupt, NoText (a scan), NoUnicode (letters of which nothing says which).
     """
-    seen = Seen()
-    found: list[Part] = []
-    for sheet in running_lines(sheets(data, seen)):
-        add_page(found, sheet)
+    if has_layers(data):
+        data = mended(data, without_hidden_layers)
+    found, seen = read_parts(data)
+    if seen.guessed and has_named_letters(data) and (named := mended(data, with_named_letters)) is not data:
+        found, seen = read_parts(named)
     blocks = as_blocks(found)
     if not any(block.text.strip("\ufffd \n\t") for block in blocks):
         raise nothing(seen)
     if seen.unmapped > 0.5 * seen.letters:
         raise no_unicode()
     return Document(blocks, {"pages": seen.pages})
+
+
+def mended(data: bytes, mend: Callable[[bytes], bytes]) -> bytes:
+    """RETURNS (bytes): A PDF with a change made to it; the same bytes where that is not needed or cannot be done."""
+    try:
+        return mend(data)
+    except Exception:  # a broken or encrypted file that PDFium reads all the same
+        return data
+
+
+def read_parts(data: bytes) -> tuple[list[Part], Seen]:
+    """RETURNS (tuple): The parts of a document in reading order, and what its pages hold."""
+    seen = Seen()
+    found: list[Part] = []
+    for sheet in running_lines(sheets(data, seen)):
+        add_page(found, sheet)
+    return found, seen
 
 
 def nothing(seen: Seen) -> Unreadable:
@@ -81,10 +101,12 @@ def sheets(data: bytes, seen: Seen) -> Iterator[Sheet]:
         raise Unreadable("Corrupt", "not a PDF that can be opened")
     try:
         seen.pages = pdfium.FPDF_GetPageCount(document)
+        fields_to_draw = b"/NeedAppearances true" in data
         for number in range(1, seen.pages + 1):
-            page = page_words(document, number)
+            page = page_words(document, number, fields_to_draw=fields_to_draw)
             seen.letters += page.letters
             seen.unmapped += page.unmapped
+            seen.guessed += page.guessed
             seen.pictures = seen.pictures or page.pictures
             main, *others = [rows(words) for words in page.groups] or [[]]
             yield Sheet(page, main, others)

@@ -16,6 +16,7 @@ BULLET = re.compile(r"[•▪◦‣●■□❑➢➤➔►✓✔○◆◇⁃∙
 SURE_BULLET = re.compile(r"[•▪◦‣●■□❑➢➤➔►✓✔○◆◇⁃∙]")
 NUMBERED = re.compile(r"(?:\(?\d{1,3}[.)]|\[\d{1,3}\]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)])\s+(?=\S)")
 TERMINAL = re.compile(r"[.!?:;…。！？؟۔।][)\]\"'”’»›]*\Z")
+WIDEST_PITCH = 2.6  # of the font size: how far apart lines of a paragraph are at most; double spacing is 2.3
 LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}\s*")
 
 
@@ -95,7 +96,8 @@ class Width:
             self.right = reach
         pitches: dict[float, list[float]] = {}
         for a, b in pairwise(rows):
-            if abs(a.size - b.size) < 0.05 * a.size and not forced(a, b, self.right):
+            alike = abs(a.size - b.size) < 0.05 * a.size and b.y - a.y < WIDEST_PITCH * a.size
+            if alike and not forced(a, b, self.right):
                 pitches.setdefault(round(a.size), []).append(b.y - a.y)
         self.pitch = {size: median(values) for size, values in pitches.items()}
 
