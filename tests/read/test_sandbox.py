@@ -1,7 +1,6 @@
 """Reading in a process of its own."""
 
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,10 +49,11 @@ def test_time_limit_costs_one_failure(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "slow.html").write_text("<p>a</p>" * 2_000_000)
     (tmp_path / "a.txt").write_text("fine")
     assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+    child = sandbox.child
+    assert child is not None
     sandbox.time_limit = 0.2
-    began = time.monotonic()
     assert sandbox.extract(str(tmp_path / "slow.html"))[0].error == ("Timeout", "not read within 0.2 s")
-    assert time.monotonic() - began < 5
+    assert child.poll() is not None
     sandbox.time_limit = 30
     assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
 
