@@ -1,6 +1,7 @@
 """What is installed: entry points, light imports, and commands that explain themselves."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,17 @@ def test_every_command_and_option_has_a_help_text() -> None:
             assert getattr(parameter, "help", None), f"{name} {parameter.name}"
         result = CliRunner().invoke(app, [name, "--help"])
         assert result.exit_code == 0
+
+
+def test_every_command_is_in_the_documents(root: Path) -> None:
+    """The README names it, and a page in docs/ tells of it."""
+    from spacy_dossier.cli.app import app
+
+    readme = (root / "README.md").read_text(encoding="utf8")
+    pages = "".join(page.read_text(encoding="utf8") for page in (root / "docs").glob("*.md"))
+    for command in app.registered_commands:
+        assert re.search(rf"`(dossier )?{command.name}`", readme), command.name
+        assert f"dossier {command.name}" in pages or f"\n## {command.name}\n" in pages, command.name
 
 
 def test_the_commands_are_subcommands_of_spacy_too(tmp_path: Path) -> None:
