@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
 RESOLVE = """
@@ -103,6 +105,22 @@ def test_every_command_is_in_the_documents(root: Path) -> None:
     for command in app.registered_commands:
         assert re.search(rf"`(dossier )?{command.name}`", readme), command.name
         assert f"dossier {command.name}" in pages or f"\n## {command.name}\n" in pages, command.name
+
+
+def test_every_dependency_is_explained_and_pinned(root: Path) -> None:
+    """The README says what each is for and names no other; requirements.txt has a version in the range."""
+    tomllib = pytest.importorskip("tomllib", reason="new in Python 3.11")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf8"))["project"]
+    always = {canonicalize_name(r.name): r for r in map(Requirement, project["dependencies"])}
+    extras = [Requirement(line) for lines in project["optional-dependencies"].values() for line in lines]
+    table = (root / "README.md").read_text(encoding="utf8").partition("## Why each dependency is there")[2]
+    rows = [line.split("|")[1] for line in table.partition("\n## ")[0].splitlines() if line.startswith("| ")]
+    names = [re.sub(r"\(extra [^)]*\)|[()]", " ", row).replace(",", " ") for row in rows]
+    explained = {canonicalize_name(name) for row in names for name in row.split()} - {"package"}
+    assert explained == {*always, *(canonicalize_name(extra.name) for extra in extras)}
+    pins = (line.partition("==") for line in (root / "requirements.txt").read_text(encoding="utf8").splitlines())
+    pinned = {canonicalize_name(name): version for name, equals, version in pins if equals}
+    assert [name for name, needed in always.items() if pinned.get(name) not in needed.specifier] == []
 
 
 def test_the_commands_are_subcommands_of_spacy_too(tmp_path: Path) -> None:
