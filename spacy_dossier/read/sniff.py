@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 HTML, XML, PLAIN, MAIL, MBOX, SUBTITLES = (
     *("text/html", "application/xml", "text/plain", "message/rfc822", "application/mbox", "application/x-subrip"),
 )
+MHT = "multipart/related"  # a web page that a browser saved whole
 ZIP, TAR, GZIP, BZIP2, XZ = (
     *("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/x-xz"),
 )
@@ -66,9 +67,19 @@ MAIL_HEADERS = {
     *("content-type", "delivered-to", "x-mailer", "content-transfer-encoding", "sender", "in-reply-to"),
 }
 HEADER = re.compile(r"([!-9;-~]+)[ \t]*:")
-HTML_START = re.compile(
-    r"(?:<\?xml[^>]*\?>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|meta)\b", re.I | re.S
+HTML_START = re.compile(r"(?:<\?xml[^>]*\?>\s*)?<(?:!doctype\s+html|html|head|body|title|meta)\b", re.I)
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)\s*", re.S)
+SAVED_PAGE = re.compile(
+    r"From: <Saved by |MIME-Version: 1\.0\nContent-Type: multipart/related;[^;]*;?\s*type=\"text/html\""
 )
+XML_ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)([^<>]*)")
+# Names of root elements; DocBook also says so in a namespace or a document type.
+XML_TYPES = {
+    "html": HTML,
+    "FictionBook": "application/x-fictionbook+xml",
+    "opml": "application/x-opml+xml",
+    "svg": "image/svg+xml",
+}
 
 
 def sniff_binary(data: bytes, name: str) -> str | None:
@@ -125,32 +136,31 @@ def sniff_text(text: str, name: str) -> str:
     head = text[:4000].lstrip("\ufeff \t\n")
     suffix = PurePosixPath(name).suffix.lower()
     named = BY_NAME.get(suffix)
-    if HTML_START.match(head):
+    if HTML_START.match(COMMENT.sub("", head)):
         return HTML
     if head.startswith("<?xml") or (head.startswith("<") and suffix in (".xml", ".svg", ".rss", ".atom", ".fb2")):
         return _xml_type(text[:10_000])
     if named == MBOX or (head.startswith("From ") and is_mail(head.partition("\n")[2])):
         return MBOX
-    if named == MAIL or suffix in (".mht", ".mhtml") or is_mail(head):
+    if suffix in (".mht", ".mhtml") or SAVED_PAGE.match(head):
+        return MHT
+    if named == MAIL or is_mail(head):
         return MAIL
     return named or PLAIN
 
 
 def _xml_type(head: str) -> str:
-    if re.search(r"<html\b", head, re.I):
-        return HTML
+    head = COMMENT.sub("", head)
     if re.search(r"<office:document\b", head):
         written = re.search(rf"""office:mimetype=["']({re.escape(ODF)}[\w-]+)""", head)
         return written[1] if written else f"{ODF}text"
-    for root, media_type in (
-        ("FictionBook", "application/x-fictionbook+xml"),
-        ("opml", "application/x-opml+xml"),
-        ("(?:book|article)\\b[^>]*docbook", "application/docbook+xml"),
-        ("svg", "image/svg+xml"),
-    ):
-        if re.search(rf"<{root}\b", head):
-            return media_type
-    return XML
+    root = XML_ROOT.search(head)
+    if root is None:
+        return XML
+    name, attributes = root.groups()
+    if "docbook.org/ns/" in attributes or "//DTD DocBook" in head[: root.start()]:
+        return "application/docbook+xml"
+    return XML_TYPES.get(name) or XML_TYPES.get(name.lower(), XML)
 
 
 def is_mail(head: str) -> bool:

@@ -18,18 +18,22 @@ def read_html(data: bytes, name: str) -> Document:
 
     RAISES (Unreadable): There is no text.
     """
-    root = parse_page(data)
+    return read_page(decode_text(data, declared=True))
+
+
+def read_page(source: str) -> Document:
+    root = parse_page(source)
     return Document(entitle([piece.block for piece in main_pieces(root, walk(root))]), page_meta(root))
 
 
 def read_whole_page(data: bytes, name: str) -> Document:
     """Read all that a web page shows. RAISES (Unreadable): There is no text."""
-    root = parse_page(data)
+    root = parse_page(decode_text(data, declared=True))
     return Document(blocks_of(root), page_meta(root))
 
 
-def parse_page(data: bytes) -> etree._Element:
-    root = parse_html(decode_text(data, declared=True))
+def parse_page(source: str) -> etree._Element:
+    root = parse_html(source)
     if root is None:
         raise Unreadable("NoText", "no text found in it")
     return root

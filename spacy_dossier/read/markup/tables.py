@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lxml import etree
 
+from ...text.words import word_set
+
 # What stands in the cells of a page laid out by a table, hardly ever in those of a table of data.
 PARTS_OF_PAGES = (
     *("table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "article", "section", "main", "nav", "hr"),
     *("header", "footer", "form"),
 )
+OWN_PARTS = word_set("thead tbody tfoot tr td th caption colgroup col script style template")
 WIDEST = 50  # columns or rows that a cell may claim, so that a hostile one does not fill the memory
 
 
@@ -18,7 +21,7 @@ def is_layout(table: etree._Element) -> bool:
     """RETURNS (bool): Does the table only place parts of the page beside each other?"""
     if table.get("role") in ("presentation", "none") or next(table.iterdescendants(*PARTS_OF_PAGES), None) is not None:
         return True
-    if any(text and text.strip() for text in loose_texts(table)):
+    if any(text.strip() for text in loose_texts(table)):
         return True  # text beside the cells, which no table of data has
     if next(table.iterdescendants("th", "caption"), None) is not None:
         return False
@@ -28,12 +31,14 @@ def is_layout(table: etree._Element) -> bool:
     return any(len([p for p in cell.iter("p") if p.text or len(p)]) > 1 for row in rows for cell in row)
 
 
-def loose_texts(table: etree._Element) -> Iterator[str | None]:
-    """RETURNS (Iterator): The texts that stand in a table outside its cells."""
+def loose_texts(table: etree._Element) -> Iterator[str]:
+    """RETURNS (Iterator[str]): The texts that stand in a table outside its cells and caption."""
     for element in table.iter("table", "thead", "tbody", "tfoot", "tr"):
-        yield element.text
+        yield element.text or ""
         for child in element:
-            yield child.tail
+            yield child.tail or ""
+            if child.tag not in OWN_PARTS:
+                yield "".join(child.itertext())
 
 
 def spread_rows(rows: Iterable[etree._Element], read: Callable[[etree._Element], str]) -> Iterator[list[str]]:

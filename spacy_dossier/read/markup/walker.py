@@ -14,6 +14,7 @@ from lxml import etree
 
 from ...text.words import word_set
 from ..document import Block, Kind
+from ..reflow import NO_BLANKS
 from .tables import is_layout, spread_rows
 
 UNSEEN = word_set(
@@ -41,6 +42,8 @@ QUOTED_MAIL = word_set("gmail_quote moz-cite yahoo_quoted protonmail_quote")
 HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 KEPT_LINES = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.I)
 WHITE = re.compile(r"[ \t\n\r\f\v]+")
+# Between letters of a script without blanks a line's end in the source is none either.
+LINE_END = re.compile(rf"(?<={NO_BLANKS.pattern})[ \t\r]*\n[ \t\r]*(?={NO_BLANKS.pattern})")
 BLANKS = re.compile(r"[ \xa0]{2,}")
 BREAK = "\v"  # a line break, which white space is not in HTML
 SOFT_HYPHEN = "\xad"
@@ -88,6 +91,11 @@ def blocks_of(root: etree._Element | None, *, mail: bool = False) -> list[Block]
     if root is None:
         return []
     return entitle([piece.block for piece in walk(root, mail=mail)])
+
+
+def code_blocks(source: str) -> Iterator[Block]:
+    """RETURNS (Iterator[Block]): Code; an empty line ends a block, as in everything else."""
+    return (Block("code", "\n".join(lines).strip()) for lines in paragraphs(source.replace("\n", BREAK), code=True))
 
 
 def entitle(blocks: list[Block]) -> list[Block]:
@@ -191,7 +199,7 @@ class Walker:
         if self.frames[-1].keeps_lines:
             self.parts.append(text.replace("\r\n", "\n").replace("\n", BREAK))
         else:
-            self.parts.append(WHITE.sub(" ", text))
+            self.parts.append(WHITE.sub(" ", LINE_END.sub("", text)))
         if self.links:
             self.linked += sum(map(len, text.split()))
 
@@ -220,6 +228,11 @@ def paragraphs(text: str, code: bool) -> Iterator[list[str]]:
             lines = []
     if lines:
         yield lines
+
+
+def plain_line(text: str) -> str:
+    """RETURNS (str): A text as one line, as HTML sets it."""
+    return BLANKS.sub(" ", WHITE.sub(" ", LINE_END.sub("", text))).replace(SOFT_HYPHEN, "").strip()
 
 
 def names(element: etree._Element) -> set[str]:

@@ -1,0 +1,132 @@
+"""XML of any kind → its character data, an element a block."""
+
+from __future__ import annotations
+
+import re
+from html.entities import html5
+
+from lxml import etree
+
+from ...text.words import word_set
+from ..document import Block, Document, Unreadable
+from ..plain import decode_text
+from .tree import parse_html, without_cdata
+from .walker import blocks_of, entitle, plain_line
+
+ROOT = re.compile(r"<[A-Za-z_:]")
+DOCTYPE_END = re.compile(r"\]\s*>")
+ENTITY = re.compile(r"&(?!#)([\w.:-]+;)?")
+OWN_ENTITIES = word_set("amp; lt; gt; quot; apos;")
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+EMBEDDED = re.compile(r"</?(?:p|br|div|a|img|b|i|em|strong|span|ul|ol|li|table|h[1-6]|blockquote)\b[^<>]*>", re.I)
+UNSEEN_IN_SVG = word_set("script style metadata")
+
+
+def read_xml(data: bytes, name: str) -> Document:
+    """Read the character data of an XML document; HTML inside it, as feeds have it, is read as such.
+
+    An element that begins or ends in the midst of text is part of that text, not a block. An element `title` is a
+    heading of the element it stands in.
+
+    RAISES (Unreadable): It is not well-formed.
+    """
+    root = parse_xml(decode_text(data, declared=True))
+    reader = CharacterData(UNSEEN_IN_SVG if local(root) == "svg" else frozenset())
+    return Document(entitle(reader.read(root)))
+
+
+def parse_xml(source: str) -> etree._Element:
+    """Parse XML without its document type: entities of HTML are known, others stay as written, a bare & is text.
+
+    RAISES (Unreadable): It is not well-formed, or nested more than 2,048 deep.
+    """
+    source = FORBIDDEN.sub("", ENTITY.sub(resolve, without_cdata(without_doctype(source))))
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        return etree.fromstring(source.strip().encode("utf-8", "replace"), parser)
+    except etree.XMLSyntaxError as error:
+        if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
+            raise Unreadable("Unsupported", "its XML is nested more than 2,048 deep") from None
+        raise Unreadable("Corrupt", f"broken XML: {' '.join(str(error).split())}") from None
+
+
+def without_doctype(source: str) -> str:
+    """RETURNS (str): XML without the declarations of its types and entities, which are neither needed nor safe."""
+    head, mark, rest = source.partition("<!DOCTYPE")
+    if not mark or ROOT.search(head):
+        return source
+    declaration, end, body = rest.partition(">")
+    if "[" in declaration:
+        found = DOCTYPE_END.search(rest)
+        end, body = (found.group(), rest[found.end() :]) if found else ("", "")
+    return head + body if end else source
+
+
+def resolve(entity: re.Match[str]) -> str:
+    """RETURNS (str): What stands for an entity: itself if XML knows it, a character, or its name as text."""
+    name = entity.group(1) or ""
+    if name in OWN_ENTITIES:
+        return entity.group()
+    return html5.get(name) or f"&amp;{name}"
+
+
+def local(element: etree._Element) -> str:
+    """RETURNS (str): An element's name without its namespace."""
+    name: str = etree.QName(element).localname
+    return name
+
+
+class CharacterData:
+    """Collects text until an element ends the block.
+
+    unseen (frozenset[str]): Names of elements without text for people.
+    """
+
+    def __init__(self, unseen: frozenset[str]) -> None:
+        self.unseen = unseen
+        self.blocks: list[Block] = []
+        self.parts: list[str] = []
+        self.level: int | None = None  # of the heading that the open block is
+        self.inline: list[bool] = []  # of the open elements
+        self.titled: list[bool] = []  # likewise: has it a title?
+        self.ended = False  # was the last tag the end of a block?
+
+    def read(self, root: etree._Element) -> list[Block]:
+        events = etree.iterwalk(root, events=("start", "end"))
+        for event, element in events:
+            if event == "start":
+                self.start(element)
+                if local(element) in self.unseen:
+                    events.skip_subtree()
+                else:
+                    self.add(element.text)
+            else:
+                self.titled.pop()
+                self.ended = not self.inline.pop() or self.ended
+                self.add(element.tail if element is not root else None)
+        self.flush()
+        return self.blocks
+
+    def start(self, element: etree._Element) -> None:
+        self.inline.append(not self.ended and any(part.strip() for part in self.parts))
+        if not self.inline[-1]:
+            self.flush()
+            if local(element) == "title" and self.titled:
+                self.titled[-1] = True
+                self.level = sum(self.titled)
+        self.titled.append(False)
+
+    def add(self, text: str | None) -> None:
+        if text:
+            self.ended = self.ended and not text.strip()
+            self.parts.append(text)
+
+    def flush(self) -> None:
+        text, level = "".join(self.parts), self.level
+        self.parts, self.ended, self.level = [], False, None
+        if EMBEDDED.search(text):
+            self.blocks += blocks_of(parse_html(text))
+        elif text.strip():
+            self.blocks.append(Block("heading" if level else "paragraph", plain_line(text), level))
