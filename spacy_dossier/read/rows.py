@@ -25,6 +25,8 @@ MEDIA_TYPES = {
     ".spacy": "application/x-spacy-docbin",
 }
 FIRST_ROWS = 100
+# Levels of lists and objects in each other that a column's value may have: readers of the records give up at 200.
+MOST_LEVELS = 100
 
 
 @dataclass
@@ -120,7 +122,7 @@ def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
             if not isinstance(text, str):
                 yield TableRow(error=("BadRow", f"no text in field {text_field!r}"))
             else:
-                yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items() if k != text_field})
+                yield _row(text, {k: v for k, v in row.items() if k != text_field})
 
 
 def open_text(path: str, newline: str) -> TextIO:
@@ -167,7 +169,7 @@ def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow
             elif any(BAD in value for value in (text, *row.values()) if isinstance(value, str)):
                 yield TableRow(error=("BadRow", f"not {file.encoding}: it has bytes that cannot be decoded"))
             else:
-                yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items() if k})
+                yield _row(text, {k: v for k, v in row.items() if k})
 
 
 def _parquet(path: str, text_field: str) -> Iterator[TableRow]:
@@ -188,7 +190,7 @@ def _parquet(path: str, text_field: str) -> Iterator[TableRow]:
                 if isinstance(text, bytes):  # strings of writers that do not mark them
                     text = text.decode("utf-8", "replace")
                 if isinstance(text, str):
-                    yield TableRow(clean(text), {k: clean_value(v) for k, v in row.items()})
+                    yield _row(text, row)
                 else:
                     yield TableRow(error=("BadRow", f"no text in column {text_field!r}"))
 
@@ -207,6 +209,17 @@ def _docbin(path: str) -> Iterator[TableRow]:
         raise ValueError(f"not a .spacy file: {error}") from None
 
 
+def _row(text: str, columns: dict[str, Any]) -> TableRow:
+    try:
+        return TableRow(clean(text), {clean(name): clean_value(value) for name, value in columns.items()})
+    except TooDeep as error:
+        return TableRow(error=("BadRow", str(error)))
+
+
+class TooDeep(ValueError):
+    """A value that no record can hold."""
+
+
 def clean(text: str) -> str:
     """RETURNS (str): The text without lone surrogates, which no UTF-8 file can hold; as long as before."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
@@ -220,8 +233,13 @@ def has_surrogates(text: str) -> bool:
     return False
 
 
-def clean_value(value: Any) -> Any:
-    """RETURNS (Any): A column's value as JSON can hold it; dates, decimals and bytes become strings."""
+def clean_value(value: Any, levels: int = MOST_LEVELS) -> Any:
+    """RETURNS (Any): A column's value as JSON can hold it; dates, decimals and bytes become strings.
+
+    RAISES (TooDeep): Lists and objects stand in each other more than so many levels deep.
+    """
+    if levels == 0 and isinstance(value, dict | list | tuple):
+        raise TooDeep(f"lists and objects more than {MOST_LEVELS} levels deep")
     if isinstance(value, str):
         return clean(value)
     if value is None or isinstance(value, bool | int):
@@ -229,9 +247,9 @@ def clean_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, dict):
-        return {clean(str(k)): clean_value(v) for k, v in value.items()}
+        return {clean(str(k)): clean_value(v, levels - 1) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [clean_value(v) for v in value]
+        return [clean_value(v, levels - 1) for v in value]
     return clean(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
