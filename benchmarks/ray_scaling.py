@@ -12,8 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from spacy_dossier.process.options import Options
-from spacy_dossier.process.ray.engine import RayRun
+from spacy_dossier.process.options import RunOptions, find_pipeline
+from spacy_dossier.process.ray.engine import RayEngine
+from spacy_dossier.process.run import Run, RunInputs
 
 
 def main(
@@ -32,16 +33,17 @@ def main(
     first = 0.0
     for count in workers or [1, 2]:
         with tempfile.TemporaryDirectory(prefix="dossier-", dir=folder) as output:
-            options = Options(workers=count, shard_size=shard_size, device=device)
-            run = RayRun(inputs, output, pipeline, options, address=ray_address, warm=True)
+            options = RunOptions(workers=count, shard_size=shard_size, device=device).checked()
+            engine = RayEngine(output, find_pipeline(pipeline), options, address=ray_address, warm=True)
+            run = Run(RunInputs(inputs), engine.pipeline, options, engine)
             for _ in run.shards():
                 pass
-            assert run.loaded is not None
-            seconds = run.summary.seconds - (run.loaded - run.started)
+            assert run.progress.loaded is not None
+            seconds = run.summary.seconds - (run.progress.loaded - run.started)
         rate = run.progress.words / seconds
         first = first or rate
-        row = (run.processes, run.device, run.progress.words, f"{seconds:.1f}", f"{rate:,.0f}", f"{rate / first:.2f}")
-        table.add_row(*map(str, row))
+        figures = (f"{seconds:.1f}", f"{rate:,.0f}", f"{rate / first:.2f}")
+        table.add_row(str(engine.processes), engine.device, str(run.progress.words), *figures)
     Console().print(table)
 
 

@@ -34,8 +34,9 @@ from spacy_dossier.errors import DossierError
 from spacy_dossier.evaluate.corpus import load_pipeline
 from spacy_dossier.models.runtime import check_runtime
 from spacy_dossier.process.discover import Rules, discover, require
-from spacy_dossier.process.options import Options
-from spacy_dossier.process.run import Run, usable_cores
+from spacy_dossier.process.engine import usable_cores
+from spacy_dossier.process.options import RunOptions
+from spacy_dossier.process.run import RunInputs, local_run
 from spacy_dossier.read.extract import extract
 from spacy_dossier.read.rows import NoTextField, has_text, kind_of, read_rows
 
@@ -203,12 +204,13 @@ def ours(pipeline: str, runtime: str, files: Path, folder: Path, *, first: bool)
     def run() -> float:
         output = folder / "records"
         shutil.rmtree(output, ignore_errors=True)
-        job = Run([files], output, place, Options(device="cpu", shard_size=shard_size), warm=True)
+        options = RunOptions(device="cpu", shard_size=shard_size)
+        job = local_run(RunInputs([files]), output, place, options, warm=True)
         for _ in job.shards():
             pass
-        if job.summary.failures:
-            raise DossierError("documents failed in the benchmark", value=job.summary.failures)
-        return job.summary.seconds - job.seconds_loading
+        if job.summary.counts.failures:
+            raise DossierError("documents failed in the benchmark", value=job.summary.counts.failures)
+        return job.summary.seconds - job.progress.seconds_loading
 
     name = "ours" if first else f"ours_{runtime}"
     return System(name, f"dossier process, {runtime}", run)

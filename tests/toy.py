@@ -10,8 +10,13 @@ from typing import Any, ClassVar
 
 import pytest
 
-from spacy_dossier.process.analyst import Extraction, Job
-from spacy_dossier.process.local.worker import Order, Worker
+from spacy_dossier.process.crashes import Order
+from spacy_dossier.process.local.messages import Message
+from spacy_dossier.process.local.schedule import Schedule
+from spacy_dossier.process.local.worker import Worker
+from spacy_dossier.process.options import Job
+from spacy_dossier.process.reading import ShardReader
+from spacy_dossier.process.shard import Shard
 
 PACKAGE = '''
 import os, signal, time
@@ -106,36 +111,35 @@ class InlinePool:
 
     def __init__(self, job: Job, size: int, threads: int) -> None:
         self.job = job
-        self.messages: list[dict[str, Any]] = []
-        folder = Path(job.folder) / "worker-0"
-        folder.mkdir()
-        self.folder = folder
-        job = Job.from_json(replace(job, folder=str(folder)).to_json())
-        self.worker = Worker(job, lambda **message: self.messages.append(json.loads(json.dumps(message))))
-        self.worker.loaded = self.loaded.get((job.pipeline.load, job.device))
-        self.extraction = Extraction(job)
+        self.said: list[Message] = []
+        self.folder = Path(job.folder) / "worker-0"
+        self.folder.mkdir()
+        job = Job.from_json(replace(job, folder=str(self.folder)).to_json())
+        self.worker = Worker(job, lambda message: self.said.append(json.loads(json.dumps(message))))
+        self.worker.runner.pipeline = self.loaded.get((job.pipeline.load, job.device))
+        self.reader = ShardReader(job, lambda document, stage: None)
 
-    def run(self, shards: list[int], committed: Callable[[dict[str, Any], Path], None]) -> Iterator[dict[str, Any]]:
-        for number in shards:
-            shard = self.worker.ledger.shard(number)
-            self.worker.do(Order(shard), self.extraction.pieces(shard))
-            said, self.messages[:] = list(self.messages), []
+    def run(self, schedule: Schedule) -> Iterator[tuple[Message, Path]]:
+        while (number := schedule.take()) is not None:
+            shard = Shard.from_json(self.worker.ledger.shard(number).to_json())
+            self.worker.do(shard, Order(), self.reader.pieces(shard, Order()))
+            said, self.said[:] = list(self.said), []
             for message in said:
-                if message["type"] == "done":
-                    committed(message, self.folder)
-                yield message
+                yield message, self.folder
+            schedule.commit(number)
+        assert schedule.is_done
 
     def stop(self) -> None:
-        if self.worker.loaded is not None:
-            self.loaded[(self.job.pipeline.load, self.job.device)] = self.worker.loaded
+        if self.worker.runner.pipeline is not None:
+            self.loaded[(self.job.pipeline.load, self.job.device)] = self.worker.runner.pipeline
         self.worker.ledger.close()
-        self.extraction.close()
+        self.reader.close()
 
 
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch, toy: str) -> str:
     """The engine without worker processes; the value is the pipeline's name."""
-    monkeypatch.setattr("spacy_dossier.process.run.Pool", InlinePool)
+    monkeypatch.setattr("spacy_dossier.process.local.engine.Pool", InlinePool)
     return toy
 
 

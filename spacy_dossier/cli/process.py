@@ -1,12 +1,15 @@
 """`dossier process`: a folder of documents in, records out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from ..process.run import Progress, Run
+    from ..process.options import RunOptions
+    from ..process.run import Progress, Run, RunInputs
 
 INTERRUPTED = 130  # the shell's code for an end by Ctrl-C
 
@@ -41,7 +44,9 @@ def process_cli(
     hidden: Annotated[
         bool, typer.Option("--hidden", help="Take files and folders whose name begins with a dot.")
     ] = False,
-    follow_links: Annotated[bool, typer.Option("--follow-links", help="Enter links to folders.")] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Read links to files and enter links to folders.")
+    ] = False,
     files_from: Annotated[
         str | None,
         typer.Option(help="File with a list of inputs, one a line or ended by NUL; - is standard input."),
@@ -67,26 +72,10 @@ def process_cli(
     Exit code 0: all done; 2: finished, with failures; 1: usage, pipeline or disk. Run again after an interruption, the
     same command goes on.
     """
-    import tempfile
-    from functools import partial
-
-    from ..errors import DossierError
     from ..process.discover import Rules
-    from ..process.options import Options
-    from ..process.run import Run
-    from .console import stderr
+    from ..process.options import RunOptions
 
-    if engine not in ("local", "ray"):
-        raise DossierError("unknown engine", value=engine, remedy="Choose local or ray")
-    if ray_address and engine != "ray":
-        raise DossierError("--ray-address needs --engine ray", value=ray_address)
-    entries, text = gather(inputs or [], files_from)
-    if not entries and text is None:
-        raise DossierError("nothing to process", remedy="Give files, folders or globs, - for a text, or --files-from")
-    streaming = output == "-"
-    if streaming and format and format != ["jsonl"]:
-        raise DossierError("standard output takes JSONL only", value=", ".join(format), remedy="Give a folder with -o")
-    options = Options(
+    options = RunOptions(
         formats=tuple(format or ["jsonl"]),
         sentences=sentences,
         words=words,
@@ -102,26 +91,83 @@ def process_cli(
         time_limit=time_limit,
         memory_limit=memory_limit,
     )
+    entries, text = gather(inputs or [], files_from)
     if dry_run:
-        return show_plan(entries, text, options, None if streaming else Path(output), pipeline)
-    run: Run
-    if engine == "ray":
-        from ..process.ray.engine import RayRun
-
-        if streaming:
-            raise DossierError("the Ray engine writes to a folder or an object store", remedy="Give one with -o")
-        warn = partial(stderr.print, markup=False)
-        run = RayRun(entries, output, pipeline, options, text=text, address=ray_address, notice=warn)
-    elif streaming:
-        with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
-            return work(Run(entries, Path(folder), pipeline, options, text=text), streaming=True)
+        show_plan(entries, text, options.checked(), output, pipeline)
     else:
-        run = Run(entries, Path(output), pipeline, options, text=text)
-    work(run, streaming=False, after=lambda: stderr.print(closing_line(run.summary.counts, output), markup=False))
+        process(entries, text, output, pipeline, options, engine, ray_address)
+
+
+def process(
+    entries: list[str],
+    text: str | None,
+    output: str,
+    pipeline: str,
+    options: "RunOptions",
+    engine: str = "local",
+    ray_address: str | None = None,
+) -> None:
+    """Run, with progress on stderr, and exit with the run's code.
+
+    entries (list[str]), text (str | None): As `RunInputs`.
+    output (str): Folder, or URL for the Ray engine; - for standard output.
+    engine (str): local or ray.
+    RAISES (DossierError): Options that do not go together, and as `Run.shards`.
+    """
+    import tempfile
+
+    from ..errors import DossierError
+    from ..process.run import RunInputs, local_run
+    from .console import stderr
+
+    if engine not in ("local", "ray"):
+        raise DossierError("unknown engine", value=engine, remedy="Choose local or ray")
+    if ray_address and engine != "ray":
+        raise DossierError("--ray-address needs --engine ray", value=ray_address)
+    inputs = RunInputs(entries, text)
+    if output != "-":
+        run = (
+            ray_run(inputs, output, pipeline, options, ray_address)
+            if engine == "ray"
+            else local_run(inputs, Path(output), pipeline, options)
+        )
+        with following(run):
+            for _ in run.shards():
+                pass
+        stderr.print(closing_line(run, output), markup=False)
+    elif engine == "ray":
+        raise DossierError("the Ray engine writes to a folder or an object store", remedy="Give one with -o")
+    elif options.formats != ("jsonl",):
+        found = ", ".join(options.formats)
+        raise DossierError("standard output takes JSONL only", value=found, remedy="Give a folder with -o")
+    else:
+        with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
+            run = local_run(inputs, Path(folder), pipeline, options)
+            with following(run):
+                print_records(run)
+    if run.summary.counts.failures:
+        raise typer.Exit(2)
+
+
+def ray_run(inputs: "RunInputs", output: str, pipeline: str, options: "RunOptions", address: str | None) -> "Run":
+    """RETURNS (Run): A run on a Ray cluster. RAISES (DossierError): As `local_run`."""
+    from functools import partial
+
+    from ..process.options import find_pipeline
+    from ..process.ray.engine import RayEngine
+    from ..process.run import Run
+    from .console import stderr
+
+    found, checked = find_pipeline(pipeline), options.checked()
+    notice = partial(stderr.print, markup=False)
+    return Run(inputs, found, checked, RayEngine(output, found, checked, address=address, notice=notice))
 
 
 def gather(inputs: list[str], files_from: str | None) -> tuple[list[str], str | None]:
-    """RETURNS (tuple): Paths and globs, and the text on standard input if it was asked for."""
+    """RETURNS (tuple): Paths and globs, and the text on standard input if it was asked for.
+
+    RAISES (DossierError): There is neither, or they cannot be read.
+    """
     import sys
 
     from ..errors import DossierError
@@ -146,15 +192,16 @@ def gather(inputs: list[str], files_from: str | None) -> tuple[list[str], str | 
             entries += read_list(Path(files_from).read_bytes())
         except OSError as error:
             raise DossierError(f"the list cannot be read: {error.strerror}", file=files_from) from None
+    if not entries and text is None:
+        raise DossierError("nothing to process", remedy="Give files, folders or globs, - for a text, or --files-from")
     return entries, text
 
 
-def work(run: "Run", *, streaming: bool, after: "object" = None) -> None:
-    """Run, with progress on stderr, and exit with the run's code."""
+@contextmanager
+def following(run: "Run") -> Iterator[None]:
+    """Show the progress of a run; an interruption by Ctrl-C or SIGTERM is one line and a code of its own."""
     import signal
-    import sys
 
-    from ..process.run import lines
     from .console import progress, stderr
 
     def interrupt(number: int, frame: object) -> None:
@@ -171,20 +218,21 @@ def work(run: "Run", *, streaming: bool, after: "object" = None) -> None:
 
         run.report = report
         try:
-            if streaming:
-                for line in lines(run):
-                    sys.stdout.buffer.write(line.encode())
-                sys.stdout.flush()
-            else:
-                for _ in run.shards():
-                    pass
+            yield
         except KeyboardInterrupt:
             stderr.print("dossier: interrupted; the same command goes on", markup=False)
             raise typer.Exit(INTERRUPTED) from None
-    if callable(after):
-        after()
-    if run.summary.failures:
-        raise typer.Exit(2)
+
+
+def print_records(run: "Run") -> None:
+    """Write the records of a run to standard output, as they are made."""
+    import sys
+
+    from ..process.run import lines
+
+    for line in lines(run):
+        sys.stdout.buffer.write(line.encode())
+    sys.stdout.flush()
 
 
 def note(state: "Progress") -> str:
@@ -199,22 +247,28 @@ def note(state: "Progress") -> str:
     return ", ".join(parts)
 
 
-def closing_line(counts: dict[str, int], output: str) -> str:
-    failed = f", {counts['failures']:,} failures in failures.jsonl" if counts["failures"] else ""
-    return f"{counts['records']:,} records, {counts['tokens']:,} words in {output}{failed}"
+def closing_line(run: "Run", output: str) -> str:
+    """RETURNS (str): What stands in the output now, and what was left."""
+    counts, links = run.summary.counts, run.progress.links_left
+    parts = [f"{counts.records:,} records, {counts.tokens:,} words in {output}"]
+    if counts.failures:
+        parts.append(f"{counts.failures:,} failures in failures.jsonl")
+    if links:
+        parts.append(f"{links:,} {'link' if links == 1 else 'links'} not followed (--follow-links reads them)")
+    return ", ".join(parts)
 
 
-def show_plan(entries: list[str], text: str | None, options: object, output: Path | None, pipeline: str) -> None:
+def show_plan(entries: list[str], text: str | None, options: "RunOptions", output: str, pipeline: str) -> None:
     """List the sources, to standard output, and write nothing."""
     from itertools import islice
 
     from ..process.discover import discover
-    from ..process.options import Options, find_pipeline
+    from ..process.options import find_pipeline
 
-    assert isinstance(options, Options)
-    options.check()
     find_pipeline(pipeline)
     if text is not None:
         typer.echo("-")
-    for source in islice(discover(entries, options.rules, skip=output), options.limit):
-        typer.echo(f"{source.id}\t{source.error[0]}: {source.error[1]}" if source.error else source.id)
+    skip = None if output == "-" else Path(output)
+    for source in islice(discover(entries, options.rules, skip=skip), options.limit):
+        reason = "a link, not followed" if source.is_left else source.error and ": ".join(source.error)
+        typer.echo(f"{source.id}\t{reason}" if reason else source.id)

@@ -12,8 +12,6 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import DossierError
 
-TABLES = {".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".spacy"}
-
 
 class Listed(str):
     """A path out of a list: never a glob, and a failure row when it is gone, as a list may be older than the files."""
@@ -30,6 +28,7 @@ class Source:
     size (int): Bytes.
     error (tuple[str, str] | None): Kind and message when it cannot be read at all.
     named (bool): The user named this very file.
+    is_left (bool): A link that is not to be followed.
     """
 
     path: str
@@ -38,6 +37,7 @@ class Source:
     size: int = 0
     error: tuple[str, str] | None = None
     named: bool = False
+    is_left: bool = False
 
     @property
     def id(self) -> str:
@@ -51,7 +51,8 @@ class Rules:
     include, exclude (Sequence[str]): Globs on the path below the folder, or on the name where they have no slash.
         Without include, everything counts.
     hidden (bool): Take files and folders whose name begins with a dot.
-    follow_links (bool): Enter links to folders. Links to files are always read.
+    follow_links (bool): Read links to files and enter links to folders, wherever they lead. What the user names is
+        read in any case; without this nothing below it is that lies elsewhere.
     """
 
     include: Sequence[str] = ()
@@ -97,17 +98,30 @@ def discover(inputs: Iterable[str | Path], rules: Rules, *, skip: Path | None = 
             name = display(Path(path).name)
             yield _file(path, display(path), name, named=True)
         elif glob.has_magic(path):
-            found = sorted(glob.glob(path, recursive=True), key=os.fsencode)  # noqa: PTH207
-            if not found:
-                raise DossierError("no file matches this input", value=display(path), remedy="Check the glob")
-            for match in found:
-                if Path(match).is_dir():
-                    if "**" not in path:
-                        yield from _folder(match, rules, skipped)
-                elif rules.takes(display(match)):
-                    yield _file(match, display(match), display(Path(match).name), named=True)
+            yield from _matches(path, rules, skipped)
         else:
             require(path)
+
+
+def _matches(pattern: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:
+    found = sorted(glob.glob(pattern, recursive=True), key=os.fsencode)  # noqa: PTH207
+    if not found:
+        raise DossierError("no file matches this input", value=display(pattern), remedy="Check the glob")
+    parts = Path(pattern).parts
+    fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
+    for match in found:
+        if not rules.follow_links and _is_behind_link(Path(match), fixed):
+            yield Source(match, display(match), display(Path(match).name), is_left=True)
+        elif Path(match).is_dir():
+            if "**" not in pattern:
+                yield from _folder(match, rules, skipped)
+        elif rules.takes(display(match)):
+            yield _file(match, display(match), display(Path(match).name), named=True)
+
+
+def _is_behind_link(path: Path, fixed: int) -> bool:
+    """RETURNS (bool): Is one of a path's parts a link, but for the first `fixed` ones, which the user wrote?"""
+    return any(Path(*path.parts[:end]).is_symlink() for end in range(fixed + 1, len(path.parts) + 1))
 
 
 def require(path: str) -> None:
@@ -136,8 +150,11 @@ def _folder(root: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:
             if entry.name.startswith(".") and not rules.hidden:
                 continue
             path = f"{relative}/{display(entry.name)}" if relative else display(entry.name)
-            if _is_folder(entry):
-                if (rules.follow_links or not entry.is_symlink()) and not matches(path, rules.exclude):
+            if entry.is_symlink() and not rules.follow_links:
+                if not matches(path, rules.exclude):
+                    yield Source(entry.path, shown, path, is_left=True)
+            elif _is_folder(entry):
+                if not matches(path, rules.exclude):
                     below.append((entry.path, path, above | {here}))
             elif rules.takes(path):
                 yield _file(entry.path, shown, path)

@@ -6,6 +6,7 @@ import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
 from ..read.extract import one_line
+from .record import Findings
 from .sections import SECTION_CHARS, SummaryBudget, analyze_doc, analyze_long, check_text, strip
 
 BATCH_DOCS = 64
@@ -24,8 +26,15 @@ ENDLESS = re.compile(rf"[^\w\s]{{{MOST_MARKS},}}|\S{{{MOST_CHARS},}}")
 GPU_FACTOR = 8  # a GPU wants larger batches
 
 
-class DocFailure(Exception):
-    """A document the pipeline raised on, alone."""
+@dataclass(frozen=True)
+class DocFailure:
+    """What the pipeline raised on a document, alone.
+
+    kind (str): Name of the exception.
+    """
+
+    kind: str
+    message: str
 
 
 def load(pipeline: str, device: str) -> Language:
@@ -106,17 +115,14 @@ def analyze(
     *,
     gpu: bool = False,
     keep: Callable[[int, Sequence[Doc]], None] | None = None,
-    one_by_one: bool = False,
-) -> Iterator[tuple[int, dict[str, Any] | DocFailure]]:
+) -> Iterator[tuple[int, Findings | DocFailure]]:
     """Run a pipeline over texts. What it returns for a text does not depend on where in the input the text stands.
 
     keep (Callable | None): Called with a text's index and its Docs (more than one for a long text), inside the memory
         zone, `trf_data` already cleared.
-    one_by_one (bool): No batches: to find the text that crashes the process.
-    YIELDS (tuple[int, dict | DocFailure]): Index and what `sections.analyze_doc` returns, in no fixed order.
+    YIELDS (tuple[int, Findings | DocFailure]): Index and what `sections.analyze_doc` returns, in no fixed order.
     """
-    order = [[i] for i in range(len(texts))] if one_by_one else plan_batches([len(t) for t in texts], gpu=gpu)
-    for batch in order:
+    for batch in plan_batches([len(text) for text in texts], gpu=gpu):
         yield from _analyze_batch(nlp, texts, batch, budget, keep)
 
 
@@ -126,13 +132,13 @@ def _analyze_batch(
     batch: list[int],
     budget: SummaryBudget,
     keep: Callable[[int, Sequence[Doc]], None] | None,
-) -> Iterator[tuple[int, dict[str, Any] | DocFailure]]:
+) -> Iterator[tuple[int, Findings | DocFailure]]:
     """A batch that fails is halved: until it fits into memory, or the one document at fault is found."""
     try:
         done = _run(nlp, texts, batch, budget, keep)
     except Exception as error:  # components raise what they like
         memory = out_of_memory(error)
-        reason = one_line(f"{type(error).__name__}: {error}")
+        failure = failure_of(error)
         del error
         if memory:
             free_memory()
@@ -140,7 +146,7 @@ def _analyze_batch(
             if memory and len(texts[batch[0]]) > 2_000:
                 yield _analyze_sections(nlp, texts[batch[0]], batch[0], budget, keep)
             else:
-                yield batch[0], DocFailure(reason)
+                yield batch[0], failure
             return
         half = len(batch) // 2
         yield from _analyze_batch(nlp, texts, batch[:half], budget, keep)
@@ -156,8 +162,8 @@ def _run(
     budget: SummaryBudget,
     keep: Callable[[int, Sequence[Doc]], None] | None,
     limit: int = SECTION_CHARS,
-) -> list[tuple[int, dict[str, Any] | DocFailure]]:
-    done: list[tuple[int, dict[str, Any] | DocFailure]] = []
+) -> list[tuple[int, Findings | DocFailure]]:
+    done: list[tuple[int, Findings | DocFailure]] = []
     zone = nlp.memory_zone() if hasattr(nlp, "memory_zone") else nullcontext()
     with zone:
         if len(texts[batch[0]]) > limit:
@@ -183,7 +189,7 @@ def _analyze_sections(
     index: int,
     budget: SummaryBudget,
     keep: Callable[[int, Sequence[Doc]], None] | None,
-) -> tuple[int, dict[str, Any] | DocFailure]:
+) -> tuple[int, Findings | DocFailure]:
     """One document too large for the device's memory goes through in ever smaller sections."""
 
     def kept(_: int, docs: Sequence[Doc]) -> None:
@@ -195,11 +201,15 @@ def _analyze_sections(
         try:
             return index, _run(nlp, [text], [0], budget, kept, limit)[0][1]
         except Exception as error:
-            reason = one_line(f"{type(error).__name__}: {error}")
             if not out_of_memory(error) or limit <= 1_000:
-                return index, DocFailure(reason)
+                return index, failure_of(error)
         free_memory()
         limit //= 2
+
+
+def failure_of(error: Exception) -> DocFailure:
+    """RETURNS (DocFailure): What is told of an exception; nothing of it is kept, for its frames hold the batch."""
+    return DocFailure(type(error).__name__, one_line(str(error)) or "no reason given")
 
 
 def out_of_memory(error: BaseException) -> bool:

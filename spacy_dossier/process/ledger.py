@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from ..errors import DossierError
+from .shard import DocumentCounts, FileFacts, Outcome, Shard
 
-VERSION = "1"
+VERSION = "2"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- Hashes of files whose size, times and inode have not changed since
 CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, stamp TEXT NOT NULL, sha256 TEXT NOT NULL);
 -- The plan: shards of fixed membership. outputs and the rest are set in the transaction that commits a shard
 CREATE TABLE IF NOT EXISTS shards (
-    shard INTEGER PRIMARY KEY, digest TEXT NOT NULL, members TEXT NOT NULL, waits TEXT NOT NULL,
-    units INTEGER NOT NULL, size INTEGER NOT NULL,
+    shard INTEGER PRIMARY KEY, digest TEXT NOT NULL, units INTEGER NOT NULL, after TEXT NOT NULL, plan TEXT NOT NULL,
     outputs TEXT, counts TEXT, failures TEXT
 );
 -- What the pipeline found in a text. generation and shard say in which plan and shard it was computed
@@ -32,21 +31,12 @@ CREATE TABLE IF NOT EXISTS results (
 """
 
 
-@dataclass(frozen=True)
-class Shard:
-    """A unit of commit: the members in input order.
+class Pending(NamedTuple):
+    """A shard to do: its files and rows, and the earlier shards it needs the results of."""
 
-    waits (dict[int, int]): Unit of this shard (counted from 0) → the earlier shard that computes the same content.
-    units (int): Files and rows.
-    size (int): Their bytes.
-    """
-
-    number: int
-    digest: str
-    members: list[dict[str, Any]]
-    waits: dict[int, int]
+    shard: int
     units: int
-    size: int
+    after: list[int]
 
 
 class Ledger:
@@ -124,15 +114,8 @@ class Ledger:
                     continue
                 changed = True
                 self.db.execute(
-                    "INSERT OR REPLACE INTO shards VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, NULL)",
-                    (
-                        shard.number,
-                        shard.digest,
-                        json.dumps(shard.members),
-                        json.dumps(shard.waits),
-                        shard.units,
-                        shard.size,
-                    ),
+                    "INSERT OR REPLACE INTO shards VALUES (?, ?, ?, ?, ?, NULL, NULL, NULL)",
+                    (shard.number, shard.digest, shard.units, json.dumps(shard.after), shard.to_json()),
                 )
             changed |= bool(self.db.execute("DELETE FROM shards WHERE shard >= ?", (count,)).rowcount)
             if changed:
@@ -146,35 +129,23 @@ class Ledger:
     # Processing
 
     def shard(self, number: int) -> Shard:
-        digest, members, waits, units, size = self.db.execute(
-            "SELECT digest, members, waits, units, size FROM shards WHERE shard = ?", (number,)
-        ).fetchone()
-        waiting = {int(unit): owner for unit, owner in json.loads(waits).items()}
-        return Shard(number, digest, json.loads(members), waiting, units, size)
+        (plan,) = self.db.execute("SELECT plan FROM shards WHERE shard = ?", (number,)).fetchone()
+        return Shard.from_json(plan)
 
-    def done(self) -> dict[int, dict[str, dict[str, Any]]]:
-        """RETURNS (dict): Committed shards and their outputs: name → bytes and sha256."""
-        rows = self.db.execute("SELECT shard, outputs FROM shards WHERE outputs IS NOT NULL")
+    def outputs(self) -> dict[int, dict[str, FileFacts]]:
+        """RETURNS (dict): The committed shards and their files, in order."""
+        rows = self.db.execute("SELECT shard, outputs FROM shards WHERE outputs IS NOT NULL ORDER BY shard")
         return {shard: json.loads(outputs) for shard, outputs in rows}
-
-    def is_done(self, number: int) -> bool:
-        row = self.db.execute("SELECT outputs IS NOT NULL FROM shards WHERE shard = ?", (number,)).fetchone()
-        return bool(row and row[0])
 
     def reopen(self, number: int) -> None:
         """Mark a shard as not done: its output is gone or has been changed."""
         self.db.execute("UPDATE shards SET outputs = NULL WHERE shard = ?", (number,))
 
-    def commit(
-        self,
-        number: int,
-        *,
-        outputs: dict[str, dict[str, Any]],
-        counts: dict[str, int],
-        failures: list[str],
-        results: Iterable[tuple[bytes, bytes]],
-    ) -> None:
-        """Mark a shard as done, with everything it computed, in one transaction."""
+    def commit(self, number: int, outcome: Outcome, results: Iterable[tuple[bytes, bytes]]) -> None:
+        """Mark a shard as done, with everything it computed, in one transaction.
+
+        results (Iterable[tuple[bytes, bytes]]): Keys of texts and what the pipeline found in them, packed.
+        """
         generation = self.generation
         self.db.execute("BEGIN IMMEDIATE")
         try:
@@ -184,7 +155,12 @@ class Ledger:
             )
             self.db.execute(
                 "UPDATE shards SET outputs = ?, counts = ?, failures = ? WHERE shard = ?",
-                (json.dumps(outputs), json.dumps(counts), json.dumps(failures), number),
+                (
+                    json.dumps(outcome.outputs),
+                    json.dumps(asdict(outcome.counts)),
+                    json.dumps(outcome.failures),
+                    number,
+                ),
             )
             self.db.execute("COMMIT")
         except BaseException:
@@ -192,44 +168,36 @@ class Ledger:
                 self.db.execute("ROLLBACK")
             raise
 
-    def result(self, key: bytes, generation: int, shards: Sequence[int]) -> dict[str, Any] | None:
+    def result(self, key: bytes, generation: int, shards: Sequence[int]) -> bytes | None:
         """Look up what the pipeline found in a text.
 
         shards (Sequence[int]): Shards of this generation whose results count. Those of others do not: whether they
             were there already would be chance, and a batch's neighbours can move a float's last digit.
-        RETURNS (dict | None): What `sections.analyze_doc` returned.
+        RETURNS (bytes | None): The result as it was committed.
         """
-        marks = ",".join("?" * len(shards))
         row = self.db.execute(
-            f"SELECT result FROM results WHERE key = ? AND (generation < ? OR (generation = ? AND shard IN ({marks}))) "
-            "ORDER BY generation, shard LIMIT 1",
-            (key, generation, generation, *shards),
+            "SELECT result FROM results WHERE key = ? AND (generation < ? OR (generation = ? AND shard IN "
+            "(SELECT value FROM json_each(?)))) ORDER BY generation, shard LIMIT 1",
+            (key, generation, generation, json.dumps(list(shards))),
         ).fetchone()
-        return json.loads(zlib.decompress(row[0])) if row else None
+        return row[0] if row else None
 
     def failures(self) -> Iterable[str]:
         """YIELDS (str): The failure rows, in input order."""
         for (rows,) in self.db.execute("SELECT failures FROM shards WHERE failures IS NOT NULL ORDER BY shard"):
             yield from json.loads(rows)
 
-    def counts(self) -> dict[str, int]:
-        """RETURNS (dict[str, int]): Sums over the committed shards."""
-        total: dict[str, int] = {}
-        for (counts,) in self.db.execute("SELECT counts FROM shards WHERE outputs IS NOT NULL"):
-            for name, value in json.loads(counts).items():
-                total[name] = total.get(name, 0) + value
-        return total
+    def counts(self) -> DocumentCounts:
+        """RETURNS (DocumentCounts): Sums over the committed shards."""
+        rows = self.db.execute("SELECT counts FROM shards WHERE outputs IS NOT NULL")
+        return DocumentCounts.total(DocumentCounts(**json.loads(counts)) for (counts,) in rows)
 
-    def totals(self) -> tuple[int, int, int]:
-        """RETURNS (tuple[int, int, int]): Shards, units and bytes of the plan."""
-        row = self.db.execute("SELECT count(*), coalesce(sum(units), 0), coalesce(sum(size), 0) FROM shards").fetchone()
-        return row[0], row[1], row[2]
+    def totals(self) -> tuple[int, int]:
+        """RETURNS (tuple[int, int]): Shards and units of the plan."""
+        row = self.db.execute("SELECT count(*), coalesce(sum(units), 0) FROM shards").fetchone()
+        return row[0], row[1]
 
-    def pending(self) -> list[tuple[int, int]]:
-        """RETURNS (list[tuple[int, int]]): Shards to do and their units, in order."""
-        return list(self.db.execute("SELECT shard, units FROM shards WHERE outputs IS NULL ORDER BY shard"))
-
-
-def pack(result: dict[str, Any]) -> bytes:
-    """RETURNS (bytes): A result as the ledger keeps it."""
-    return zlib.compress(json.dumps(result).encode(), 6)
+    def pending(self) -> list[Pending]:
+        """RETURNS (list[Pending]): Shards to do, in order."""
+        rows = self.db.execute("SELECT shard, units, after FROM shards WHERE outputs IS NULL ORDER BY shard")
+        return [Pending(shard, units, json.loads(after)) for shard, units, after in rows]

@@ -1,4 +1,4 @@
-"""What a run is asked to do, and which of it decides what the records say."""
+"""What a run is asked to do, which of it decides what the records say, and what its workers are told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,26 @@ from typing import Any
 from ..errors import DossierError
 from .discover import Rules
 from .record import SCHEMA_VERSION
+from .sinks import check_formats
 
 
 @dataclass(frozen=True)
-class Options:
-    """Options of a run; see `run.process` for what each means."""
+class RunOptions:
+    """Options of a run.
+
+    formats (tuple[str, ...]): Of the records: jsonl, parquet, docbin, csv.
+    sentences, words (int | None): Bounds of a summary.
+    min_confidence (float): Entities below it are left out.
+    with_text (bool): Put the texts into the records.
+    attachments (bool): Read the attachments of mails.
+    text_field (str): Column or field that holds the text of a table's rows.
+    rules (Rules): Which files of a folder count.
+    limit (int | None): Files and rows at most.
+    shard_size (int | None): Files or rows of a shard; None for `plan`'s own.
+    device (str): auto, cpu, cuda or cuda:N.
+    workers (int): Processes that hold the pipeline; 0 for as many as fit.
+    time_limit (float), memory_limit (int): Seconds and megabytes that the reading of a file may take.
+    """
 
     formats: tuple[str, ...] = ("jsonl",)
     sentences: int | None = None
@@ -33,10 +48,10 @@ class Options:
     device: str = "auto"
     workers: int = 0
     time_limit: float = 60.0
-    memory_limit: int = 2000  # megabytes
+    memory_limit: int = 2000
 
-    def check(self) -> None:
-        """RAISES (DossierError): A value out of range."""
+    def checked(self) -> RunOptions:
+        """RETURNS (RunOptions): The same, each format once. RAISES (DossierError): A value out of range."""
         for name in ("sentences", "words", "limit", "shard_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -51,8 +66,9 @@ class Options:
             )
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdecimal():
             raise DossierError("unknown device", value=self.device, remedy="Choose auto, cpu, cuda or cuda:N")
+        return replace(self, formats=check_formats(self.formats))
 
-    def space(self, pipeline: Pipeline) -> str:
+    def space(self, pipeline: PipelineRef) -> str:
         """RETURNS (str): Hash of all that decides what the pipeline finds in a text."""
         return digest(pipeline.sha256, self.sentences, self.words, "docbin" in self.formats)
 
@@ -75,7 +91,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class PipelineRef:
     """A pipeline on disk.
 
     load (str): What spacy.load is given.
@@ -89,7 +105,44 @@ class Pipeline:
     sha256: str
 
 
-def find_pipeline(pipeline: str | Path) -> Pipeline:
+@dataclass(frozen=True)
+class Job:
+    """What a coordinator tells its workers once.
+
+    device (str): "cpu" or "cuda:N".
+    extractors (int): Processes that read files, side by side.
+    ledger (str): Path of the ledger, and generation its plan's; both for workers that share one.
+    folder (str): The worker's own place for unfinished files.
+    warm (bool): Load the pipeline and run a first text through it at once, and say so.
+    """
+
+    pipeline: PipelineRef
+    options: RunOptions
+    device: str
+    extractors: int = 1
+    ledger: str = ""
+    generation: int = 0
+    folder: str = ""
+    warm: bool = False
+
+    @property
+    def space(self) -> str:
+        """Hash of pipeline and result options: with a text's hash, the key of what is found in it."""
+        return self.options.space(self.pipeline)
+
+    def to_json(self) -> str:
+        """RETURNS (str): One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Job:
+        values = json.loads(line)
+        pipeline, options = values.pop("pipeline"), values.pop("options")
+        rules = Rules(**options.pop("rules"))
+        return cls(pipeline=PipelineRef(**pipeline), options=RunOptions(rules=rules, **options), **values)
+
+
+def find_pipeline(pipeline: str | Path) -> PipelineRef:
     """Find a pipeline by folder or package name, without importing it.
 
     RAISES (DossierError): There is none.
@@ -115,7 +168,7 @@ def find_pipeline(pipeline: str | Path) -> Pipeline:
         name = f"{meta['lang']}_{meta['name']}"
     except (ValueError, KeyError, TypeError) as error:
         raise DossierError(f"not the meta.json of a spaCy pipeline ({error})", file=meta_file) from None
-    return Pipeline(load, name, str(meta.get("version", "")), hash_folder(base))
+    return PipelineRef(load, name, str(meta.get("version", "")), hash_folder(base))
 
 
 def hash_folder(folder: Path) -> str:
@@ -139,6 +192,11 @@ def hash_file(path: str | bytes | Path) -> str:
         while chunk := file.read(1 << 20):
             total.update(chunk)
     return total.hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """RETURNS (str): SHA-256 of a text as UTF-8, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def digest(*parts: Any) -> str:

@@ -3,50 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from ..read.extract import read_file
-from ..read.rows import NoTextField, has_text, kind_of, read_rows
+from ..errors import DossierError
+from ..read.extract import one_line, read_file
+from ..read.rows import has_text, kind_of, read_rows
 from .discover import Source, discover, display
-from .ledger import Ledger, Shard
-from .options import Options, digest, hash_file
+from .ledger import Ledger
+from .options import RunOptions, digest, hash_file, text_hash
+from .shard import Shard, ShardMember
 
 SHARD_FILES = 128
 SHARD_ROWS = 1024
 SHARD_BYTES = 4_000_000
+SEPARATORS = "!#"  # before the name of a member or attachment, before the number of a row or mail
 
 
+@dataclass(slots=True)
 class Unit:
-    """A file or a row on its way into a shard."""
+    """A file or a row on its way into a shard.
 
-    __slots__ = ("content", "key", "member", "size")
+    member (ShardMember): It; of rows, the range that this row begins or goes on.
+    size (int): Its bytes.
+    key (str | None): Equal for equal content; None for what is not worth comparing.
+    content (str): What the shard's digest covers.
+    """
 
-    def __init__(self, member: dict[str, Any], size: int, key: str | None, content: str) -> None:
-        self.member = member  # of rows, the range that this row begins or goes on
-        self.size = size
-        self.key = key  # equal for equal content; None for what is not worth comparing
-        self.content = content  # what the shard's digest covers
+    member: ShardMember
+    size: int
+    key: str | None
+    content: str
 
 
 class Planner:
     """Makes the shards of a run. One pass over the inputs, in bounded memory: what grows is in the ledger's file.
 
     ledger (Ledger): Knows the hashes of unchanged files.
-    options (Options): The run's options.
+    options (RunOptions): The run's options.
     fixed (str): Hash of pipeline and options, part of each shard's digest.
     """
 
-    def __init__(self, ledger: Ledger, options: Options, fixed: str) -> None:
+    def __init__(self, ledger: Ledger, options: RunOptions, fixed: str) -> None:
         self.ledger = ledger
+        self.links_left = 0  # links that were not followed
         self.options = options
         self.fixed = fixed
         self.db: sqlite3.Connection = ledger.db
-        self.db.execute("CREATE TEMP TABLE IF NOT EXISTS ids (id TEXT PRIMARY KEY, path BLOB)")
+        self.db.execute("CREATE TEMP TABLE IF NOT EXISTS ids (id TEXT PRIMARY KEY, path BLOB UNIQUE)")
         self.db.execute("CREATE TEMP TABLE IF NOT EXISTS owners (key TEXT PRIMARY KEY, shard INTEGER) WITHOUT ROWID")
         self.db.execute("DELETE FROM ids")
         self.db.execute("DELETE FROM owners")
@@ -62,9 +71,8 @@ class Planner:
         number = 0
         units: list[Unit] = []
         size = 0
-        most = 0
         for unit in self.units(inputs, text, skip):
-            most = self.options.shard_size or (SHARD_ROWS if "count" in unit.member else SHARD_FILES)
+            most = self.options.shard_size or (SHARD_ROWS if unit.member.rows else SHARD_FILES)
             if units and (len(units) >= most or size + unit.size > SHARD_BYTES):
                 yield self.shard(number, units, size)
                 number, units, size = number + 1, [], 0
@@ -74,25 +82,27 @@ class Planner:
             yield self.shard(number, units, size)
 
     def shard(self, number: int, units: list[Unit], size: int) -> Shard:
-        members: list[dict[str, Any]] = []
-        waits: dict[int, int] = {}
+        members: list[ShardMember] = []
+        after: set[int] = set()
         content = hashlib.sha256(self.fixed.encode())
-        for position, unit in enumerate(units):
+        for unit in units:
             content.update(unit.content.encode("utf-8", "surrogatepass") + b"\n")
-            member = unit.member
             last = members[-1] if members else None
-            if last and "count" in member and last.get("path") == member["path"] and "count" in last:
-                last["count"] += 1
+            if last and last.rows and unit.member.rows and last.path == unit.member.path:
+                last.rows = (last.rows[0], last.rows[1] + 1)
             else:
-                members.append(dict(member))
+                members.append(unit.member)
             if unit.key is not None:
-                self.db.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (unit.key, number))
-                (owner,) = self.db.execute("SELECT shard FROM owners WHERE key = ?", (unit.key,)).fetchone()
-                if owner != number:
-                    waits[position] = owner
-        # What a shard waits for is part of what it says: it takes over results of that shard.
-        content.update(json.dumps(waits).encode())
-        return Shard(number, content.hexdigest(), members, waits, len(units), size)
+                after.add(self.owner(unit.key, number))
+        after.discard(number)
+        # What a shard comes after is part of what it says: it takes over results of those.
+        content.update(json.dumps(sorted(after)).encode())
+        return Shard(number, content.hexdigest(), members, sorted(after), len(units), size)
+
+    def owner(self, key: str, number: int) -> int:
+        """RETURNS (int): The shard that computes a content: the first that has it."""
+        self.db.execute("INSERT OR IGNORE INTO owners VALUES (?, ?)", (key, number))
+        return int(self.db.execute("SELECT shard FROM owners WHERE key = ?", (key,)).fetchone()[0])
 
     def units(self, inputs: Iterable[str | Path], text: str | None, skip: Path | None) -> Iterator[Unit]:
         left = self.options.limit
@@ -105,45 +115,70 @@ class Planner:
 
     def _units(self, inputs: Iterable[str | Path], text: str | None, skip: Path | None) -> Iterator[Unit]:
         if text is not None:
-            member = {"id": "-", "root": "-", "source": "-", "text": text}
-            yield Unit(member, len(text), None, digest(member))
+            self.db.execute("INSERT INTO ids VALUES ('-', NULL)")
+            yield Unit(ShardMember("-", "-", "-", text=text), len(text), None, digest("-", text))
         for source in discover(inputs, self.options.rules, skip=skip):
+            if source.is_left:
+                self.links_left += 1
+                continue
             identity = self.identity(source)
             if identity is None:
                 continue
-            member = {"id": identity, "root": source.root, "source": source.source, "path": source.path}
+            member = ShardMember(identity, source.root, source.source, source.path, error=source.error)
             if source.error is None and kind_of(source.path) and self.is_table(source):
                 yield from self.rows(member)
             else:
                 yield self.file(source, member)
 
     def is_table(self, source: Source) -> bool:
-        return has_text(source.path, self.options.text_field, named=source.named)
+        """RETURNS (bool): Is a file a table, and not a document? RAISES (DossierError): A named one without a text."""
+        try:
+            return has_text(source.path, self.options.text_field, named=source.named)
+        except DossierError:
+            raise
+        except Exception:  # libraries raise what they like on a broken file, and `rows` will say what
+            return True
 
     def identity(self, source: Source) -> str | None:
-        """RETURNS (str | None): An id no other file has; None for a file that came before."""
-        path = os.fsencode(Path(source.path).absolute())
-        identity, count = source.id, 1
-        while True:
-            row = self.db.execute("SELECT path FROM ids WHERE id = ?", (identity,)).fetchone()
-            if row is None:
-                self.db.execute("INSERT INTO ids VALUES (?, ?)", (identity, path))
-                return identity
-            if row[0] == path:
-                return None
-            count += 1
-            identity = f"{source.id}~{count}"
+        """Find an id for a file: its path, unless that could be taken for another's.
 
-    def file(self, source: Source, member: dict[str, Any]) -> Unit:
-        if source.error:
-            return Unit({**member, "error": source.error}, 0, None, digest(member["id"], source.error))
+        Documents inside a file have its id and a suffix that begins with "!" or "#". So that no two can be alike, no
+        file's id goes on from another's with one of these. A file whose id would, as `x.zip!a.txt` beside `x.zip`, has
+        them written as %21 and %23; one whose id is taken has a number.
+
+        RETURNS (str | None): The id; None for a file that came before.
+        """
+        path = os.fsencode(Path(source.path).absolute())
+        row = self.db.execute("SELECT id FROM ids WHERE path = ?", (path,)).fetchone()
+        if row is not None:
+            return None
+        for identity in candidates(source.id):
+            if not self.is_ambiguous(identity):
+                break
+        self.db.execute("INSERT INTO ids VALUES (?, ?)", (identity, path))
+        return identity
+
+    def is_ambiguous(self, identity: str) -> bool:
+        """RETURNS (bool): Is an id taken, or could it, or what stands inside a file of that id, be another's?"""
+        if self.db.execute("SELECT 1 FROM ids WHERE id = ?", (identity,)).fetchone():
+            return True
+        for mark in SEPARATORS:
+            first, last = identity + mark, identity + chr(ord(mark) + 1)
+            if self.db.execute("SELECT 1 FROM ids WHERE id >= ? AND id < ?", (first, last)).fetchone():
+                return True
+        starts = (identity[:end] for end, char in enumerate(identity) if char in SEPARATORS)
+        return any(self.db.execute("SELECT 1 FROM ids WHERE id = ?", (start,)).fetchone() for start in starts)
+
+    def file(self, source: Source, member: ShardMember) -> Unit:
+        if member.error is not None:
+            return Unit(member, 0, None, digest(member.id, member.error))
         try:
             sha256 = self.hash(source)
         except OSError as error:
-            failure = (type(error).__name__, error.strerror or str(error))
-            return Unit({**member, "error": failure}, 0, None, digest(member["id"], failure))
+            member.error = (type(error).__name__, error.strerror or str(error))
+            return Unit(member, 0, None, digest(member.id, member.error))
         suffix = Path(source.path).suffix.lower()  # a hint to the format, so equal bytes may read differently
-        return Unit(member, source.size, f"{sha256}{display(suffix)}", digest(member["id"], member["root"], sha256))
+        return Unit(member, source.size, f"{sha256}{display(suffix)}", digest(member.id, member.root, sha256))
 
     def hash(self, source: Source) -> str:
         """RETURNS (str): SHA-256 of a file; taken from the ledger while size, times and inode are the same."""
@@ -160,16 +195,26 @@ class Planner:
         self.ledger.remember_hash(path, stamp, sha256, max(status.st_mtime_ns, status.st_ctime_ns))
         return sha256
 
-    def rows(self, member: dict[str, Any]) -> Iterator[Unit]:
+    def rows(self, member: ShardMember) -> Iterator[Unit]:
         """Count and hash the rows of a table; a range of them becomes one member of a shard."""
         number = 0
         try:
-            for number, row in enumerate(read_rows(member["path"], self.options.text_field), start=1):
-                ranged = {**member, "first": number - 1, "count": 1}
-                key = None if row.error else hashlib.sha256(row.text.encode()).hexdigest()
-                content = digest(member["id"], member["root"], number, key, row.meta, row.error)
-                yield Unit(ranged, len(row.text), key, content)
-        except (OSError, ValueError, NoTextField) as error:
-            failure = ("Corrupt", f"broken after {number} rows: {error}")
-            broken = {**member, "id": f"{member['id']}#{number + 1}", "error": failure}
-            yield Unit(broken, 0, None, digest(broken["id"], failure))
+            for number, row in enumerate(read_rows(member.path, self.options.text_field), start=1):
+                key = None if row.error else text_hash(row.text)
+                content = digest(member.id, member.root, number, key, row.meta, row.error)
+                yield Unit(replace(member, rows=(number - 1, 1)), len(row.text), key, content)
+        except Exception as error:  # libraries raise what they like on a broken file
+            failure = ("Corrupt", one_line(f"broken after {number} rows: {error or type(error).__name__}"))
+            broken = replace(member, id=f"{member.id}#{number + 1}", error=failure)
+            yield Unit(broken, 0, None, digest(broken.id, failure))
+
+
+def candidates(identity: str) -> Iterator[str]:
+    """YIELDS (str): An id, then others for the same file, for ever."""
+    yield identity
+    plain = identity
+    for mark in SEPARATORS:
+        plain = plain.replace(mark, f"%{ord(mark):X}")
+    yield plain
+    for count in itertools.count(2):
+        yield f"{plain}~{count}"

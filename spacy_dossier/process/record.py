@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,11 +14,40 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = 1
 
 
-class Row(BaseModel):
+@dataclass
+class Findings:
+    """What a pipeline found in a text, by offsets in it.
+
+    entities (list): Start, end, label and confidence of each.
+    sentences (list): Start, end and score of each sentence of the summary.
+    docs (list[str]): The Docs as base64 of `Doc.to_bytes`, where they are kept; several of a long text.
+    """
+
+    n_tokens: int
+    entities: list[tuple[int, int, str, float | None]]
+    sentences: list[tuple[int, int, float | None]]
+    docs: list[str] = field(default_factory=list)
+
+    def pack(self) -> bytes:
+        """RETURNS (bytes): As the ledger keeps it."""
+        return zlib.compress(json.dumps(asdict(self)).encode(), 6)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Findings:
+        values = json.loads(zlib.decompress(data))
+        entities, sentences = (list(map(tuple, values.pop(name))) for name in ("entities", "sentences"))
+        return cls(entities=entities, sentences=sentences, **values)
+
+
+class BadOffsets(ValueError):
+    """A pipeline's offsets do not lie inside the text."""
+
+
+class RecordModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Entity(Row):
+class Entity(RecordModel):
     text: str = Field(description="The entity as it stands in the text.")
     label: str = Field(description="Its label, as the pipeline names it.")
     start: int = Field(ge=0, description="First character, in Unicode code points from the start of the text.")
@@ -26,7 +59,7 @@ class Entity(Row):
     page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
 
 
-class SummarySentence(Row):
+class SummarySentence(RecordModel):
     text: str = Field(description="The sentence, verbatim.")
     start: int = Field(ge=0, description="First character, in Unicode code points from the start of the text.")
     end: int = Field(description="One past the last character.")
@@ -34,12 +67,12 @@ class SummarySentence(Row):
     page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
 
 
-class PipelineInfo(Row):
+class PipelineInfo(RecordModel):
     name: str = Field(description="Name of the spaCy pipeline, with its language: en_dossier.")
     version: str = Field(description="Its version.")
 
 
-class Record(Row):
+class Record(RecordModel):
     """One document: what was read, and what was found in it."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, description="Version of this schema.")
@@ -72,11 +105,11 @@ class Record(Row):
         return self.model_dump_json(exclude={"text"} if self.text is None else None)
 
 
-class Failure(Row):
+class Failure(RecordModel):
     """One document, file or row that could not be processed: a line of failures.jsonl."""
 
     source: str = Field(description="Id of what failed, as in a record.")
-    stage: str = Field(description="Where: read, extract, pipeline or record.")
+    stage: str = Field(description="Where: read, extract, pipeline, record or sink.")
     error: str = Field(description="Kind of error: PasswordProtected, Timeout, OutOfMemory, Corrupt …")
     message: str = Field(description="What happened, in one line.")
 
@@ -92,8 +125,6 @@ def page_of(pages: Sequence[tuple[int, int]], start: int) -> int | None:
     start (int): The character's offset.
     RETURNS (int | None): The page number, None before the first page or without pages.
     """
-    from bisect import bisect_right
-
     index = bisect_right(pages, start, key=lambda page: page[0]) - 1
     return pages[index][1] if index >= 0 else None
 
@@ -106,7 +137,7 @@ def make_record(
     text: str,
     sha256: str,
     media_type: str,
-    result: dict[str, Any],
+    findings: Findings,
     pipeline: PipelineInfo,
     pages: Sequence[tuple[int, int]] = (),
     meta: dict[str, Any] | None = None,
@@ -116,12 +147,11 @@ def make_record(
     """Join what was read with what the pipeline found.
 
     text (str): The extracted text.
-    result (dict): What `sections.analyze` returns: n_tokens, entities as (start, end, label, confidence),
-        sentences as (start, end, score).
+    findings (Findings): What the pipeline found in it.
     pages (Sequence[tuple[int, int]]): (first character, page number) of each page.
     min_confidence (float): Entities surely below it are left out; one without a confidence stays.
     RETURNS (Record): The record; floats are rounded to four decimals.
-    RAISES (ValueError): An offset outside the text.
+    RAISES (BadOffsets): An offset outside the text.
     """
     entities = [
         Entity(
@@ -132,7 +162,7 @@ def make_record(
             confidence=None if confidence is None else round(confidence, 4),
             page=page_of(pages, start),
         )
-        for start, end, label, confidence in result["entities"]
+        for start, end, label, confidence in findings.entities
         if confidence is None or confidence >= min_confidence
     ]
     sentences = [
@@ -143,7 +173,7 @@ def make_record(
             score=None if score is None else round(score, 4),
             page=page_of(pages, start),
         )
-        for start, end, score in result["sentences"]
+        for start, end, score in findings.sentences
     ]
     return Record(
         id=id,
@@ -153,7 +183,7 @@ def make_record(
         sha256=sha256,
         media_type=media_type,
         n_chars=len(text),
-        n_tokens=result["n_tokens"],
+        n_tokens=findings.n_tokens,
         entities=entities,
         summary=" ".join(sentence.text.strip() for sentence in sentences),
         summary_sentences=sentences,
@@ -163,9 +193,9 @@ def make_record(
 
 
 def quote(text: str, start: int, end: int) -> str:
-    """RETURNS (str): `text[start:end]`. RAISES (ValueError): Offsets that do not lie inside the text."""
+    """RETURNS (str): `text[start:end]`. RAISES (BadOffsets): Offsets that do not lie inside the text."""
     if not 0 <= start < end <= len(text):
-        raise ValueError(f"offsets {start}:{end} do not lie inside a text of {len(text)} characters")
+        raise BadOffsets(f"offsets {start}:{end} do not lie inside a text of {len(text)} characters")
     return text[start:end]
 
 
@@ -174,8 +204,8 @@ def schema_markdown() -> str:
     parts = []
     for model in (Record, Entity, SummarySentence, PipelineInfo, Failure):
         parts.append(f"### {model.__name__}\n\n| field | type | what it is |\n|---|---|---|")
-        for name, field in model.model_fields.items():
-            parts.append(f"| `{name}` | {_type_name(field.annotation)} | {field.description} |")
+        for name, info in model.model_fields.items():
+            parts.append(f"| `{name}` | {_type_name(info.annotation)} | {info.description} |")
         parts.append("")
     return "\n".join(parts)
 

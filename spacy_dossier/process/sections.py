@@ -12,7 +12,9 @@ from spacy.tokens import Doc
 
 from ..pipeline.summarizer.budget import SummaryBudget
 from ..pipeline.summarizer.select import select_rows
+from .record import Findings
 
+Sentence = tuple[int, int, float | None]  # start, end, score
 SECTION_CHARS = 100_000  # about 20,000 words: encoder output of one section is a few tens of megabytes
 # Where a cut does least harm, best first; searched in the last tenth of a section.
 BOUNDARIES = (
@@ -46,18 +48,14 @@ def cut(text: str, limit: int = SECTION_CHARS) -> list[tuple[int, int]]:
     return sections
 
 
-def analyze_doc(nlp: Language, doc: Doc, budget: SummaryBudget) -> dict[str, Any]:
-    """Take from a processed Doc what a record needs.
-
-    RETURNS (dict): n_tokens, entities as [start, end, label, confidence], sentences as [start, end, score]; offsets
-        in characters.
-    """
+def analyze_doc(nlp: Language, doc: Doc, budget: SummaryBudget) -> Findings:
+    """RETURNS (Findings): What a record needs of a processed Doc; offsets in characters."""
     summarizer = long_summarizer(nlp) if budget.given else None
     if summarizer is not None:
-        sentences = [list(found) for found in summarizer.select(summarizer.features(doc), **budget.given)]
+        sentences = plain(summarizer.select(summarizer.features(doc), **budget.given))
     else:
         sentences = summary_spans(doc, budget)
-    return {"n_tokens": len(doc), "entities": entities_of(doc), "sentences": plain(sentences)}
+    return Findings(len(doc), entities_of(doc), sentences)
 
 
 def check_text(doc: Doc, text: str) -> None:
@@ -68,42 +66,40 @@ def check_text(doc: Doc, text: str) -> None:
 
 def analyze_long(
     nlp: Language, text: str, budget: SummaryBudget, limit: int = SECTION_CHARS, docs: list[Doc] | None = None
-) -> dict[str, Any]:
+) -> Findings:
     """Run a pipeline over a text section by section, so that its token vectors are never all in memory.
 
     docs (list[Doc] | None): Where the sections' Docs are put, for sinks that write Docs.
-    RETURNS (dict): As `analyze_doc`, for the whole text.
+    RETURNS (Findings): As `analyze_doc`, for the whole text.
     """
     bounds = cut(text, limit)
     summarizer = long_summarizer(nlp)
-    n_tokens = 0
-    entities: list[list[Any]] = []
-    sentences: list[list[Any]] = []
+    found = Findings(0, [], [])
     features = []
     for start, end in bounds:
         doc = nlp(text[start:end])
         check_text(doc, text[start:end])
-        n_tokens += len(doc)
-        entities += [[start + first, start + last, *rest] for first, last, *rest in entities_of(doc)]
+        found.n_tokens += len(doc)
+        found.entities += [(start + a, start + b, label, score) for a, b, label, score in entities_of(doc)]
         if summarizer is not None:
             features.append(summarizer.features(doc))
         else:
-            sentences += [[start + first, start + last, score] for first, last, score in summary_spans(doc, budget)]
+            found.sentences += [(start + a, start + b, score) for a, b, score in summary_spans(doc, budget)]
         strip(doc)
         if docs is not None:
             docs.append(doc)
     if summarizer is not None:
         merged = type(features[0]).concat(features, [start for start, _ in bounds])
-        sentences = [list(found) for found in summarizer.select(merged, **budget.given)]
+        found.sentences = plain(summarizer.select(merged, **budget.given))
     elif len(bounds) > 1:
-        sentences = best_sections(text, sentences, len(bounds), budget)
-    return {"n_tokens": n_tokens, "entities": entities, "sentences": plain(sentences)}
+        found.sentences = best_sections(text, found.sentences, len(bounds), budget)
+    return found
 
 
-def best_sections(text: str, sentences: list[list[Any]], sections: int, budget: SummaryBudget) -> list[list[Any]]:
+def best_sections(text: str, sentences: list[Sentence], sections: int, budget: SummaryBudget) -> list[Sentence]:
     """Without a summarizer that can rank the whole: the best scored of the sections' sentences, in text order.
 
-    RETURNS (list): As many as the budget allows, or else as a section gave on average.
+    RETURNS (list[Sentence]): As many as the budget allows, or else as a section gave on average.
     """
     if not budget.given:
         budget = SummaryBudget(sentences=max(1, round(len(sentences) / sections)))
@@ -118,25 +114,25 @@ def long_summarizer(nlp: Language) -> Any:
     return pipe if hasattr(pipe, "features") and hasattr(pipe, "select") else None
 
 
-def entities_of(doc: Doc) -> list[list[Any]]:
+def entities_of(doc: Doc) -> list[tuple[int, int, str, float | None]]:
     has_confidence = bool(doc.ents) and doc.ents[0].has_extension("confidence")
     return [
-        [ent.start_char, ent.end_char, ent.label_, as_float(ent._.confidence) if has_confidence else None]
+        (ent.start_char, ent.end_char, ent.label_, as_float(ent._.confidence) if has_confidence else None)
         for ent in doc.ents
     ]
 
 
-def summary_spans(doc: Doc, budget: SummaryBudget) -> list[list[Any]]:
+def summary_spans(doc: Doc, budget: SummaryBudget) -> list[Sentence]:
     if "summary" not in doc.spans:
         return []
     group = doc.spans["summary"]
     scores = group.attrs.get("scores")
     scores = [None] * len(group) if scores is None else list(scores)
-    found = [[s.start_char, s.end_char, as_float(x)] for s, x in zip(group, scores, strict=True) if s.text.strip()]
+    found = [(s.start_char, s.end_char, as_float(x)) for s, x in zip(group, scores, strict=True) if s.text.strip()]
     return within_budget(doc.text, found, budget)
 
 
-def within_budget(text: str, found: list[list[Any]], budget: SummaryBudget) -> list[list[Any]]:
+def within_budget(text: str, found: list[Sentence], budget: SummaryBudget) -> list[Sentence]:
     """RETURNS (list): The best scored of the sentences, as many as the budget allows, in text order."""
     if not budget.given or not found:
         return found
@@ -146,9 +142,9 @@ def within_budget(text: str, found: list[list[Any]], budget: SummaryBudget) -> l
     return [found[row] for row in select_rows(scores, n_words, n_chars, budget)]
 
 
-def plain(sentences: Iterable[Iterable[Any]]) -> list[list[Any]]:
-    """RETURNS (list): The same with Python's own numbers, fit for JSON."""
-    return [[int(start), int(end), as_float(score)] for start, end, score in sentences]
+def plain(sentences: Iterable[Iterable[Any]]) -> list[Sentence]:
+    """RETURNS (list[Sentence]): The same with Python's own numbers, fit for JSON."""
+    return [(int(start), int(end), as_float(score)) for start, end, score in sentences]
 
 
 def as_float(value: Any) -> float | None:

@@ -2,125 +2,215 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 import io
 import json
 import types
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from ..errors import DossierError
 from .record import Record
+from .shard import FileFacts
 
-# Format → name of a shard's file
-NAMES = {
-    "jsonl": "records-{:05d}.jsonl",
-    "parquet": "records-{:05d}.parquet",
-    "docbin": "docs-{:05d}.spacy",
-    "csv": "entities-{:05d}.csv",
-}
-PATTERNS = [name.replace("{:05d}", "*") for name in NAMES.values()]
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
 ENTITY_COLUMNS = ("id", "text", "label", "start", "end", "confidence", "page")
+# What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), in full width too. The apostrophe
+# is there so that taking one off gives the text again, whatever it was.
+FORMULA = tuple("=+-@\t\r\n'＝＋－＠")
 
 
-def check_formats(formats: Sequence[str]) -> list[str]:
-    """RETURNS (list[str]): The formats, each once. RAISES (DossierError): An unknown one."""
+class Sink(ABC):
+    """Makes the file of a shard in one format. The bytes are a function of the records alone.
+
+    pattern (str): The file's name, with the shard's number in it.
+    """
+
+    pattern: ClassVar[str]
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+
+    @classmethod
+    def file_name(cls, number: int) -> str:
+        """RETURNS (str): Name of a shard's file."""
+        return cls.pattern.format(number)
+
+    @abstractmethod
+    def prepare(self, record: Record, docs: Sequence[str]) -> Any:
+        """Turn a document into what `add` takes: all that can fail for the document's sake.
+
+        docs (Sequence[str]): Its Docs as base64 of `Doc.to_bytes`, where they are asked for.
+        """
+
+    def add(self, row: Any) -> None:
+        """Put what `prepare` made into the file."""
+        self.rows.append(row)
+
+    @abstractmethod
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): The file."""
+
+
+class JsonlSink(Sink):
+    """One record a line."""
+
+    pattern = "records-{:05d}.jsonl"
+
+    def prepare(self, record: Record, docs: Sequence[str]) -> bytes:
+        return record.to_json().encode() + b"\n"
+
+    def to_bytes(self) -> bytes:
+        return b"".join(self.rows)
+
+
+class CsvSink(Sink):
+    """One entity a row; a text that a spreadsheet would run has an apostrophe before it."""
+
+    pattern = "entities-{:05d}.csv"
+
+    def prepare(self, record: Record, docs: Sequence[str]) -> str:
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(buffer, lineterminator="\n")
+        for ent in record.entities:
+            texts = map(neutral, (record.id, ent.text, ent.label))
+            writer.writerow((*texts, ent.start, ent.end, ent.confidence, ent.page))
+        return buffer.getvalue()
+
+    def to_bytes(self) -> bytes:
+        return "".join((",".join(ENTITY_COLUMNS) + "\n", *self.rows)).encode()
+
+
+class ParquetSink(Sink):
+    """One record a row; `meta`, which differs from row to row, as a JSON string."""
+
+    pattern = "records-{:05d}.parquet"
+
+    def prepare(self, record: Record, docs: Sequence[str]) -> Any:
+        import pyarrow as pa
+
+        row = {**record.model_dump(), "meta": json.dumps(record.meta, ensure_ascii=False)}
+        return pa.Table.from_pylist([row], schema=arrow_schema())
+
+    def to_bytes(self) -> bytes:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        target = io.BytesIO()
+        table = pa.concat_tables(self.rows) if self.rows else arrow_schema().empty_table()
+        pq.write_table(table.combine_chunks(), target)
+        return target.getvalue()
+
+
+class DocBinSink(Sink):
+    """The processed Docs, with user data; `doc.user_data["id"]` is the record's id.
+
+    load (Callable): Gives the pipeline, whose vocabulary reads the Docs.
+    """
+
+    pattern = "docs-{:05d}.spacy"
+
+    def __init__(self, load: Callable[[], Language]) -> None:
+        super().__init__()
+        self.load = load
+
+    def prepare(self, record: Record, docs: Sequence[str]) -> Any:
+        from spacy.tokens import Doc, DocBin
+
+        from .sections import strip
+
+        sections = [Doc(self.load().vocab).from_bytes(base64.b64decode(part)) for part in docs]
+        doc = sections[0] if len(sections) == 1 else join(sections, record)
+        doc.user_data["id"] = record.id
+        strip(doc)
+        packed = DocBin(store_user_data=True)
+        packed.add(doc)
+        return packed
+
+    def to_bytes(self) -> bytes:
+        from spacy.tokens import DocBin
+
+        packed = DocBin(store_user_data=True)
+        for each in self.rows:
+            packed.merge(each)
+        return packed.to_bytes()
+
+
+SINKS: dict[str, type[Sink]] = {"jsonl": JsonlSink, "parquet": ParquetSink, "docbin": DocBinSink, "csv": CsvSink}
+
+
+def make_sinks(formats: Sequence[str], load: Callable[[], Language]) -> list[Sink]:
+    """RETURNS (list[Sink]): A new one for each format. load (Callable): Gives the pipeline."""
+    return [DocBinSink(load) if name == "docbin" else SINKS[name]() for name in formats]
+
+
+def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    """RETURNS (tuple[str, ...]): The formats, each once. RAISES (DossierError): An unknown one."""
     for name in formats:
-        if name not in NAMES:
-            raise DossierError("unknown format", value=name, remedy=f"Choose from {', '.join(NAMES)}")
-    return list(dict.fromkeys(formats))
+        if name not in SINKS:
+            raise DossierError("unknown format", value=name, remedy=f"Choose from {', '.join(SINKS)}")
+    return tuple(dict.fromkeys(formats))
 
 
 def is_ours(name: str) -> bool:
     """RETURNS (bool): Is it a shard's file, and not one the user put there under a like name?"""
     digits = "".join(char for char in name if char.isdigit())
-    return bool(digits) and any(pattern.format(int(digits)) == name for pattern in NAMES.values())
+    return bool(digits) and any(sink.file_name(int(digits)) == name for sink in SINKS.values())
 
 
-def write_shard(
-    write: Callable[[str, bytes], None],
-    number: int,
-    records: Sequence[Record],
-    formats: Sequence[str],
-    docs: Callable[[], bytes],
-) -> dict[str, dict[str, Any]]:
-    """Write a shard's files.
-
-    write (Callable): Called with the name and the bytes of each.
-    docs (Callable): Makes the bytes of the DocBin, when it is asked for.
-    RETURNS (dict): Final name → bytes and sha256. The bytes are a function of the records alone.
-    """
-    outputs = {}
-    for name in formats:
-        data = docs() if name == "docbin" else WRITERS[name](records)
-        final = NAMES[name].format(number)
-        write(final, data)
-        outputs[final] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    return outputs
+def file_facts(data: bytes) -> FileFacts:
+    """RETURNS (FileFacts): What a file with these bytes is known by."""
+    return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def to_jsonl(records: Sequence[Record]) -> bytes:
-    return "".join(record.to_json() + "\n" for record in records).encode()
+def neutral(text: str) -> str:
+    """RETURNS (str): A cell that no spreadsheet takes for a formula; see FORMULA."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def to_csv(records: Sequence[Record]) -> bytes:
-    """One row an entity."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(ENTITY_COLUMNS)
-    for record in records:
-        for ent in record.entities:
-            writer.writerow((record.id, ent.text, ent.label, ent.start, ent.end, ent.confidence, ent.page))
-    return buffer.getvalue().encode()
+def join(sections: list[Doc], record: Record) -> Doc:
+    """RETURNS (Doc): The sections of a long text as one, with the summary of the whole instead of theirs."""
+    from spacy.tokens import Doc
 
-
-def to_parquet(records: Sequence[Record]) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([parquet_row(r) for r in records], schema=arrow_schema()), sink)
-    return sink.getvalue()
-
-
-def parquet_row(record: Record) -> dict[str, Any]:
-    """RETURNS (dict): A record as a row of `arrow_schema`."""
-    return {**record.model_dump(), "meta": json.dumps(record.meta, ensure_ascii=False)}
+    doc = Doc.from_docs(sections, ensure_whitespace=False)
+    assert doc is not None
+    spans = [doc.char_span(s.start, s.end, alignment_mode="expand") for s in record.summary_sentences]
+    doc.spans["summary"] = [span for span in spans if span is not None]
+    doc.spans["summary"].attrs["scores"] = [s.score for s in record.summary_sentences]
+    return doc
 
 
 def arrow_schema() -> Any:
-    """RETURNS (pyarrow.Schema): The record's schema; `meta`, which differs from row to row, as a JSON string."""
+    """RETURNS (pyarrow.Schema): The record's schema."""
     import pyarrow as pa
 
-    return pa.schema([field_of(name, info.annotation) for name, info in _hints(Record)])
+    return pa.schema([_arrow_field(name, info.annotation) for name, info in Record.model_fields.items()])
 
 
-def _hints(model: type[BaseModel]) -> list[tuple[str, Any]]:
-    return list(model.model_fields.items())
-
-
-def field_of(name: str, annotation: Any) -> Any:
+def _arrow_field(name: str, annotation: Any) -> Any:
     import pyarrow as pa
 
     nullable = False
     if isinstance(annotation, types.UnionType):
         (annotation,) = (a for a in typing.get_args(annotation) if a is not type(None))
         nullable = True
-    return pa.field(name, arrow_type(annotation), nullable=nullable)
+    return pa.field(name, _arrow_type(annotation), nullable=nullable)
 
 
-def arrow_type(annotation: Any) -> Any:
+def _arrow_type(annotation: Any) -> Any:
     import pyarrow as pa
 
     if typing.get_origin(annotation) is list:
-        return pa.list_(arrow_type(typing.get_args(annotation)[0]))
+        return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return pa.struct([field_of(name, info.annotation) for name, info in _hints(annotation)])
+        return pa.struct([_arrow_field(name, info.annotation) for name, info in annotation.model_fields.items()])
     return {str: pa.string(), int: pa.int64(), float: pa.float64()}.get(annotation, pa.string())
-
-
-WRITERS: dict[str, Callable[[Sequence[Record]], bytes]] = {"jsonl": to_jsonl, "parquet": to_parquet, "csv": to_csv}

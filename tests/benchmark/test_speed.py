@@ -20,8 +20,8 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.process.options import Options
-from spacy_dossier.process.run import Progress, Run
+from spacy_dossier.process.options import RunOptions
+from spacy_dossier.process.run import Progress, RunInputs, local_run
 
 app = Typer(pretty_exceptions_enable=False)
 app.command()(main)
@@ -142,20 +142,20 @@ def test_nothing_is_read_before_all_workers_are_warm(pipeline: Path, sentences: 
     """A text that changes when the first worker has loaded is processed as it is then."""
     for number, sentence in enumerate(sentences[:2]):
         (tmp_path / f"{number}.txt").write_text(sentence, encoding="utf-8")
-    run = Run([tmp_path / "0.txt", tmp_path / "1.txt"], tmp_path / "out", pipeline, Options(workers=2, shard_size=1))
-    run.warm = True
 
     def report(progress: Progress) -> None:
-        if run.loaded is not None and not progress.words:
+        if progress.loaded is not None and not progress.words:
             (tmp_path / "0.txt").write_text("Later.", encoding="utf-8")
             (tmp_path / "1.txt").write_text("Later still.", encoding="utf-8")
 
-    run.report = report
+    inputs = RunInputs([tmp_path / "0.txt", tmp_path / "1.txt"])
+    options = RunOptions(workers=2, shard_size=1)
+    run = local_run(inputs, tmp_path / "out", pipeline, options, report, warm=True)
     for _ in run.shards():
         pass
     records = [json.loads(line) for path in sorted((tmp_path / "out").glob("*.jsonl")) for line in path.open()]
     assert [record["n_chars"] for record in records] == [len("Later."), len("Later still.")]
-    assert 0 < run.seconds_loading < run.summary.seconds
+    assert 0 < run.progress.seconds_loading < run.summary.seconds
 
 
 @pytest.mark.filterwarnings("ignore")

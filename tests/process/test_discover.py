@@ -53,22 +53,42 @@ def test_ids_are_paths(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_links(base: Path) -> None:
-    """Links to files are read, links to folders on request, loops end, broken ones fail."""
+    """Links to files and folders are left; on request they are followed, loops end, broken ones fail."""
+    before = names(base)
     (base / "link.txt").symlink_to(base / "b.txt")
     (base / "a" / "up").symlink_to(base)
     (base / "loop").symlink_to(base / "loop")
     (base / "gone").symlink_to(base / "nowhere")
-    found = {s.source: s.error and s.error[0] for s in discover([base], Rules())}
-    assert found["link.txt"] is None
-    assert (found["loop"], found["gone"]) == ("OSError", "FileNotFoundError")
-    assert not any(name.startswith("a/up/") for name in found)
-    followed = names(base, follow_links=True)
-    assert len(followed) == len(set(followed)) == len(found)
+    sources = list(discover([base], Rules()))
+    assert [s.source for s in sources if s.is_left] == ["gone", "link.txt", "loop", "a/up"]
+    assert [s.source for s in sources if not s.is_left] == before
+    followed = {s.source: s.error and s.error[0] for s in discover([base], Rules(follow_links=True))}
+    assert followed == {
+        **dict.fromkeys([*before, "link.txt"]),
+        "loop": "OSError",
+        "gone": "FileNotFoundError",
+    }
     other = base.parent / "other"
     other.mkdir()
     (other / "to").symlink_to(base / "a" / "deep")
-    assert names(other) == []
+    assert [s.is_left for s in discover([other], Rules())] == [True]
     assert names(other, follow_links=True) == ["to/y.txt"]
+
+
+def test_links_that_the_user_names_are_read(base: Path) -> None:
+    """What is named is meant; what a pattern matches behind a link is not, unless links are followed."""
+    outside = base.parent / "secret"
+    outside.mkdir()
+    (outside / "key.txt").write_text("x")
+    (base / "one.txt").symlink_to(outside / "key.txt")
+    (base / "all").symlink_to(outside)
+    assert names(base / "one.txt") == ["one.txt"]
+    assert names(base / "all") == ["key.txt"]
+    assert names(f"{base}/all/*.txt") == ["key.txt"]
+    for pattern in (f"{base}/o*.txt", f"{base}/a*/k*.txt", f"{base}/al*"):
+        assert all(s.is_left for s in discover([pattern], Rules()) if "deep" not in s.path and "/a/" not in s.path)
+        assert any(s.is_left for s in discover([pattern], Rules()))
+    assert names(f"{base}/o*.txt", follow_links=True) == ["one.txt"]
 
 
 def test_pipes_are_failures(base: Path) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.process.options import Options
-from spacy_dossier.process.ray.engine import RayRun
-from spacy_dossier.process.run import STATE, Run, Summary, gpu_usable
+from spacy_dossier.process.engine import STATE, gpu_usable
+from spacy_dossier.process.options import RunOptions, find_pipeline
+from spacy_dossier.process.ray.engine import RayEngine
+from spacy_dossier.process.run import Run, RunInputs, RunSummary, local_run
 from spacy_dossier.text.lock import Lock
 
 from ..cli.test_process import START
@@ -60,10 +61,19 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def finish(run: Run) -> Summary:
+def finish(run: Run) -> RunSummary:
     for _ in run.shards():
         pass
     return run.summary
+
+
+def local(base: Path, output: Path, pipeline: str, options: RunOptions) -> Run:
+    return local_run(RunInputs([base]), output, pipeline, options)
+
+
+def on_ray(base: Path, output: Path, pipeline: str, options: RunOptions, **how: Any) -> Run:
+    engine = RayEngine(str(output), find_pipeline(pipeline), options.checked(), **how)
+    return Run(RunInputs([base]), engine.pipeline, engine.options, engine)
 
 
 def run_json(output: Path) -> dict[str, Any]:
@@ -81,11 +91,11 @@ def test_same_files_as_the_local_engine(ray: Any, inline: str, folder: Path, tmp
     import spacy
     from spacy.tokens import DocBin
 
-    options = Options(formats=("jsonl", "parquet", "csv", "docbin"), with_text=True, workers=2, shard_size=20)
-    finish(Run([folder], tmp_path / "local", inline, options))
+    options = RunOptions(formats=("jsonl", "parquet", "csv", "docbin"), with_text=True, workers=2, shard_size=20)
+    finish(local(folder, tmp_path / "local", inline, options))
     notices: list[str] = []
     ours = tmp_path / "ray"
-    done = finish(RayRun([folder], str(ours), inline, options, notice=notices.append))
+    done = finish(on_ray(folder, ours, inline, options, notice=notices.append))
     expected, found = tree(tmp_path / "local"), tree(ours)
     assert list(found) == list(expected)
     assert len(records(ours)) == 111
@@ -102,7 +112,7 @@ def test_same_files_as_the_local_engine(ray: Any, inline: str, folder: Path, tmp
                 assert (doc.text, doc.to_json()) == (other.text, other.to_json())
     written = run_json(ours)
     assert written["status"] == "complete"
-    assert (written["counts"]["records"], done.failures) == (111, 2)
+    assert (written["counts"]["records"], done.counts.failures) == (111, 2)
     assert written["counts"] == run_json(tmp_path / "local")["counts"]
     assert all((ours / name).is_file() for name in written["outputs"])
     # The cluster says it has a GPU, and where none can be used the CPUs do the work.
@@ -110,14 +120,14 @@ def test_same_files_as_the_local_engine(ray: Any, inline: str, folder: Path, tmp
     assert [("cupy" in line and "CPU" in line) for line in notices] == ([] if gpu_usable() else [True])
 
     computed = len(ray.computed())
-    finish(RayRun([folder], str(ours), inline, options))
+    finish(on_ray(folder, ours, inline, options))
     assert (tree(ours), len(ray.computed())) == (found, computed)
 
 
 def test_a_killed_run_goes_on(ray: Any, inline: str, folder: Path, tmp_path: Path) -> None:
     """SIGKILL to the driver midway, then the same command: what was committed stays as it is, and no row is lost or
     there twice."""
-    finish(Run([folder], tmp_path / "local", inline, Options(shard_size=4)))
+    finish(local(folder, tmp_path / "local", inline, RunOptions(shard_size=4)))
     output = tmp_path / "out"
     address = ray.get_runtime_context().gcs_address
     command = [*START, str(folder), "-o", str(output), "-p", inline, "--shard-size", "4", "--workers", "1"]
@@ -135,13 +145,13 @@ def test_a_killed_run_goes_on(ray: Any, inline: str, folder: Path, tmp_path: Pat
     computed = len(ray.computed())
     assert computed - begun < 112
 
-    summary = finish(RayRun([folder], str(output), inline, Options(shard_size=4, workers=1)))
+    summary = finish(on_ray(folder, output, inline, RunOptions(shard_size=4, workers=1)))
     assert tree(output) == tree(tmp_path / "local")
     assert before.items() <= manifests(output).items()
     assert {name: (output / name).stat().st_mtime_ns for name in kept} == kept
     committed = sum(json.loads(manifest)["counts"]["computed"] for manifest in before.values())
     assert len(ray.computed()) - computed <= 112 - committed + 4  # the failing text's batch goes through in halves
-    assert summary.counts["records"] == 111
+    assert summary.counts.records == 111
 
 
 def same(value: Callable[[], Any], seconds: float) -> bool:
@@ -166,11 +176,12 @@ def test_a_document_that_ends_its_process_is_a_failure_row(ray: Any, toy: str, t
     base.mkdir()
     for number in range(12):
         (base / f"{number:02}.txt").write_text("PLEASE CRASH now." if number == 5 else make_text(number))
-    run = RayRun([base], str(tmp_path / "out"), toy, Options(shard_size=6, workers=1))
-    run.store.filesystem, run.store.folder = SubTreeFileSystem(str(tmp_path), LocalFileSystem()), "out"
-    run.store.local = False
+    run = on_ray(base, tmp_path / "out", toy, RunOptions(shard_size=6, workers=1))
+    assert isinstance(run.engine, RayEngine)
+    store = run.engine.store
+    store.filesystem, store.folder, store.local = SubTreeFileSystem(str(tmp_path), LocalFileSystem()), "out", False
     summary = finish(run)
-    assert summary.counts["records"] == 11
+    assert summary.counts.records == 11
     assert [Path(r["source"]).name for r in records(tmp_path / "out")] == [f"{n:02}.txt" for n in range(12) if n != 5]
     (row,) = failures(tmp_path / "out")
     assert (Path(row["source"]).name, row["stage"], row["error"]) == ("05.txt", "pipeline", "Crash")
@@ -180,20 +191,20 @@ def test_a_document_that_ends_its_process_is_a_failure_row(ray: Any, toy: str, t
 def test_an_actor_killed_midway_loses_nothing(ray: Any, inline: str, folder: Path, tmp_path: Path) -> None:
     import psutil
 
-    finish(Run([folder], tmp_path / "local", inline, Options(shard_size=4)))
+    finish(local(folder, tmp_path / "local", inline, RunOptions(shard_size=4)))
     killed: list[int] = []
 
     def kill() -> None:
         """The process that holds a pipeline, once it has committed something."""
         wait_for(lambda: manifests(tmp_path / "out"))
         for child in psutil.Process().children(recursive=True):
-            if "Predictor" in " ".join(child.cmdline()):
+            if "RunnerActor" in " ".join(child.cmdline()):
                 child.kill()
                 killed.append(child.pid)
 
     thread = threading.Thread(target=kill)
     thread.start()
-    finish(RayRun([folder], str(tmp_path / "out"), inline, Options(workers=1, shard_size=4)))
+    finish(on_ray(folder, tmp_path / "out", inline, RunOptions(workers=1, shard_size=4)))
     thread.join()
     assert killed
     assert tree(tmp_path / "out") == tree(tmp_path / "local")
@@ -204,7 +215,7 @@ def test_killed_with_its_cluster_it_goes_on(
     inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command that starts its own cluster, killed a few times at moments of no choice, comes to the same end."""
-    finish(Run([folder], tmp_path / "local", inline, Options(shard_size=4)))
+    finish(local(folder, tmp_path / "local", inline, RunOptions(shard_size=4)))
     monkeypatch.setenv("TOY_SLEEP", "0.05")
     output = tmp_path / "out"
     command = [*START, str(folder), "-o", str(output), "-p", inline, "--shard-size", "4", "--workers", "1"]
@@ -229,16 +240,17 @@ def test_what_changed_is_planned_again(toy: str, tmp_path: Path) -> None:
 
     def left(**options: Any) -> list[int]:
         """Shards of two files that are still to do."""
-        run = RayRun([base], str(tmp_path / "out"), toy, Options(**{"shard_size": 2, **options}))
-        shards = run.planned()
-        with run.store.hold():
-            done = run.store.done(shards)
-            for shard in shards:
-                if shard.number not in done:
-                    name = f"records-{shard.number:05d}.jsonl"
-                    run.store.write(name, b"{}\n")
-                    run.store.commit(shard, {"outputs": {name: {"bytes": 3}}, "counts": {}, "failures": []})
-        return [shard.number for shard in shards if shard.number not in done]
+        run = on_ray(base, tmp_path / "out", toy, RunOptions(**{"shard_size": 2, **options}))
+        engine = run.engine
+        assert isinstance(engine, RayEngine)
+        with engine.hold():
+            pending = engine.plan(run.plan).pending
+            for number in pending:
+                shard, name = engine.shards[number], f"records-{number:05d}.jsonl"
+                engine.write(name, b"{}\n")
+                outcome: Any = {"outputs": {name: {"bytes": 3}}, "counts": {}, "failures": []}
+                engine.store.commit(number, {"digest": shard.digest, "units": shard.units, **outcome})
+        return pending
 
     assert left() == [0, 1, 2]
     assert left() == []
@@ -264,7 +276,7 @@ def test_an_output_that_is_taken_is_refused(toy: str, folder: Path, tmp_path: Pa
     there.parent.mkdir(parents=True)
     there.write_text("x")
     with pytest.raises(DossierError, match=said):
-        finish(RayRun([folder], str(tmp_path / "out"), toy, Options()))
+        finish(on_ray(folder, tmp_path / "out", toy, RunOptions()))
     assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == [there]
 
 
@@ -274,14 +286,14 @@ def test_a_second_run_at_the_same_time_is_refused(toy: str, folder: Path, tmp_pa
         Lock(tmp_path / "out" / STATE / "lock"),
         pytest.raises(DossierError, match="another run is writing"),
     ):
-        finish(RayRun([folder], str(tmp_path / "out"), toy, Options()))
+        finish(on_ray(folder, tmp_path / "out", toy, RunOptions()))
 
 
 def test_nothing_to_do_is_a_whole_run(toy: str, tmp_path: Path) -> None:
     """No document, and no cluster is needed."""
     (tmp_path / "in").mkdir()
-    summary = finish(RayRun([tmp_path / "in"], str(tmp_path / "out"), toy, Options(), address="nobody:1"))
-    assert summary.counts["documents"] == 0
+    summary = finish(on_ray(tmp_path / "in", tmp_path / "out", toy, RunOptions(), address="nobody:1"))
+    assert summary.counts.documents == 0
     assert run_json(tmp_path / "out")["status"] == "complete"
     assert (tmp_path / "out" / "failures.jsonl").read_bytes() == b""
 
@@ -292,5 +304,5 @@ def test_a_gpu_that_was_asked_for_and_cannot_be_used_is_an_error(
     if gpu_usable():
         pytest.skip("there is a GPU")
     with pytest.raises(DossierError, match=r"cannot be used, found 'cuda'\. .*cupy.*--device cpu"):
-        finish(RayRun([folder], str(tmp_path / "out"), toy, Options(device="cuda")))
+        finish(on_ray(folder, tmp_path / "out", toy, RunOptions(device="cuda")))
     assert run_json(tmp_path / "out")["status"] == "failed"

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from spacy_dossier.process.record import Failure, PipelineInfo, Record, make_record, page_of, schema_markdown
-from spacy_dossier.process.sinks import arrow_schema, to_csv, to_jsonl, to_parquet
+from spacy_dossier.process.record import (
+    Failure,
+    Findings,
+    PipelineInfo,
+    Record,
+    make_record,
+    page_of,
+    schema_markdown,
+)
+from spacy_dossier.process.sinks import CsvSink, JsonlSink, ParquetSink, Sink, arrow_schema
 
 TEXT = "Anna Keller war in der Straße. 😀 Tom auch."
 
@@ -22,16 +30,20 @@ def made(**changes: Any) -> Record:
         "text": TEXT,
         "sha256": "0" * 64,
         "media_type": "text/plain",
-        "result": {
-            "n_tokens": 9,
-            "entities": [[0, 11, "PERSON", 0.123456], [33, 36, "PERSON", None]],
-            "sentences": [[0, 30, 0.98765], [31, 42, None]],
-        },
+        "findings": Findings(
+            9, [(0, 11, "PERSON", 0.123456), (33, 36, "PERSON", None)], [(0, 30, 0.98765), (31, 42, None)]
+        ),
         "pipeline": PipelineInfo(name="en_toy", version="1.0"),
         "pages": [(0, 1), (31, 2)],
         "meta": {"k": [1, {"x": None}], "s": "ü"},
     }
     return make_record(**{**values, **changes})
+
+
+def to_bytes(sink: Sink, rows: list[Record]) -> bytes:
+    for row in rows:
+        sink.add(sink.prepare(row, []))
+    return sink.to_bytes()
 
 
 def test_offsets_quote_the_text() -> None:
@@ -43,11 +55,11 @@ def test_offsets_quote_the_text() -> None:
     assert [e.text for e in made(min_confidence=0.5).entities] == ["Tom"]
 
 
-@pytest.mark.parametrize("bad", [[5, 5, "X", None], [0, 999, "X", None], [-3, 2, "X", None], [9, 2, "X", None]])
-def test_bad_offsets_are_refused(bad: list[Any]) -> None:
+@pytest.mark.parametrize("bad", [(5, 5, "X", None), (0, 999, "X", None), (-3, 2, "X", None), (9, 2, "X", None)])
+def test_bad_offsets_are_refused(bad: Any) -> None:
     """A record cannot point outside its text."""
     with pytest.raises(ValueError, match="do not lie inside"):
-        made(result={"n_tokens": 1, "entities": [bad], "sentences": []})
+        made(findings=Findings(1, [bad], []))
 
 
 def test_pages() -> None:
@@ -67,24 +79,39 @@ def test_parquet_holds_what_jsonl_holds() -> None:
     """Same rows, same types, meta as a JSON string; equal records give equal bytes."""
     import pyarrow.parquet as pq
 
-    rows = [made(), made(id="in/b.txt", with_text=True, result={"n_tokens": 0, "entities": [], "sentences": []})]
-    table = pq.read_table(io.BytesIO(to_parquet(rows)))
+    rows = [made(), made(id="in/b.txt", with_text=True, findings=Findings(0, [], []))]
+    table = pq.read_table(io.BytesIO(to_bytes(ParquetSink(), rows)))
     assert table.schema.equals(arrow_schema())
-    for row, line in zip(table.to_pylist(), to_jsonl(rows).splitlines(), strict=True):
+    for row, line in zip(table.to_pylist(), to_bytes(JsonlSink(), rows).splitlines(), strict=True):
         expected = json.loads(line)
         assert {**row, "meta": json.loads(row["meta"])} == {"text": None, **expected}
-    assert to_parquet(rows) == to_parquet(rows)
-    assert pq.read_table(io.BytesIO(to_parquet([]))).schema.equals(arrow_schema())
+    assert to_bytes(ParquetSink(), rows) == to_bytes(ParquetSink(), rows)
+    assert pq.read_table(io.BytesIO(to_bytes(ParquetSink(), []))).schema.equals(arrow_schema())
 
 
 def test_csv_has_a_row_an_entity() -> None:
     """Quotes and line breaks in an entity survive."""
     text = 'Acme "Big\nCorp"'
-    row = made(text=text, pages=[], result={"n_tokens": 3, "entities": [[0, 15, "ORG", 1.0]], "sentences": []})
-    found = list(csv.DictReader(io.StringIO(to_csv([row]).decode(), newline="")))
+    row = made(text=text, pages=[], findings=Findings(3, [(0, 15, "ORG", 1.0)], []))
+    found = list(csv.DictReader(io.StringIO(to_bytes(CsvSink(), [row]).decode(), newline="")))
     assert [(r["id"], r["text"], r["start"], r["confidence"], r["page"]) for r in found] == [
         ("in/a.txt", text, "0", "1.0", "")
     ]
+
+
+@pytest.mark.parametrize(
+    "text", ['=HYPERLINK("http://x.example")', "+1", "-2+3", "@SUM(A1)", "\tx", "'quoted'", "＝1+1", "plain", ""]
+)
+def test_no_cell_of_the_csv_is_a_formula(text: str) -> None:
+    """An apostrophe stands before what a spreadsheet would run; taken off, the text is what it was."""
+    body = f"{text} ends"
+    found = Findings(3, [(0, len(body), text, 1.0)] if text else [(0, 2, "X", None)], [])
+    row = made(id=text or "x", text=body, pages=[], findings=found)
+    cells = next(csv.DictReader(io.StringIO(to_bytes(CsvSink(), [row]).decode(), newline="")))
+    ent = row.entities[0]
+    for cell, value in ((cells["id"], row.id), (cells["text"], ent.text), (cells["label"], ent.label)):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "＝"))
+        assert cell.removeprefix("'") == value
 
 
 def test_failure_rows() -> None:

@@ -14,15 +14,18 @@ from spacy_dossier import process_documents
 from spacy_dossier.errors import DossierError
 from spacy_dossier.process.discover import Rules
 from spacy_dossier.process.ledger import Ledger
-from spacy_dossier.process.options import Options
-from spacy_dossier.process.run import Run
+from spacy_dossier.process.local.engine import LocalEngine
+from spacy_dossier.process.options import RunOptions
+from spacy_dossier.process.run import Run, RunInputs, local_run
+from spacy_dossier.process.shard import DocumentCounts, Outcome
 from spacy_dossier.text.lock import Lock
 
 from ..toy import failures, make_text, records, tree
 
 
 def run(inputs: Any, output: Path, pipeline: str, **options: Any) -> Run:
-    done = Run(inputs if isinstance(inputs, list) else [inputs], output, pipeline, Options(**options))
+    entries = inputs if isinstance(inputs, list) else [inputs]
+    done = local_run(RunInputs(entries), output, pipeline, RunOptions(**options))
     for _ in done.shards():
         pass
     return done
@@ -34,7 +37,7 @@ def test_every_document_becomes_a_record_or_a_failure(inline: str, folder: Path,
     found = records(tmp_path / "out")
     assert len(found) == 12 + 4 + 1 + 8
     assert [r["source"] for r in failures(tmp_path / "out")] == [str(folder / "broken.pdf")]
-    assert (summary.counts["records"], summary.failures) == (25, 1)
+    assert (summary.counts.records, summary.counts.failures) == (25, 1)
     ids = [r["id"] for r in found]
     assert ids[0] == str(folder / "doc00.txt")
     assert str(folder / "rows.jsonl#3") in ids
@@ -184,15 +187,15 @@ def test_vanishing_and_changing_files(
     inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that goes between plan and reading fails; one that changes is read as it is; the next run settles both."""
-    original = Run.process
+    original = LocalEngine.work
 
-    def disturbed(self: Run, *args: Any) -> Any:
+    def disturbed(self: LocalEngine, *args: Any) -> Any:
         (folder / "doc01.txt").unlink()
         (folder / "doc02.txt").write_text("Paris grew.\n")
         (folder / "rows.jsonl").write_text(json.dumps({"text": "London shrank.", "n": 1}) + "\n")
         return original(self, *args)
 
-    monkeypatch.setattr(Run, "process", disturbed)
+    monkeypatch.setattr(LocalEngine, "work", disturbed)
     run(folder, tmp_path / "out", inline, with_text=True)
     monkeypatch.undo()
     failed = {Path(f["source"]).name: f["error"] for f in failures(tmp_path / "out")}
@@ -205,7 +208,7 @@ def test_rerun_after_vanishing_files_is_clean(inline: str, folder: Path, tmp_pat
     """A file that is no longer there is no longer a failure."""
     link = folder / "gone.txt"
     link.symlink_to(folder / "nowhere.txt")
-    run(folder, tmp_path / "out", inline)
+    run(folder, tmp_path / "out", inline, rules=Rules(follow_links=True))
     assert "gone.txt" in {Path(f["source"]).name for f in failures(tmp_path / "out")}
     link.unlink()
     run(folder, tmp_path / "out", inline)
@@ -361,6 +364,22 @@ def test_unwritable_names_inside_archives(inline: str, tmp_path: Path) -> None:
     assert record["id"] == f"{tmp_path}/a.tar!caf\ufffd.txt"
 
 
+def test_links_are_not_followed_unless_asked(inline: str, folder: Path, tmp_path: Path) -> None:
+    """What lies outside the input stays there; how many links were left is told."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret.txt").write_text("Anna Keller, password 1234.")
+    (folder / "link.txt").symlink_to(outside / "secret.txt")
+    (folder / "all").symlink_to(outside)
+    done = run(folder, tmp_path / "out", inline, with_text=True)
+    assert not any("1234" in r["text"] for r in records(tmp_path / "out"))
+    assert len(failures(tmp_path / "out")) == 1
+    assert done.progress.links_left == 2
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["links_left"] == 2
+    run(folder, tmp_path / "out", inline, with_text=True, rules=Rules(follow_links=True))
+    assert sum("1234" in r["text"] for r in records(tmp_path / "out")) == 2
+
+
 def test_rules_choose_files(inline: str, folder: Path, tmp_path: Path) -> None:
     """Include and exclude globs reach the engine."""
     run(folder, tmp_path / "out", inline, rules=Rules(include=("*.md", "doc0*"), exclude=("sub/*13*",)))
@@ -389,4 +408,4 @@ def test_interrupted_right_after_a_commit(tmp_path: Path) -> None:
     with contextlib.closing(Ledger(tmp_path / "ledger.sqlite")) as ledger:
         ledger.db = Interrupted(ledger.db)  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):
-            ledger.commit(0, outputs={}, counts={}, failures=[], results=[])
+            ledger.commit(0, Outcome({}, DocumentCounts(), []), [])

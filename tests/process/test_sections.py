@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_dossier.process.infer import MOST_CHARS, BoundedTokenizer, DocFailure, analyze, plan_batches
+from spacy_dossier.process.record import Findings
 from spacy_dossier.process.sections import SECTION_CHARS, SummaryBudget, analyze_doc, analyze_long, cut
 
 from ..toy import make_text
@@ -45,9 +46,9 @@ def test_long_text_gives_what_short_ones_give(nlp: Language) -> None:
     text = "\n\n".join(make_text(n, 40) for n in range(60))
     whole = analyze_doc(nlp, nlp(text), SummaryBudget())
     long = analyze_long(nlp, text, SummaryBudget(), limit=900)
-    assert long["entities"] == whole["entities"]
-    assert len(long["sentences"]) == 2
-    assert all(text[start:end].strip() for start, end, _ in long["sentences"])
+    assert long.entities == whole.entities
+    assert len(long.sentences) == 2
+    assert all(text[start:end].strip() for start, end, _ in long.sentences)
 
 
 def test_text_beyond_spacys_limit_goes_through(nlp: Language) -> None:
@@ -55,8 +56,8 @@ def test_text_beyond_spacys_limit_goes_through(nlp: Language) -> None:
     text = f"{'Lang' * 200} Anna Keller met Tom Brandt in Paris. " * 1_300
     assert len(text) > 1_000_000
     ((_, result),) = analyze(nlp, [text], SummaryBudget())
-    assert len(result["entities"]) == 3_900
-    start, end, *_ = result["entities"][-1]
+    assert len(result.entities) == 3_900
+    start, end, *_ = result.entities[-1]
     assert (text[start:end], end) == ("Paris", len(text) - 2)
 
 
@@ -85,7 +86,7 @@ def test_summarizer_ranks_the_merged_sections(nlp: Language, monkeypatch: pytest
     monkeypatch.setattr("spacy_dossier.process.sections.long_summarizer", lambda nlp: Summarizer())
     text = "Short one.\n\n" * 40 + "This is the longest sentence of them all.\n\n" + "Short two.\n\n" * 40
     result = analyze_long(nlp, text, SummaryBudget(sentences=1), limit=200)
-    ((start, end, _),) = result["sentences"]
+    ((start, end, _),) = result.sentences
     assert text[start:end].strip() == "This is the longest sentence of them all."
 
 
@@ -93,8 +94,8 @@ def test_the_budget_of_words_is_kept_without_a_summarizer(nlp: Language) -> None
     """Over all sections of a long text together, as in a short one; one sentence is always given."""
     text = "This is one of many sentences here.\n\n" * 40
     for words, count in ((15, 2), (3, 1)):
-        long = analyze_long(nlp, text, SummaryBudget(words=words), limit=200)["sentences"]
-        short = analyze_doc(nlp, nlp(text), SummaryBudget(words=words))["sentences"]
+        long = analyze_long(nlp, text, SummaryBudget(words=words), limit=200).sentences
+        short = analyze_doc(nlp, nlp(text), SummaryBudget(words=words)).sentences
         assert len(long) == len(short) == count
 
 
@@ -102,8 +103,8 @@ def test_any_pipeline_works() -> None:
     """No entities, no sentences, no extensions: nothing is found, nothing fails."""
     nlp = spacy.blank("en")
     results = dict(analyze(nlp, ["", "A text.", "x" * (SECTION_CHARS + 5)], SummaryBudget(sentences=2)))
-    assert results[1] == {"n_tokens": 3, "entities": [], "sentences": []}
-    assert results[0]["n_tokens"] == 0
+    assert results[1] == Findings(3, [], [])
+    assert results[0].n_tokens == 0
 
 
 @given(st.lists(st.integers(0, 200_000), max_size=200))
@@ -140,7 +141,7 @@ def test_batch_is_halved_when_memory_runs_out(nlp: Language) -> None:
     texts = [make_text(n, 80) for n in range(16)] + ["\n\n".join(make_text(n, 120) for n in range(8))]
     wide = dict(analyze(nlp, texts, SummaryBudget()))
     narrow = dict(analyze(Narrow(nlp, 1_500), texts, SummaryBudget()))  # type: ignore[arg-type]
-    assert [narrow[i]["entities"] for i in range(17)] == [wide[i]["entities"] for i in range(17)]
+    assert [narrow[i].entities for i in range(17)] == [wide[i].entities for i in range(17)]
     hopeless = dict(analyze(Narrow(nlp, 10), texts[:2], SummaryBudget()))  # type: ignore[arg-type]
     assert all(isinstance(result, DocFailure) for result in hopeless.values())
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
 from spacy_dossier.errors import DossierError
-from spacy_dossier.process.record import Failure, PipelineInfo, Record, make_record
-from spacy_dossier.process.sinks import to_parquet
+from spacy_dossier.process.record import Failure, Findings, PipelineInfo, Record, make_record
+from spacy_dossier.process.sinks import ParquetSink
 from spacy_dossier.report import pages as report_pages
 from spacy_dossier.report.index import slug
 from spacy_dossier.report.write import write_report
@@ -41,7 +41,7 @@ def annotate(
     """A record: each (text, label, confidence) is an entity wherever it stands, each sentence is in the summary."""
     spans = sorted((m.start(), m.end(), y, c) for x, y, c in entities for m in re.finditer(re.escape(x), text))
     sentences = [(text.index(s), text.index(s) + len(s), 0.8) for s in summary]
-    result = {"n_tokens": len(text.split()), "entities": spans, "sentences": sentences}
+    findings = Findings(len(text.split()), list(spans), list(sentences))
     defaults: dict[str, Any] = {
         "root": "inbox",
         "source": name,
@@ -49,7 +49,7 @@ def annotate(
         "media_type": "text/plain",
         "pipeline": PIPELINE,
     }
-    return make_record(id=name, text=text, result=result, with_text=with_text, **(defaults | values))
+    return make_record(id=name, text=text, findings=findings, with_text=with_text, **(defaults | values))
 
 
 def letter(name: str = "letters/mara.txt", **values: Any) -> Record:
@@ -293,7 +293,10 @@ def test_parquet_gives_the_same_report(tmp_path: Path) -> None:
     one = write_report(save(tmp_path / "one" / "out", records)).path.parent
     other = save(tmp_path / "two" / "out", records)
     (other / "records-00000.jsonl").unlink()
-    (other / "records-00000.parquet").write_bytes(to_parquet(records))
+    sink = ParquetSink()
+    for record in records:
+        sink.add(sink.prepare(record, []))
+    (other / "records-00000.parquet").write_bytes(sink.to_bytes())
     two = write_report(other).path.parent
     assert contents(one) == contents(two)
 

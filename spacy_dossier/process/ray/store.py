@@ -12,17 +12,27 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ...errors import DossierError
 from ...text.files import UNFINISHED, write_file
 from ...text.lock import Lock
-from ..ledger import Shard
-from ..run import STATE
+from ..engine import STATE
+from ..shard import FileFacts, Shard
 from ..sinks import is_ours
 
 REQUESTS = 16  # at a time: an object store takes some fifty milliseconds for each
 MANIFEST = re.compile(r"shard-(\d+)\.json")
+
+
+class Manifest(TypedDict):
+    """What became of a shard, as `shard.Outcome`, and what it was: its digest, its files and rows."""
+
+    digest: str
+    units: int
+    outputs: dict[str, FileFacts]
+    counts: dict[str, int]
+    failures: list[str]
 
 
 class Store:
@@ -84,43 +94,45 @@ class Store:
     def delete(self, names: Iterable[str]) -> None:
         parallel(lambda name: self.filesystem.delete_file(f"{self.folder}/{name}"), names)
 
-    def commit(self, shard: Shard, written: dict[str, Any]) -> dict[str, Any]:
-        """Write the manifest of a shard whose files are there. RETURNS (dict): It."""
-        manifest = {"digest": shard.digest, "units": shard.units, **written}
-        self.write(f"{STATE}/shard-{shard.number:05d}.json", json.dumps(manifest).encode())
-        return manifest
+    def commit(self, shard: int, manifest: Manifest) -> None:
+        """Write the manifest of a shard whose files are there."""
+        self.write(f"{STATE}/shard-{shard:05d}.json", json.dumps(manifest).encode())
 
-    def done(self, shards: Sequence[Shard]) -> dict[int, dict[str, Any]]:
+    def done(self, shards: Sequence[Shard]) -> dict[int, Manifest]:
         """Find what earlier runs did of a plan, and remove what no longer holds.
 
-        RETURNS (dict): Number of the shard → its manifest: digest, units, outputs, counts, failures.
+        RETURNS (dict[int, Manifest]): By number of the shard.
         """
         sizes = self.names()
         names = [name for name in self.names(STATE) if MANIFEST.fullmatch(name)]
-        done = {}
+        done: dict[int, Manifest] = {}
         stale = []
         for name, manifest in zip(names, parallel(self.manifest, names), strict=True):
             match = MANIFEST.fullmatch(name)
             assert match is not None
             number = int(match[1])
-            holds = number < len(shards) and manifest.get("digest") == shards[number].digest
-            if holds and all(sizes.get(file) == facts["bytes"] for file, facts in manifest["outputs"].items()):
+            holds = manifest and number < len(shards) and manifest["digest"] == shards[number].digest
+            if (
+                manifest
+                and holds
+                and all(sizes.get(file) == facts["bytes"] for file, facts in manifest["outputs"].items())
+            ):
                 done[number] = manifest
             else:
                 stale.append(f"{STATE}/{name}")
         self.delete(stale)
         return done
 
-    def manifest(self, name: str) -> dict[str, Any]:
-        """RETURNS (dict): A manifest; empty where its writing was cut short."""
+    def manifest(self, name: str) -> Manifest | None:
+        """RETURNS (Manifest | None): A manifest; None where its writing was cut short."""
         with self.filesystem.open_input_stream(f"{self.folder}/{STATE}/{name}") as stream:
             data = stream.read()
         try:
             return json.loads(data)
         except ValueError:
-            return {}
+            return None
 
-    def finish(self, manifests: Sequence[dict[str, Any]]) -> None:
+    def finish(self, manifests: Sequence[Manifest]) -> None:
         """Write failures.jsonl, and remove the files of shards that are no more."""
         wanted = {name for manifest in manifests for name in manifest["outputs"]}
         self.delete(name for name in self.names() if is_ours(name) and name not in wanted)

@@ -1,0 +1,148 @@
+"""What runs on a cluster: tasks that read shards, actors that hold the pipeline, and the one that watches over them."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import pickle
+import time
+from dataclasses import asdict
+from typing import Any, TypedDict
+
+from ...errors import DossierError
+from ...read.extract import one_line
+from ..crashes import Crashes, Order
+from ..options import Job
+from ..reading import Piece, ShardReader
+from ..runner import Runner
+from ..shard import Shard
+from .store import Manifest, Store
+
+
+class ShardRow(TypedDict):
+    """A row of the dataset of shards: the shard as JSON."""
+
+    shard: str
+
+
+class ReadRow(ShardRow):
+    """A shard that has been read: how it is to be done, and its documents, pickled (empty: not read yet)."""
+
+    pieces: bytes
+
+
+class ManifestRow(TypedDict):
+    """A shard that is done, with its manifest as JSON, or what keeps the run from going on."""
+
+    shard: int
+    manifest: str
+    error: str
+
+
+class Watcher:
+    """The actor that knows which shards are in hand, and at which document those are that go one by one.
+
+    It stands beside the driver and outlives the others, so that a shard that comes again tells that its process ended.
+
+    expected (int): Actors that are to have their pipeline before any begins; 0 to begin at once.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self.expected = expected
+        self.latest: float | None = None
+        self.in_hand: set[int] = set()
+        self.crashes = Crashes()
+
+    def begin(self, shard: int) -> Order | None:
+        """RETURNS (Order | None): How to do a shard; None when there is no point in it."""
+        if shard in self.in_hand and not self.crashes.ended(shard):
+            return None
+        self.in_hand.add(shard)
+        return self.crashes.order(shard)
+
+    def reached(self, shard: int, document: str | None, stage: str) -> None:
+        self.crashes.reached(shard, document, stage)
+
+    def done(self, shard: int) -> None:
+        self.in_hand.discard(shard)
+        self.crashes.done(shard)
+
+    def loaded(self) -> None:
+        self.expected -= 1
+        self.latest = time.monotonic()
+
+    def waits(self) -> bool:
+        return self.expected > 0
+
+    def since(self) -> float | None:
+        """RETURNS (float | None): Seconds since the last actor had its pipeline."""
+        return None if self.latest is None else time.monotonic() - self.latest
+
+
+def read(row: ShardRow, job: str) -> ReadRow:
+    """A reading task: a shard → its documents, in input order."""
+    pieces = reader(job).pieces(Shard.from_json(row["shard"]), Order())
+    return {"shard": row["shard"], "pieces": pickle.dumps(pieces)}
+
+
+@functools.lru_cache(maxsize=1)
+def reader(job: str) -> ShardReader:
+    """One for each process that Ray runs tasks in: a sandbox takes a second to start."""
+    return ShardReader(Job.from_json(job), lambda document, stage: None)
+
+
+class RunnerActor:
+    """The actor that holds the pipeline: documents of a shard → its files and its manifest."""
+
+    def __init__(self, job: Job, store: Store, watcher: Any) -> None:
+        import ray
+
+        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+        self.job = job
+        self.store = store
+        self.shard = -1
+        self.ask = lambda method, *args: ray.get(getattr(watcher, method).remote(*args))
+        self.runner = Runner(job, self)
+        if job.warm:
+            self.runner.warm_up()
+
+    def loaded(self) -> None:
+        """See Listener."""
+        self.ask("loaded")
+
+    def words(self, count: int) -> None:
+        """See Listener. Words are counted by the manifests."""
+
+    def reached(self, document: str | None, stage: str) -> None:
+        """See Listener."""
+        self.ask("reached", self.shard, document, stage)
+
+    def __call__(self, row: ReadRow) -> ManifestRow:
+        shard = Shard.from_json(row["shard"])
+        self.shard = shard.number
+        try:
+            manifest, error = json.dumps(self.do(shard, pickle.loads(row["pieces"]))), ""
+        except DossierError as reason:
+            manifest, error = "", str(reason)
+        except OSError as reason:
+            manifest, error = "", one_line(f"the output cannot be written: {reason.strerror or reason}")
+        return {"shard": shard.number, "manifest": manifest, "error": error}
+
+    def do(self, shard: Shard, pieces: list[Piece]) -> Manifest:
+        while self.job.warm and self.ask("waits"):
+            time.sleep(0.1)
+        order: Order | None = self.ask("begin", shard.number)
+        if order is None:
+            raise DossierError("processes of the cluster keep ending", remedy="Fewer --workers take less memory")
+        outcome, _ = self.runner.do(shard.number, order, pieces, lambda key: None, self.store.write)
+        manifest: Manifest = {
+            "digest": shard.digest,
+            "units": shard.units,
+            "outputs": outcome.outputs,
+            "counts": asdict(outcome.counts),
+            "failures": outcome.failures,
+        }
+        self.store.commit(shard.number, manifest)
+        self.ask("done", shard.number)
+        return manifest

@@ -1,0 +1,224 @@
+"""What every engine does with the documents of a shard: the pipeline over their texts, records, the shard's files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import DossierError
+from ..pipeline.summarizer.budget import SummaryBudget
+from ..read.extract import one_line
+from .crashes import Order
+from .options import Job
+from .reading import Piece
+from .record import Findings, PipelineInfo, make_record
+from .shard import DocumentCounts, FileFacts, Outcome
+from .sinks import Sink, file_facts, make_sinks
+
+if TYPE_CHECKING:
+    from spacy.language import Language
+    from spacy.tokens import Doc
+
+    from .infer import DocFailure
+
+SAY_SECONDS = 0.5  # how often a runner says how far it is
+
+
+class Listener(Protocol):
+    """Is told how far a runner is."""
+
+    def loaded(self) -> None:
+        """The pipeline is there."""
+
+    def words(self, count: int) -> None:
+        """So many more words went through the pipeline."""
+
+    def reached(self, document: str | None, stage: str) -> None:
+        """In a careful shard: what comes next, by id and stage; None when no document is in hand."""
+
+
+class Runner:
+    """Holds the pipeline and does shards.
+
+    job (Job): The pipeline and the options.
+    listener (Listener): Told how far it is.
+    """
+
+    def __init__(self, job: Job, listener: Listener) -> None:
+        self.job = job
+        self.space = job.space
+        self.listener = listener
+        self.info = PipelineInfo(name=job.pipeline.name, version=job.pipeline.version)
+        self.pipeline: Language | None = None
+
+    @property
+    def nlp(self) -> Language:
+        """The pipeline, loaded when it is first needed. RAISES (DossierError): It does not load."""
+        if self.pipeline is None:
+            from .infer import load
+
+            try:
+                self.pipeline = load(self.job.pipeline.load, self.job.device)
+            except Exception as error:  # broken packages raise anything
+                reason = one_line(f"{type(error).__name__}: {error}")
+                raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline.load) from None
+            self.listener.loaded()
+        return self.pipeline
+
+    def warm_up(self) -> None:
+        """Load the pipeline and run a first text through it."""
+        self.nlp("What is set up at the first text is set up now.")
+
+    def do(
+        self,
+        number: int,
+        order: Order,
+        pieces: Sequence[Piece],
+        look_up: Callable[[bytes], Findings | None],
+        write: Callable[[str, bytes], None],
+    ) -> tuple[Outcome, dict[bytes, Findings]]:
+        """Do a shard.
+
+        pieces (Sequence[Piece]): All its documents. Those that become no record get their failure.
+        look_up (Callable): Finds what was computed before, by key.
+        write (Callable): Called with the name and the bytes of each file.
+        RETURNS (tuple): The outcome, and the findings that were computed for it, by key.
+        """
+        found: dict[bytes, Findings] = {}
+        todo: dict[bytes, list[Piece]] = {}
+        for piece in self.readable(pieces, order):
+            if piece.key not in found and piece.key not in todo and (known := look_up(piece.key)):
+                found[piece.key] = known
+            if piece.key not in found:
+                todo.setdefault(piece.key, []).append(piece)
+        fresh = self.compute(list(todo.values()), order)
+        outputs, counts = self.write(number, order, pieces, {**found, **fresh}, write)
+        counts.computed = len(todo)
+        counts.tokens_computed = sum(findings.n_tokens for findings in fresh.values())
+        failures = [piece.failure.to_json() for piece in pieces if piece.failure is not None]
+        return Outcome(outputs, counts, failures), fresh
+
+    def readable(self, pieces: Iterable[Piece], order: Order) -> list[Piece]:
+        """RETURNS (list[Piece]): Those that have a text, with the key of their findings; the others are failures."""
+        for piece in pieces:
+            if piece.read.error:
+                piece.fail(piece.read.stage, *piece.read.error)
+            elif piece.id in order.quarantined:
+                stage = order.quarantined[piece.id]
+                where = "in the pipeline" if stage == "pipeline" else "made a record"
+                piece.fail(stage, "Crash", f"the process ended while it was {where}")
+            else:
+                piece.key = hashlib.sha256(f"{self.space}\0".encode() + piece.read.text.encode()).digest()
+        return [piece for piece in pieces if piece.failure is None]
+
+    def compute(self, todo: Sequence[list[Piece]], order: Order) -> dict[bytes, Findings]:
+        """Run the pipeline over texts; where it raises, the documents of the text are failures.
+
+        todo (Sequence[list[Piece]]): The documents of each text.
+        """
+        fresh: dict[bytes, Findings] = {}
+        if not todo:
+            return fresh
+        nlp = self.nlp  # before a document is announced: a pipeline that ends the process on loading is none's fault
+        batches = [[twins] for twins in todo] if order.careful else [todo]
+        said, words = time.monotonic(), 0
+        for batch in batches:
+            if order.careful:
+                self.listener.reached(batch[0][0].id, "pipeline")
+            for twins, result in self.analyze(nlp, batch):
+                if isinstance(result, Findings):
+                    fresh[twins[0].key] = result
+                    words += result.n_tokens
+                else:
+                    for piece in twins:
+                        piece.fail("pipeline", result.kind, result.message)
+                if time.monotonic() - said > SAY_SECONDS:
+                    self.listener.words(words)
+                    said, words = time.monotonic(), 0
+        self.listener.words(words)
+        if order.careful:
+            self.listener.reached(None, "pipeline")
+        return fresh
+
+    def analyze(
+        self, nlp: Language, batch: Sequence[list[Piece]]
+    ) -> Iterable[tuple[list[Piece], Findings | DocFailure]]:
+        from .infer import analyze
+
+        kept: dict[int, list[str]] = {}
+
+        def keep(index: int, docs: Sequence[Doc]) -> None:
+            kept[index] = [base64.b64encode(doc.to_bytes(exclude=["tensor"])).decode() for doc in docs]
+
+        options = self.job.options
+        results = analyze(
+            nlp,
+            [twins[0].read.text for twins in batch],
+            SummaryBudget(options.sentences, options.words),
+            gpu=self.job.device != "cpu",
+            keep=keep if "docbin" in options.formats else None,
+        )
+        for index, result in results:
+            if isinstance(result, Findings):
+                result.docs = kept.pop(index, [])
+            yield batch[index], result
+
+    def write(
+        self,
+        number: int,
+        order: Order,
+        pieces: Sequence[Piece],
+        found: dict[bytes, Findings],
+        write: Callable[[str, bytes], None],
+    ) -> tuple[dict[str, FileFacts], DocumentCounts]:
+        """Make the records and write the shard's files. What fails for a document's sake costs that document alone."""
+        sinks = make_sinks(self.job.options.formats, lambda: self.nlp)
+        counts = DocumentCounts(documents=len(pieces))
+        for piece in pieces:
+            if piece.failure is not None:
+                continue
+            if order.careful:
+                self.listener.reached(piece.id, "record")
+            self.add(piece, found[piece.key], sinks, counts)
+        if order.careful:
+            self.listener.reached(None, "record")
+        counts.failures = sum(piece.failure is not None for piece in pieces)
+        outputs = {}
+        for sink in sinks:
+            name, data = sink.file_name(number), sink.to_bytes()
+            write(name, data)
+            outputs[name] = file_facts(data)
+        return outputs, counts
+
+    def add(self, piece: Piece, findings: Findings, sinks: Sequence[Sink], counts: DocumentCounts) -> None:
+        """Put a document's record into all sinks, or into none and make it a failure."""
+        stage = "record"
+        read = piece.read
+        try:
+            record = make_record(
+                id=piece.id,
+                root=piece.root,
+                source=piece.source,
+                text=read.text,
+                sha256=read.sha256,
+                media_type=read.media_type,
+                findings=findings,
+                pipeline=self.info,
+                pages=read.pages,
+                meta=read.meta,
+                min_confidence=self.job.options.min_confidence,
+                with_text=self.job.options.with_text,
+            )
+            stage = "sink"
+            rows = [sink.prepare(record, findings.docs) for sink in sinks]
+        except Exception as error:  # what a pipeline or a file's author put into it, no library is sure to take
+            piece.fail(stage, type(error).__name__, str(error) or "no reason given")
+            return
+        for sink, row in zip(sinks, rows, strict=True):
+            sink.add(row)
+        counts.records += 1
+        counts.tokens += record.n_tokens
+        counts.characters += record.n_chars
