@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -363,6 +364,48 @@ def test_letters_without_unicode_are_no_scan() -> None:
     with pytest.raises(Unreadable, match="which letters") as caught:
         read(changed(make(lambda canvas: put(canvas, wrap(STORY, 400), 70, 90)), rename))
     assert caught.value.kind == "NoUnicode"
+
+
+def scan(data: bytes, folder: Path) -> bytes:
+    """RETURNS (bytes): A PDF of pictures of the pages of another."""
+    import pypdfium2
+    from PIL.Image import Image
+
+    images: list[Image] = [page.render(scale=300 / 72).to_pil() for page in pypdfium2.PdfDocument(data)]
+    pages = []
+    for i, image in enumerate(images):
+        image.save(folder / f"{i}.png")
+        pages.append(lambda canvas, i=i: canvas.drawImage(str(folder / f"{i}.png"), 0, 0, *A4))
+    return make(*pages)
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs Tesseract")
+def test_scans_are_read_on_request(tmp_path: Path) -> None:
+    """Paragraphs of a picture are paragraphs; the record says how sure Tesseract is."""
+
+    def page(canvas: Canvas) -> None:
+        y = put(canvas, wrap(STORY, 400), 70, 90)
+        put(canvas, wrap(SECOND, 400), 70, y + 10)
+
+    document = read_pdf(scan(make(page), tmp_path), "a.pdf", ocr="eng")
+    assert [block.text for block in document.blocks] == [STORY, SECOND]
+    assert document.blocks[0].pages == [(0, 1)]
+    assert document.meta["ocr"]["languages"] == "eng" and document.meta["ocr"]["pages"] == [1]
+    assert 0.8 < document.meta["ocr"]["confidence"] <= 1
+
+
+def test_pages_that_are_pictures_are_named(tmp_path: Path) -> None:
+    """A document with text on some of its pages says which it was not read on."""
+    picture = PdfReader(io.BytesIO(scan(make(lambda c: put(c, ["A scan"], 70, 90)), tmp_path)))
+    data = changed(make(lambda c: put(c, wrap(STORY, 400), 70, 90)), lambda writer: writer.append(picture))
+    assert read_pdf(data, "a.pdf").meta == {"pages": 2, "pages_not_read": [2]}
+
+
+def test_ocr_says_when_tesseract_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = scan(make(lambda c: put(c, ["A scan"], 70, 90)), tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unreadable, match="not installed"):
+        read_pdf(data, "a.pdf", ocr="eng")
 
 
 def test_rotated_pages_read_as_they_are_held() -> None:

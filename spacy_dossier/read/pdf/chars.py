@@ -19,6 +19,7 @@ import numpy as np
 import pypdfium2.raw as pdfium
 
 from .notes import NOTE_SIZE, Note, draw_notes
+from .ocr import Scans, scan_words
 from .words import Letters, Style, Word, to_words, written_downwards
 
 BOLD = re.compile(r"bold|black|heavy|semib|demi(?!x)|medi\b|[.-]b\b|cmbx|cmssbx|cmb\d", re.I)
@@ -53,6 +54,11 @@ class Page:
     guessed: int = 0
     pictures: bool = False
 
+    @property
+    def scanned(self) -> bool:
+        """Nothing but a picture is on it."""
+        return self.pictures and not self.letters
+
 
 def native(function: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
     """RETURNS (Callable): A function of PDFium that takes plain addresses, so that it can fill arrays of numpy."""
@@ -74,12 +80,14 @@ font_name = native(pdfium.FPDFFont_GetBaseFontName, ctypes.c_size_t, POINTER, PO
 unicode_of = native(pdfium.FPDFText_GetUnicode, ctypes.c_uint, POINTER, INT)
 
 
-def page_words(document: Any, number: int, *, fields_to_draw: bool = False) -> Page:
+def page_words(document: Any, number: int, *, fields_to_draw: bool = False, scans: Scans | None = None) -> Page:
     """Read the words of a page, those of filled-in forms and of notes printed on it too.
 
     document (FPDF_DOCUMENT): An open document.
     number (int): The page, from 1.
     fields_to_draw (bool): The document asks its reader to draw the values of its fields.
+    scans (Scans | None): Where pages without text, or with letters that cannot be told, are read by Tesseract.
+    RAISES (Unreadable): Tesseract is not installed or fails.
     """
     page = pdfium.FPDF_LoadPage(document, number - 1)
     if not page:
@@ -103,6 +111,10 @@ def page_words(document: Any, number: int, *, fields_to_draw: bool = False) -> P
                 fill_page(read, glyphs, (frame.left, frame.bottom, frame.right, frame.top), turned, bare)
             finally:
                 pdfium.FPDFText_ClosePage(text_page)
+        if scans is not None and (read.scanned or read.unmapped > 0.5 * read.letters):
+            read.groups = [scan_words(page, number, scans)]
+            read.width, read.height = pdfium.FPDF_GetPageWidthF(page), pdfium.FPDF_GetPageHeightF(page)
+            read.letters, read.unmapped = sum(len(word.text) for word in read.groups[0]), 0
         return read
     finally:
         pdfium.FPDF_ClosePage(page)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import pypdfium2.raw as pdfium
 
@@ -16,6 +17,7 @@ from .columns import columns_of
 from .headings import body_size, name_headings
 from .lines import Line, rows
 from .mend import has_layers, has_named_letters, with_named_letters, without_hidden_layers
+from .ocr import Scans
 from .paragraphs import parts
 from .rows import Part, ended, small
 from .running import Sheet, running_lines
@@ -25,32 +27,41 @@ FLOATS: frozenset[Kind] = frozenset(("footnote", "caption", "table", "page_heade
 
 @dataclass
 class Seen:
-    """What all pages together hold, for telling why there is no text."""
+    """What all pages together hold.
+
+    letters, unmapped, guessed (int): As of a page.
+    scanned (list[int]): Pages that are only pictures and were not read.
+    """
 
     letters: int = 0
     unmapped: int = 0
     guessed: int = 0
-    pictures: bool = False
+    scanned: list[int] = field(default_factory=list)
     pages: int = 0
 
 
-def read_pdf(data: bytes, name: str) -> Document:
+def read_pdf(data: bytes, name: str, *, ocr: str | None = None) -> Document:
     """Read a PDF.
 
+    ocr (str | None): Languages, as eng+deu, in which Tesseract reads pages that are pictures; None leaves them out.
     RETURNS (Document): Its blocks, each with the pages that it is on.
     RAISES (Unreadable): PasswordProtected, Corrupt, NoText (a scan), NoUnicode (letters of which nothing says which).
     """
     if has_layers(data):
         data = mended(data, without_hidden_layers)
-    found, seen = read_parts(data)
+    scans = Scans(ocr) if ocr else None
+    found, seen = read_parts(data, scans)
     if seen.guessed and has_named_letters(data) and (named := mended(data, with_named_letters)) is not data:
-        found, seen = read_parts(named)
+        found, seen = read_parts(named, scans)
     blocks = as_blocks(found)
     if not any(block.text.strip("\ufffd \n\t") for block in blocks):
         raise nothing(seen)
     if seen.unmapped > 0.5 * seen.letters:
         raise no_unicode()
-    return Document(blocks, {"pages": seen.pages})
+    meta: dict[str, Any] = {"pages": seen.pages}
+    if seen.scanned:
+        meta["pages_not_read"] = seen.scanned
+    return Document(blocks, meta | (scans.meta() if scans is not None and scans.pages else {}))
 
 
 def mended(data: bytes, mend: Callable[[bytes], bytes]) -> bytes:
@@ -61,11 +72,11 @@ def mended(data: bytes, mend: Callable[[bytes], bytes]) -> bytes:
         return data
 
 
-def read_parts(data: bytes) -> tuple[list[Part], Seen]:
+def read_parts(data: bytes, scans: Scans | None) -> tuple[list[Part], Seen]:
     """RETURNS (tuple): The parts of a document in reading order, and what its pages hold."""
     seen = Seen()
     found: list[Part] = []
-    for sheet in running_lines(sheets(data, seen)):
+    for sheet in running_lines(sheets(data, seen, scans)):
         add_page(found, sheet)
     return found, seen
 
@@ -74,7 +85,7 @@ def nothing(seen: Seen) -> Unreadable:
     """RETURNS (Unreadable): Why a PDF gave no text."""
     if seen.unmapped:
         return no_unicode()
-    if seen.pictures:
+    if seen.scanned:
         return Unreadable("NoText", "no text in it, only pictures: a scan? --ocr reads those (needs Tesseract)")
     return Unreadable("NoText", "no text in it")
 
@@ -89,7 +100,7 @@ def start_pdfium() -> None:
     pdfium.FPDF_InitLibrary()
 
 
-def sheets(data: bytes, seen: Seen) -> Iterator[Sheet]:
+def sheets(data: bytes, seen: Seen, scans: Scans | None) -> Iterator[Sheet]:
     """Open a PDF and read its pages, one at a time. RAISES (Unreadable): PasswordProtected, Corrupt."""
     start_pdfium()
     buffer = ctypes.c_char_p(data)
@@ -103,11 +114,12 @@ def sheets(data: bytes, seen: Seen) -> Iterator[Sheet]:
         seen.pages = pdfium.FPDF_GetPageCount(document)
         fields_to_draw = b"/NeedAppearances true" in data
         for number in range(1, seen.pages + 1):
-            page = page_words(document, number, fields_to_draw=fields_to_draw)
+            page = page_words(document, number, fields_to_draw=fields_to_draw, scans=scans)
             seen.letters += page.letters
             seen.unmapped += page.unmapped
             seen.guessed += page.guessed
-            seen.pictures = seen.pictures or page.pictures
+            if page.scanned:
+                seen.scanned.append(number)
             main, *others = [rows(words) for words in page.groups] or [[]]
             yield Sheet(page, main, others)
     finally:
