@@ -86,6 +86,8 @@ def side_by_side(lines: list[Line]) -> list[Line]:
 def covered(word: Word, line: Line) -> Word | None:
     """RETURNS (Word | None): A word of the line that the other stands on."""
     for other in line.words:
+        if other.x1 <= word.x0 or word.x1 <= other.x0:
+            continue
         over = min(word.x1, other.x1) - max(word.x0, other.x0)
         if over > 0.4 * min(word.x1 - word.x0, other.x1 - other.x0) and over > 0.25 * word.size:
             return other

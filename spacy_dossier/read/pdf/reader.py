@@ -12,12 +12,12 @@ import pypdfium2.raw as pdfium
 
 from ..document import Block, Document, Kind, Unreadable
 from ..reflow import Words, joint
-from .chars import page_words
 from .columns import columns_of
 from .headings import body_size, name_headings
 from .lines import Line, rows
 from .mend import has_layers, has_named_letters, with_named_letters, without_hidden_layers
 from .ocr import Scans
+from .pages import page_words
 from .paragraphs import parts
 from .rows import Part, ended, small
 from .running import Sheet, running_lines

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .chars import Page
 from .lines import Line
+from .pages import Page
 
 EDGE = 0.12  # share of a page's height at its top and bottom where running headers and footers stand
 FAR_EDGE = 0.3  # the same for the outermost line, when pages near have it at the very same height
