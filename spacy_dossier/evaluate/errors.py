@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from spacy import displacy
-
 from . import charts
 
 KINDS = {
@@ -91,6 +89,8 @@ def _marked(text: str, entities: Sequence[dict[str, Any]], one: dict[str, Any] |
         for entity in entities
     ]
     # displaCy escapes the text, but not the labels.
+    from spacy import displacy  # the command's help needs no spaCy
+
     return displacy.render(
         {"text": text, "ents": spans, "title": None},
         style="ent",
