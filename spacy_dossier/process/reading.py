@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ..read.extract import Extracted, one_line
+from ..read.extract import Extracted, ReadOptions, one_line
 from ..read.rows import MEDIA_TYPES, Cursor, clean, clean_value, kind_of
 from ..read.sandbox import Sandbox
 from .crashes import Order
@@ -82,7 +82,7 @@ class ShardReader:
             sandbox = self.local.sandbox = Sandbox(
                 time_limit=self.job.options.time_limit,
                 memory_limit=self.job.options.memory_limit * 1_000_000,
-                attachments=self.job.options.attachments,
+                options=ReadOptions(self.job.options.attachments, self.job.options.text_field),
             )
             self.sandboxes.append(sandbox)
         return sandbox.extract(path)

@@ -43,6 +43,23 @@ class Budget:
             raise TooLarge(f"holds more than {self.MAX_MEMBERS:,} files")
 
 
+class Names:
+    """The names of what is in one file: each once, whatever the archives and mails in it call their parts."""
+
+    def __init__(self) -> None:
+        self.taken = {""}
+        self.counts: dict[str, int] = {}
+
+    def claim(self, name: str) -> str:
+        """RETURNS (str): The name, or with `~2`, `~3` … behind it where it is taken."""
+        claimed = name
+        while claimed in self.taken:
+            self.counts[name] = self.counts.get(name, 1) + 1
+            claimed = f"{name}~{self.counts[name]}"
+        self.taken.add(claimed)
+        return claimed
+
+
 @dataclass
 class Member:
     name: str
@@ -54,15 +71,11 @@ def members(data: bytes, name: str, media_type: str, budget: Budget) -> Iterator
     """Unpack in memory: names are labels only, so that `../../x` harms nothing.
 
     budget (Budget): Shared by nested archives of one file.
-    YIELDS (Member): Each file; one with an error where it cannot be unpacked or the budget is spent.
+    YIELDS (Member): Each file, a name maybe more than once; one with an error where it cannot be unpacked or the
+        budget is spent.
     """
-    seen: dict[str, int] = {}
     try:
-        for member in READERS[media_type](data, name, budget):
-            seen[member.name] = count = seen.get(member.name, 0) + 1
-            if count > 1:  # archives may hold a name twice; ids may not
-                member.name += f"~{count}"
-            yield member
+        yield from READERS[media_type](data, name, budget)
     except TooLarge as error:
         yield Member("…", error=("TooLarge", str(error)))
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, lzma.LZMAError) as error:

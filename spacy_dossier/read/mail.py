@@ -37,7 +37,7 @@ def read_mail(data: bytes) -> Mail:
     attachments: list[tuple[str, bytes]] = []
     body = body_text(message, attachments).strip()
     meta = {"attachments": [name for name, _ in attachments]} if attachments else {}
-    return Mail("\n".join(header) + "\n\n" + body if header else body, meta, unique(attachments))
+    return Mail("\n".join(header) + "\n\n" + body if header else body, meta, attachments)
 
 
 def body_text(message: email.message.Message, attachments: list[tuple[str, bytes]]) -> str:
@@ -113,15 +113,6 @@ def header_text(value: Any) -> str:
     with contextlib.suppress(LookupError, ValueError, UnicodeError):
         text = str(email.header.make_header(email.header.decode_header(text)))
     return " ".join(text.encode("utf-8", "replace").decode().split())
-
-
-def unique(attachments: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    seen: dict[str, int] = {}
-    result = []
-    for name, content in attachments:
-        seen[name] = count = seen.get(name, 0) + 1
-        result.append((name if count == 1 else f"{name}~{count}", content))
-    return result
 
 
 def split_mbox(data: bytes) -> list[bytes]:

@@ -15,6 +15,8 @@ Reader = Callable[[bytes, str], Document]
 READERS: dict[str, str] = {
     "application/pdf": "pdf.reader:read_pdf",
     "text/plain": "plain:read_plain",
+    "application/x-subrip": "subtitles:read_subtitles",
+    "text/vtt": "subtitles:read_subtitles",
     "text/html": "markup.html:read_html",
     "multipart/related": "markup.mht:read_mht",
     "text/markdown": "markup.markdown:read_markdown",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import contextlib
-import csv
+import gzip
+import io
 import json
-import sys
-from collections.abc import Iterator
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 from ..errors import DossierError
-from ..text.encoding import file_blocks, find_encoding
+from ..text.encoding import BLOCK, find_encoding
+from .records import BrokenRow, read_table
 
 MEDIA_TYPES = {
     ".jsonl": "application/x-ndjson",
@@ -24,6 +28,10 @@ MEDIA_TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".spacy": "application/x-spacy-docbin",
 }
+LINES = (".jsonl", ".ndjson", ".csv", ".tsv")  # tables that are text
+TABLES_IN_FILES = {kind: MEDIA_TYPES[kind] for kind in (*LINES, ".parquet")}  # in archives and mails
+OPENERS: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+LONGEST_LINE = 256_000_000  # bytes
 FIRST_ROWS = 100
 # Levels of lists and objects in each other that a column's value may have: readers of the records give up at 200.
 MOST_LEVELS = 100
@@ -38,6 +46,31 @@ class TableRow:
     error: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Source:
+    """A file, on disk or in memory, that can be opened more than once."""
+
+    path: str
+    data: bytes | None = None
+
+    def open(self) -> BinaryIO:
+        """RETURNS (BinaryIO): Its bytes, unpacked. RAISES (OSError): It cannot be read."""
+        file: BinaryIO = Path(self.path).open("rb") if self.data is None else io.BytesIO(self.data)  # noqa: SIM115
+        opener = OPENERS.get(PurePosixPath(self.path).suffix.lower())
+        return file if opener is None else opener(file)
+
+    def blocks(self) -> Iterator[bytes]:
+        """YIELDS (bytes): Its bytes. RAISES (ValueError): A line without end, which no memory holds."""
+        length = 0
+        with self.open() as file:
+            while block := file.read(BLOCK):
+                ends = block.rfind(b"\n")
+                length = length + len(block) if ends < 0 else len(block) - ends
+                if length > LONGEST_LINE:
+                    raise ValueError(f"a line of more than {LONGEST_LINE:,} bytes")
+                yield block
+
+
 class NoTextField(Exception):
     """The table has no column of that name; it may be a document of its own."""
 
@@ -47,27 +80,32 @@ class NoTextField(Exception):
 
 
 def kind_of(path: str) -> str:
-    """RETURNS (str): The suffix of a table, in lower case, or an empty string."""
-    suffix = PurePosixPath(path).suffix.lower()
+    """RETURNS (str): The suffix of a table, in lower case, or an empty string; `.csv` for `a.csv.gz` too."""
+    name = PurePosixPath(path)
+    suffix = name.suffix.lower()
+    if suffix in OPENERS and PurePosixPath(name.stem).suffix.lower() in LINES:
+        return PurePosixPath(name.stem).suffix.lower()
     return suffix if suffix in MEDIA_TYPES else ""
 
 
-def read_rows(path: str, text_field: str) -> Iterator[TableRow]:
+def read_rows(path: str, text_field: str, data: bytes | None = None) -> Iterator[TableRow]:
     """Stream the rows of a table.
 
-    path (str): A file with one of the suffixes of MEDIA_TYPES.
+    path (str): A file that `kind_of` knows.
     text_field (str): The column that holds the text.
+    data (bytes | None): The file, if it is none on disk.
     YIELDS (TableRow): Each row, a broken one with its error.
     RAISES (NoTextField): No such column. (OSError, ValueError): The file cannot be read or is broken as a whole.
     """
     suffix = kind_of(path)
+    source = Source(path, data)
     if suffix in (".csv", ".tsv"):
-        return _csv(path, text_field, "\t" if suffix == ".tsv" else None)
+        return _csv(source, text_field, "\t" if suffix == ".tsv" else None)
     if suffix == ".parquet":
-        return _parquet(path, text_field)
+        return _parquet(source, text_field)
     if suffix == ".spacy":
         return _docbin(path)
-    return _jsonl(path, text_field)
+    return _jsonl(source, text_field)
 
 
 def has_text(path: str, text_field: str, *, named: bool) -> bool:
@@ -79,7 +117,7 @@ def has_text(path: str, text_field: str, *, named: bool) -> bool:
     try:
         rows = list(islice(read_rows(path, text_field), FIRST_ROWS))
         if kind_of(path) in (".jsonl", ".ndjson") and rows and all(row.error for row in rows):
-            raise NoTextField(json_fields(path))
+            raise NoTextField(json_fields(Source(path)))
     except NoTextField as error:
         if named:
             raise DossierError(
@@ -94,9 +132,9 @@ def has_text(path: str, text_field: str, *, named: bool) -> bool:
     return True
 
 
-def json_fields(path: str) -> list[str]:
+def json_fields(source: Source) -> list[str]:
     """RETURNS (list[str]): Fields of the first JSONL row that is an object."""
-    with open_text(path, "\n") as file:
+    with text_lines(source, "\n") as file:
         for line in islice(file, FIRST_ROWS):
             with contextlib.suppress(ValueError, RecursionError):
                 row = json.loads(line)
@@ -105,8 +143,8 @@ def json_fields(path: str) -> list[str]:
     return []
 
 
-def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
-    with open_text(path, "\n") as file:  # only "\n" ends a line
+def _jsonl(source: Source, text_field: str) -> Iterator[TableRow]:
+    with text_lines(source, "\n") as file:  # only "\n" ends a line
         for line in file:
             if not line.strip():
                 continue
@@ -125,59 +163,49 @@ def _jsonl(path: str, text_field: str) -> Iterator[TableRow]:
                 yield _row(text, {k: v for k, v in row.items() if k != text_field})
 
 
-def open_text(path: str, newline: str) -> TextIO:
+@contextlib.contextmanager
+def text_lines(source: Source, newline: str) -> Iterator[TextIO]:
     """Open a JSONL or CSV file in whatever encoding; BAD stands for what cannot be decoded.
 
     newline (str): What ends a line, as `open` takes it.
     RAISES (OSError): It cannot be read. (ValueError): It is no text.
     """
-    codec, mark = find_encoding(file_blocks(Path(path)))
-    file = Path(path).open(encoding=codec, errors="dossier.bad", newline=newline)  # noqa: SIM115
-    if mark:
-        file.read(1)
-    return file
+    try:
+        codec, mark = find_encoding(source.blocks())
+        with source.open() as file, io.TextIOWrapper(file, codec, "dossier.bad", newline) as text:
+            if mark:
+                text.read(1)
+            yield text
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"broken compression: {error}") from None
 
 
 BAD = "\udfff"  # a lone surrogate, which no decoder gives
 codecs.register_error("dossier.bad", lambda error: (BAD, error.end))  # type: ignore[attr-defined]
 
 
-def _csv(path: str, text_field: str, delimiter: str | None) -> Iterator[TableRow]:
-    csv.field_size_limit(sys.maxsize)
-    with open_text(path, "") as file:
-        if delimiter is None:
-            start = file.tell()
-            first_line = file.readline()
-            file.seek(start)
-            delimiter = max(",;\t|", key=first_line.count)
-        reader = csv.DictReader((line.replace("\0", "") for line in file), delimiter=delimiter, restkey="")
-        columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+def _csv(source: Source, text_field: str, delimiter: str | None) -> Iterator[TableRow]:
+    with text_lines(source, "") as file:
+        columns, rows = read_table(file, delimiter)
         if text_field not in columns:
             raise NoTextField(columns)
-        rows = iter(reader)
-        while True:
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield TableRow(error=("BadRow", str(error)))
-                continue
-            text = row.pop(text_field)
-            if text is None:
-                yield TableRow(error=("BadRow", f"no text in column {text_field!r}"))
-            elif any(BAD in value for value in (text, *row.values()) if isinstance(value, str)):
+        place = columns.index(text_field)
+        for row in rows:
+            if isinstance(row, BrokenRow):
+                yield TableRow(error=("BadRow", row.message))
+            elif any(BAD in cell for cell in row):
                 yield TableRow(error=("BadRow", f"not {file.encoding}: it has bytes that cannot be decoded"))
             else:
-                yield _row(text, {k: v for k, v in row.items() if k})
+                named = {name: cell for name, cell in zip(columns, row, strict=True) if name and name != text_field}
+                yield _row(row[place], named)
 
 
-def _parquet(path: str, text_field: str) -> Iterator[TableRow]:
+def _parquet(source: Source, text_field: str) -> Iterator[TableRow]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(source.path if source.data is None else io.BytesIO(source.data))
     except pa.ArrowInvalid as error:
         raise ValueError(str(error)) from None
     with file:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .document import PlacedBlock
-from .extract import Extracted, extract_bytes, one_line
+from .extract import Extracted, ReadOptions, extract, one_line
 
 READY_SECONDS = 300.0  # for Python and the extractor to start on a busy machine
 
@@ -29,13 +30,14 @@ class Sandbox:
 
     time_limit (float): Seconds for a file.
     memory_limit (int): Bytes a file may take, beyond what the idle child has.
-    attachments (bool): Read the attachments of mails.
+    options (ReadOptions): What is read.
     """
 
-    def __init__(self, *, time_limit: float, memory_limit: int, attachments: bool = False) -> None:
+    def __init__(self, *, time_limit: float, memory_limit: int, options: ReadOptions = ReadOptions()) -> None:
         self.time_limit = time_limit
         self.memory_limit = memory_limit
-        self.attachments = attachments
+        self.options = options
+        self.folder: str | None = None
         self.child: subprocess.Popen[bytes] | None = None
         self.errors: Any = None
         self.buffer = bytearray()
@@ -70,12 +72,13 @@ class Sandbox:
         if self.child is None or self.child.poll() is not None:
             self.close()
             self.errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
+            self.folder = tempfile.mkdtemp(prefix="dossier-")  # what a library unpacks is nobody else's
             self.child = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(self.memory_limit), str(int(self.attachments))],
+                [sys.executable, "-m", __name__, str(self.memory_limit), json.dumps(asdict(self.options))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self.errors,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKIO_WORKER_THREADS": "1"},
+                env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": self.folder},
             )
             self.buffer.clear()
             self._read_line(READY_SECONDS)
@@ -125,6 +128,9 @@ class Sandbox:
         if self.errors is not None:
             self.errors.close()
             self.errors = None
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder = None
 
 
 def piece(**entry: Any) -> Extracted:
@@ -160,21 +166,17 @@ def die_with_parent() -> None:
 
 
 def main() -> None:
-    memory_limit, attachments = int(sys.argv[1]), sys.argv[2] == "1"
+    memory_limit, options = int(sys.argv[1]), ReadOptions(**json.loads(sys.argv[2]))
     die_with_parent()
     # Native readers print to stdout; the answers go through a private copy of it.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    extract_bytes(b"<html><body>warm</body></html>", "warm.html")
-    extract_bytes(b"# warm", "warm.md")  # loads the native reader before the limit counts
     limit_memory(memory_limit)
     answers.write(b"ready\n")
     answers.flush()
-    from .extract import extract
-
     for line in sys.stdin.buffer:
         try:
-            pieces = extract(json.loads(line), attachments=attachments)
+            pieces = extract(json.loads(line), options)
             reply = json.dumps([asdict(p) for p in pieces]).encode()
         except MemoryError:
             reply = json.dumps([asdict(Extracted(error=("OutOfMemory", "reading it takes too much memory")))]).encode()

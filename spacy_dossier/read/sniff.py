@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import email.utils
+import io
 import re
+import zipfile
 from pathlib import PurePosixPath
 
-HTML, XML, PLAIN, MAIL, MBOX, SUBTITLES = (
-    *("text/html", "application/xml", "text/plain", "message/rfc822", "application/mbox", "application/x-subrip"),
+from .document import Unreadable
+
+HTML, XML, PLAIN, MAIL, MBOX, PDF, EPUB, RTF = (
+    *("text/html", "application/xml", "text/plain", "message/rfc822", "application/mbox", "application/pdf"),
+    *("application/epub+zip", "application/rtf"),
 )
 MHT = "multipart/related"  # a web page that a browser saved whole
 ZIP, TAR, GZIP, BZIP2, XZ = (
@@ -14,34 +20,47 @@ ZIP, TAR, GZIP, BZIP2, XZ = (
 )
 UNKNOWN = "application/octet-stream"
 ENCRYPTED = "application/x-ole-storage; encrypted"
-ODF = "application/vnd.oasis.opendocument."
+ODF, OOXML = "application/vnd.oasis.opendocument.", "application/vnd.openxmlformats-officedocument."
 ARCHIVES = {ZIP, TAR, GZIP, BZIP2, XZ}
+COMPRESSED = {GZIP, BZIP2, XZ}
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word, PowerPoint, Excel, Outlook and Hangul before 2007
 # A stream's name in the directory of a compound file says which program wrote it.
 STREAMS = {
+    "EncryptedPackage": ENCRYPTED,
     "WordDocument": "application/msword",
     "PowerPoint Document": "application/vnd.ms-powerpoint",
     "Workbook": "application/vnd.ms-excel",
     "__substg1.0_": "application/vnd.ms-outlook",
     "HwpSummaryInformation": "application/x-hwp",
-    "EncryptedPackage": ENCRYPTED,
 }
 SIGNATURES = (
-    (b"{\\rtf", "application/rtf"),
+    (b"{\\rtf", RTF),
     (b"\x1f\x8b", GZIP),
     (b"BZh", BZIP2),
     (b"\xfd7zXZ\x00", XZ),
     (b"PAR1", UNKNOWN),  # Parquet that is no table of texts
     (b"\x78\x9f\x3e\x22", UNKNOWN),  # TNEF, the winmail.dat of Outlook
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"\x7fELF", UNKNOWN),
+    (b"SQLite format 3\x00", UNKNOWN),
+    (b"ID3", UNKNOWN),
+    (b"OggS\x00", UNKNOWN),
 )
-# What a package of a format that its name promises holds.
-ZIP_MARKS = (
-    ("application/vnd.openxmlformats", b"[Content_Types].xml"),
-    ("application/epub", b"META-INF/container.xml"),
-    ("application/vnd.", b""),
-    ("application/x-iwork", b""),
+# The part of an Office package that holds the text, and what it is; templates and files with macros read alike.
+OOXML_PARTS = (
+    ("word/document", f"{OOXML}wordprocessingml.document"),
+    ("ppt/presentation.xml", f"{OOXML}presentationml.presentation"),
+    ("xl/workbook.xml", f"{OOXML}spreadsheetml.sheet"),
+    ("xl/workbook.bin", "application/vnd.ms-excel.sheet.binary.macroenabled.12"),
 )
-# Text formats that only the name tells; the second is what Kreuzberg calls it, None where plain text does.
+# Text formats that only the name tells.
 BY_NAME = {
     ".md": "text/markdown",
     ".markdown": "text/markdown",
@@ -57,22 +76,19 @@ BY_NAME = {
     ".html": HTML,
     ".htm": HTML,
     ".xhtml": HTML,
-    ".srt": SUBTITLES,
-    ".vtt": SUBTITLES,
+    ".srt": "application/x-subrip",
+    ".vtt": "text/vtt",
     ".eml": MAIL,
     ".mbox": MBOX,
+    ".mht": MHT,
+    ".mhtml": MHT,
 }
-MAIL_HEADERS = {
-    *("from", "to", "cc", "subject", "date", "received", "message-id", "return-path", "mime-version", "reply-to"),
-    *("content-type", "delivered-to", "x-mailer", "content-transfer-encoding", "sender", "in-reply-to"),
-}
-HEADER = re.compile(r"([!-9;-~]+)[ \t]*:")
-HTML_START = re.compile(r"(?:<\?xml[^>]*\?>\s*)?<(?:!doctype\s+html|html|head|body|title|meta)\b", re.I)
-COMMENT = re.compile(r"<!--.*?(?:-->|\Z)\s*", re.S)
+MARKUP = (".xml", ".svg", ".rss", ".atom", ".fb2", ".fodt", ".fods", ".fodp", ".dbk", ".docbook", ".opml")
 SAVED_PAGE = re.compile(
     r"From: <Saved by |MIME-Version: 1\.0\nContent-Type: multipart/related;[^;]*;?\s*type=\"text/html\""
 )
-XML_ROOT = re.compile(r"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)([^<>]*)")
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)\s*", re.S)
+XML_ROOT = re.compile(r"<(?:[\w.-]{1,99}:)?([A-Za-z_][\w.-]{0,99})([^<>]*)")
 # Names of root elements; DocBook also says so in a namespace or a document type.
 XML_TYPES = {
     "html": HTML,
@@ -80,79 +96,95 @@ XML_TYPES = {
     "opml": "application/x-opml+xml",
     "svg": "image/svg+xml",
 }
+HEADER = re.compile(r"([!-9;-~]{1,200})[ \t]{0,9}:(.*)")
+ADDRESS = re.compile(r"[^\s@<>]{1,256}@[^\s@<>]{1,256}|<>")
+CLOCK = re.compile(r"\d\d:\d\d")
+HTML_START = re.compile(r"<(?:!doctype\s{1,9}html|html|head|body|title|meta)\b", re.I)
+HEAD = 100_000  # characters in which the header of a mail ends
 
 
 def sniff_binary(data: bytes, name: str) -> str | None:
-    """RETURNS (str | None): The media type of a binary format; None for what looks like text."""
-    import kreuzberg
+    """RETURNS (str | None): The media type of a binary format; None for what looks like text.
 
-    from .office.package import find_office_type
-
+    RAISES (Unreadable): An archive that is broken.
+    """
     if data.startswith(b"%PDF-") or (b"%PDF-" in data[:1024] and b"endobj" in data):
-        return "application/pdf"
+        return PDF
     for signature, signed in SIGNATURES:
         if data.startswith(signature):
             return signed
+    if data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"WAVE", b"AVI "):
+        return "image/webp" if data[8:12] == b"WEBP" else UNKNOWN
     if data.startswith(COMPOUND):
-        for stream, written in STREAMS.items():
-            if stream.encode("utf-16-le") in data:
-                return written
-        return UNKNOWN
+        found = (written for stream, written in STREAMS.items() if stream.encode("utf-16-le") in data)
+        return next(found, UNKNOWN)
     if data[257:263] == b"ustar\0" or data[257:265] == b"ustar  \0":  # of POSIX and of GNU
         return TAR
-    media_type = find_office_type(data) if data.startswith(b"PK") else None
-    if media_type is not None:
-        return media_type
+    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zip_type(data)
+    return None
+
+
+def _zip_type(data: bytes) -> str:
+    """What a package holds says what it is; what is none of the known ones is an archive."""
     try:
-        media_type = kreuzberg.detect_mime_type_from_bytes(data)
-    except RuntimeError:  # how Kreuzberg says that it knows no such format
-        media_type = ZIP if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) else None
-    if media_type in (None, "application/pdf", TAR):  # it speaks of PDF, or of mustard
-        return None
-    if media_type == ZIP:
-        return _zip_type(data, name)
-    if media_type.startswith("text/") or media_type in ("application/json", XML, "image/svg+xml"):
-        return None
-    return media_type
-
-
-def _zip_type(data: bytes, name: str) -> str:
-    """OpenDocument begins with a member that holds its type; formats without a mark (Pages) are told by their name."""
-    import kreuzberg
-
-    if data[30:38] == b"mimetype" and data[38:].startswith(ODF.encode()):
-        return ODF + data[38 + len(ODF) : 100].split(b"PK")[0].decode("ascii", "ignore")
-
-    try:
-        named = kreuzberg.detect_mime_type_from_path(name)
-    except Exception:  # an unknown suffix; Kreuzberg raises several types
-        return ZIP
-    mark = next((mark for start, mark in ZIP_MARKS if named.startswith(start)), None)
-    return named if mark is not None and mark in data else ZIP
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            names = package.namelist()
+            if "mimetype" in names and package.getinfo("mimetype").file_size < 200:
+                with package.open("mimetype") as file:
+                    written = file.read(200).decode("ascii", "ignore").strip()
+                if written.startswith(ODF) or written == EPUB:
+                    return written
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, RuntimeError) as error:
+        raise Unreadable("Corrupt", f"{type(error).__name__}: {error}") from None
+    if "[Content_Types].xml" in names:
+        for part, media_type in OOXML_PARTS:
+            if any(name.startswith(part) for name in names):
+                return media_type
+    if "META-INF/container.xml" in names:
+        return EPUB
+    if any(name.endswith("Document.iwa") for name in names):
+        return "application/x-iwork"
+    return ZIP
 
 
 def sniff_text(text: str, name: str) -> str:
     """RETURNS (str): The media type of decoded text."""
-    head = text[:4000].lstrip("\ufeff \t\n")
+    head = text[:HEAD].lstrip("\ufeff \t\n")
     suffix = PurePosixPath(name).suffix.lower()
     named = BY_NAME.get(suffix)
-    if HTML_START.match(COMMENT.sub("", head)):
+    start = without_comments(head)
+    if HTML_START.match(start):
         return HTML
-    if head.startswith("<?xml") or (head.startswith("<") and suffix in (".xml", ".svg", ".rss", ".atom", ".fb2")):
-        return _xml_type(text[:10_000])
+    if head.startswith("<?xml") or (head.startswith("<") and suffix in MARKUP):
+        return _xml_type(head[:10_000])
     if named == MBOX or (head.startswith("From ") and is_mail(head.partition("\n")[2])):
         return MBOX
-    if suffix in (".mht", ".mhtml") or SAVED_PAGE.match(head):
+    if named == MHT or SAVED_PAGE.match(head):
         return MHT
     if named == MAIL or is_mail(head):
         return MAIL
-    return named or PLAIN
+    return named or (_subtitles(head) or PLAIN)
+
+
+def without_comments(head: str) -> str:
+    """RETURNS (str): A page from its first element on, past a declaration and comments."""
+    while True:
+        head = head.lstrip()
+        end = -1
+        if head.startswith("<!--"):
+            end = head.find("-->") + 3
+        elif head.startswith("<?"):
+            end = head.find("?>") + 2
+        if end < 5:
+            return head
+        head = head[end:]
 
 
 def _xml_type(head: str) -> str:
     head = COMMENT.sub("", head)
     if re.search(r"<office:document\b", head):
-        written = re.search(rf"""office:mimetype=["']({re.escape(ODF)}[\w-]+)""", head)
+        written = re.search(rf"""office:mimetype=["']({re.escape(ODF)}[\w-]{{1,40}})""", head)
         return written[1] if written else f"{ODF}text"
     root = XML_ROOT.search(head)
     if root is None:
@@ -163,16 +195,35 @@ def _xml_type(head: str) -> str:
     return XML_TYPES.get(name) or XML_TYPES.get(name.lower(), XML)
 
 
+def _subtitles(head: str) -> str | None:
+    """RETURNS (str | None): The type of subtitles whose name does not say so."""
+    if re.match(r"WEBVTT(?:[ \t\n]|\Z)", head):
+        return "text/vtt"
+    return "application/x-subrip" if re.match(r"\d{1,9}\n\d\d:\d\d:\d\d,\d{3} --> \d\d:\d\d", head) else None
+
+
 def is_mail(head: str) -> bool:
-    """RETURNS (bool): Does the text begin with the header of a mail: lines of `Name: value`, two of them known?"""
-    known = set()
-    for line in head.split("\n")[:40]:
+    """Does the text begin with the header of a mail? That has nothing but fields, among them who wrote it and when.
+
+    SOURCE: RFC 5322, section 3.6: the origination date and the originator's address are required, each once.
+    """
+    found: dict[str, list[str]] = {}
+    values: list[str] = []
+    for line in head.split("\n"):
         if not line.strip():
             break
-        if line[0] in " \t":
+        if line[0] in " \t" and found:
+            values[-1] += line
             continue
-        match = HEADER.match(line)
+        match = HEADER.fullmatch(line)
         if not match:
             return False
-        known.add(match.group(1).lower())
-    return len(known & MAIL_HEADERS) >= 2 and bool(known & {"from", "received", "message-id", "return-path"})
+        values = found.setdefault(match.group(1).lower(), [])
+        values.append(match.group(2))
+    senders, dates = found.get("from", []), found.get("date", [])
+    return (
+        len(senders) == len(dates) == 1
+        and ADDRESS.search(senders[0]) is not None
+        and CLOCK.search(dates[0]) is not None
+        and email.utils.parsedate(dates[0]) is not None
+    )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from ..errors import DossierError
 from ..process.record import Entity, Failure, Record, SummarySentence
 from ..read.document import PlacedBlock
-from ..read.extract import Extracted
+from ..read.extract import Extracted, ReadOptions
 from ..read.sandbox import Sandbox
 from .text import paragraphs
 
@@ -156,7 +156,7 @@ class Texts:
     def _read(self, path: Path) -> list[Extracted]:
         if path != self._path:
             if self._sandbox is None:
-                self._sandbox = Sandbox(time_limit=TIME_LIMIT, memory_limit=MEMORY_LIMIT, attachments=True)
+                self._sandbox = Sandbox(time_limit=TIME_LIMIT, memory_limit=MEMORY_LIMIT, options=ReadOptions(True))
             self._pieces = self._sandbox.extract(str(path))
             self._path = path
         return self._pieces

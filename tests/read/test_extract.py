@@ -6,22 +6,27 @@ import io
 import json
 import os
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spacy_dossier.read import extract as module
 from spacy_dossier.read.archive import Budget
-from spacy_dossier.read.extract import extract, extract_bytes
+from spacy_dossier.read.extract import ReadOptions, extract, extract_bytes
 
+from ..hostile import ends
 from . import samples
 
 LINE = "Anna Keller works in Paris"
 
 
-def only(data: bytes, name: str, **options: bool) -> module.Extracted:
-    (piece,) = extract_bytes(data, name, **options)
+def only(data: bytes, name: str) -> module.Extracted:
+    (piece,) = extract_bytes(data, name)
     return piece
 
 
@@ -178,7 +183,7 @@ def test_mail_body_header_and_attachments() -> None:
     )
     assert piece.text.endswith("\n\nAnna Keller is in Paris – call her.")
     assert piece.meta == {"attachments": ["note.txt"]}
-    pieces = extract_bytes(samples.MAIL, "nameless", attachments=True)
+    pieces = extract_bytes(samples.MAIL, "nameless", ReadOptions(attachments=True))
     assert [(p.name, p.media_type) for p in pieces] == [("", "message/rfc822"), ("!note.txt", "text/plain")]
     assert pieces[1].text == "Tom Brandt stays in London."
 
@@ -246,9 +251,150 @@ def test_files_of_the_finder_are_no_documents() -> None:
 
 
 def test_subtitles_are_what_is_said() -> None:
-    """No times, no counters, no tags; a line that is a number stays."""
-    data = b"1\n00:00:01,000 --> 00:00:02,000\n<i>Anna</i>\n42\n\n2\n00:00:03,000 --> 00:00:04,000\nTom\n"
-    assert only(data, "a.srt").text == "Anna\n42\n\nTom\n"
+    """No times, no counters, no tags; a line that is a number stays; a sentence over two cues is one."""
+    data = b"1\r\n00:00:01,000 --> 00:00:02,000\r\n<i>Anna has</i>\r\n42\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\n"
+    data += b"{\\an8}boats & one.\r\n\r\n3\r\n00:00:04,000 --> 00:00:05,000\r\n- Where?\r\n- In Lund.\r\n"
+    assert only(data, "a.srt").text == "Anna has 42 boats & one.\n\n- Where?\n\n- In Lund."
+    assert only(data, "a.txt").media_type == "application/x-subrip"
+
+
+def test_web_subtitles_have_other_parts() -> None:
+    """Notes, styles, names of cues and times of words are none of it; entities are letters."""
+    data = """WEBVTT - Harbour talk\nLanguage: en\n\nNOTE by Otto\n\nSTYLE\n::cue { color: red }\n
+intro\n00:01.000 --> 00:02.500 align:start\n<v Pia>Bolt &amp; Nut <00:00:03.500>paid.</v>\n
+00:03.000 --> 00:04.000\nMore\n\n00:09.000 --> 00:10.000\nLater\n"""
+    assert only(data.encode(), "a.vtt").text == "Bolt & Nut paid.\n\nMore\n\nLater"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["From: Ann\nTo: Bob", "Re: budget\nRoom: 12", "From: Ann\nDate: Monday\nRoom: 12", "Subject: x\nDate: 10:30"],
+)
+def test_a_note_with_colons_is_no_mail(head: str) -> None:
+    """Only what has the fields that a mail must have is one; the rest is text, whole."""
+    piece = only(f"{head}\n\n{LINE}.\n".encode(), "note.txt")
+    assert (piece.media_type, piece.text) == ("text/plain", f"{head}\n\n{LINE}.")
+    mail = f"From: Ann <ann@example.org>\nDate: Tue, 1 Apr 2025 10:00:00 +0200\n\n{LINE}.\n"
+    assert only(mail.encode(), "mail.txt").media_type == "message/rfc822"
+
+
+def zipped(*members: tuple[str, bytes]) -> bytes:
+    """A zip that may hold a name more than once."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
+        warnings.simplefilter("ignore")
+        for name, content in members:
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+NASTY = st.sampled_from(["a", "a~2", "a~3", "a!b", "b", "b#1", "a.zip", "a.mbox", "a.jsonl", "!", "#1", "…", "/", "\n"])
+TREES: st.SearchStrategy[Any] = st.recursive(
+    st.just("file") | st.just("mbox") | st.just("mail") | st.just("rows"),
+    lambda inner: st.lists(st.tuples(NASTY, inner), min_size=1, max_size=4),
+    max_leaves=12,
+)
+
+
+def build(tree: Any) -> bytes:
+    """The bytes of a file, a mailbox, a mail with two attachments, a table or an archive of such."""
+    if isinstance(tree, list):
+        return zipped(*((name, build(inner)) for name, inner in tree))
+    mail = message(
+        "Content-Type: multipart/mixed", ("text/plain", "Hello"), ("text/x-a; name=a", "x"), ("x/a; name=a", "y")
+    )
+    box = (
+        b"From a@example.org Tue Apr  1 10:00:00 2025\n"
+        + mail.replace(b"Subject", b"Date: 1 Apr 2025 10:00\nSubject")
+        + b"\n"
+    )
+    return {"file": LINE.encode(), "mail": mail, "mbox": box * 2, "rows": b'{"text": "a"}\n' * 2}[tree]
+
+
+@given(st.lists(st.tuples(NASTY, TREES), min_size=1, max_size=5))
+@settings(deadline=None)
+def test_no_two_texts_have_one_name(tree: list[Any]) -> None:
+    """Whatever archives, mails and tables call their parts, and however they are in one another."""
+    names = [piece.name for piece in extract_bytes(build(tree), "a.zip", ReadOptions(attachments=True))]
+    assert len(names) == len(set(names))
+
+
+def test_names_taken_are_counted_on() -> None:
+    """A name twice, and one that looks like the second of it."""
+    data = zipped(("a.txt", b"one"), ("a.txt~2", b"two"), ("a.txt", b"three"))
+    assert [(p.name, p.text) for p in extract_bytes(data, "a.zip")] == [
+        ("!a.txt", "one"),
+        ("!a.txt~2", "two"),
+        ("!a.txt~3", "three"),
+    ]
+
+
+def test_an_attachment_beyond_the_limit_is_one_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mail is a record; what is too large says so, under its own name."""
+    monkeypatch.setattr(Budget, "MAX_BYTES", 1000)
+    mail = message(
+        "Content-Type: multipart/mixed", ("text/plain", "Hello"), ("x/a; name=big", "x" * 2000), ("x/a; name=b", "y")
+    )
+    pieces = extract_bytes(mail, "a.eml", ReadOptions(attachments=True))
+    assert [(p.name, p.error and p.error[0]) for p in pieces[:2]] == [("", None), ("!big", "TooLarge")]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.gz", "a.zip", "a.tar.gz"])
+def test_tables_in_archives_give_rows(name: str, tmp_path: Path) -> None:
+    """As the same file outside: a text a row, and a broken row a failure of its own."""
+    rows = b'{"text": "one", "n": 1}\noops\n{"text": "two"}\n'
+    if name == "a.csv.gz":
+        rows = b"n,text\n1,one\n1,2,3\n,two\n"
+    suffix = "!a.jsonl"
+    if name == "a.zip":
+        data = samples.package({"a.jsonl": rows})
+    elif name == "a.tar.gz":
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+            info = tarfile.TarInfo("a.jsonl")
+            info.size = len(rows)
+            tar.addfile(info, io.BytesIO(rows))
+        data = buffer.getvalue()
+    else:
+        data, suffix = gzip.compress(rows), ""
+    pieces = extract_bytes(data, name)
+    assert [(p.name, p.text, p.error and p.error[0]) for p in pieces] == [
+        (f"{suffix}#1", "one", None),
+        (f"{suffix}#2", "", "BadRow"),
+        (f"{suffix}#3", "two", None),
+    ]
+    assert pieces[0].meta["n"] in (1, "1")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"<!-- a -->" * 24 + b"<p>text",
+        b"<!--" * 50_000,
+        b"<?xml " + b"<!-- -->" * 20_000,
+        b"a" * 200_000 + b":",
+        b"A: b\n" * 40_000,
+        b"From: a@b.c\n" + b" x" * 100_000,
+        b"From: " + b"a@" * 100_000 + b"\nDate: 10:00 " + b"1 " * 50_000,
+        b"<?xml version='1.0'?><book " + b"x='y' " * 50_000 + b">",
+        b"office:mimetype=" + b" " * 200_000,
+        b"WEBVTT\n\n" + b"00:00.000 --> 00:01.000\n" + b"<a" * 50_000 + b"{\\" * 50_000,
+        b"From a 10:00 2025\n" * 20_000,
+        b"\n \n" * 100_000,
+        b" " * 200_000,
+        b"- " * 100_000,
+        b"1. " * 100_000,
+        b"a-\n" * 60_000,
+        b"|a  b" * 40_000,
+        b"> " * 100_000,
+        b">" * 200_000,
+        b"x\t" * 100_000,
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "a.eml", "a.vtt", "a.xml"])
+def test_hostile_texts_come_to_an_end(data: bytes, name: str) -> None:
+    """No expression of these readers goes over the same text again and again."""
+    ends(extract_bytes, data, name)
 
 
 def test_mailbox_gives_each_mail() -> None:

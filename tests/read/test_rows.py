@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.read.rows import Cursor, NoTextField, has_text, read_rows
@@ -172,3 +174,75 @@ def test_a_row_that_cannot_be_decoded_says_so(tmp_path: Path) -> None:
     assert read(write(tmp_path / "a.csv", b"text\n" + rows)) == [(good, {})] * 20 + [("", "BadRow")]
     lines = b"".join(b'{"text": "' + row + b'"}\n' for row in rows.splitlines())
     assert read(write(tmp_path / "a.jsonl", lines)) == [(good, {})] * 20 + [("", "BadRow")]
+
+
+def test_rows_of_csv_are_strict(tmp_path: Path) -> None:
+    """A row with another number of fields and one with an open quote fail, and cost their neighbours nothing."""
+    extra = "id,text\n1,The mayor, Irma\n2,Second\n3\n"
+    assert read(write(tmp_path / "a.csv", extra)) == [("", "BadRow"), ("Second", {"id": "2"}), ("", "BadRow")]
+    rows = [f'{n},"Row {n}, and ""more"""' for n in range(30)]
+    rows[4] = '4,"Open quote'
+    rows[9] = '9,"Two\nlines"'
+    found = read(write(tmp_path / "b.csv", "\n".join(["id,text", *rows])))
+    assert found[4] == ("", "BadRow")
+    assert found[3] == ('Row 3, and "more"', {"id": "3"})
+    assert found[5:9] == [(f'Row {n}, and "more"', {"id": str(n)}) for n in range(5, 9)]
+    assert found[9] == ("Two\nlines", {"id": "9"})
+    assert len(found) == 30
+
+
+def test_quotes_as_they_stand(tmp_path: Path) -> None:
+    """Tables whose writer knows no quotes, or a backslash before them, or no second column."""
+    tsv = 'id\ttext\n1\t"Quiet" said Pia\n2\t"Open quote only, said Nils\n3\tRow three\n4\t5" pipe\n'
+    texts = ['"Quiet" said Pia', '"Open quote only, said Nils', "Row three", '5" pipe']
+    assert [row[0] for row in read(write(tmp_path / "a.tsv", tsv))] == texts
+    escaped = 'id,text\n1,"He said \\"no\\" to Nils, and \\"yes\\" to Pia"\n2,plain\n'
+    assert [row[0] for row in read(write(tmp_path / "a.csv", escaped))] == [
+        'He said "no" to Nils, and "yes" to Pia',
+        "plain",
+    ]
+    assert read(write(tmp_path / "b.csv", "text\nOne, two\nThree\n")) == [("One, two", {}), ("Three", {})]
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from('",;\n\r\t'), min_size=1), min_size=1
+    )
+)
+@settings(deadline=None)
+def test_what_python_writes_is_read(texts: list[str]) -> None:
+    """Quoted commas, quotes and line breaks come back from the csv module's own output."""
+    import csv
+    import io
+
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)
+    writer.writerow(["id", "text"])
+    writer.writerows([str(number), text] for number, text in enumerate(texts))
+    found = [row.text for row in read_rows("a.csv", "text", buffer.getvalue().encode())]
+    assert found == texts
+
+
+def test_nested_rows_fail_alone(tmp_path: Path) -> None:
+    """Lists in lists as deep as they come; the rows beside them are read."""
+    rows = ['{"text": "one"}']
+    rows += ['{"text": "deep", "x": ' + "[" * depth + "]" * depth + "}" for depth in (90, 300, 950, 100_000)]
+    path = write(tmp_path / "a.jsonl", "\n".join([*rows, '{"text": "two"}']))
+    assert [(text, meta if text == "" else "") for text, meta in read(path)] == [
+        ("one", ""),
+        ("deep", ""),
+        *[("", "BadRow")] * 3,
+        ("two", ""),
+    ]
+
+
+def test_compressed_tables_are_read_as_a_stream(tmp_path: Path) -> None:
+    """Rows as without gzip; a file that is cut, and a line without end, are broken as a whole."""
+    import gzip
+
+    packed = gzip.compress(b'{"text": "one"}\n{"text": "two"}\n')
+    assert [row[0] for row in read(write(tmp_path / "a.jsonl.gz", packed))] == ["one", "two"]
+    with pytest.raises(ValueError, match="compression"):
+        read(write(tmp_path / "b.jsonl.gz", packed[:-12]))
+    with pytest.raises(ValueError, match="a line of more than"):
+        read(write(tmp_path / "c.jsonl.gz", gzip.compress(b"0" * 300_000_000, 1)))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_dossier.read.extract import extract
+from spacy_dossier.read.extract import ReadOptions, extract
 from spacy_dossier.read.sandbox import Sandbox
 
 from . import samples
@@ -14,7 +14,7 @@ from . import samples
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    one = Sandbox(time_limit=30, memory_limit=400_000_000, attachments=True)
+    one = Sandbox(time_limit=30, memory_limit=400_000_000, options=ReadOptions(attachments=True))
     yield one
     one.close()
 
