@@ -22,7 +22,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conll_ner_to_docs, conllu_to_docs
 from spacy.vocab import Vocab
 
-from spacy_dossier.convert.columns.convert import Options, convert
+from spacy_dossier.convert.columns.convert import ColumnOptions, convert
 from spacy_dossier.convert.columns.export import export
 
 KEYS = ("docs", "sents", "tokens", "ents", "labels")
@@ -83,7 +83,7 @@ def main(
 
         def ours(path: Path) -> tuple[dict[str, Any], Path]:
             lang = next((lang for part, lang in LANGUAGES.items() if part in str(path)), "en")
-            (report,) = convert([str(path)], output, Options(lang=lang)).values()
+            (report,) = convert([str(path)], output, ColumnOptions(lang=lang)).values()
             file = Path(report.outputs[0])
             return count(DocBin().from_disk(file).get_docs(Vocab()), report.docs > 0), file
 
@@ -102,7 +102,7 @@ def main(
             docs = spacy_docs(folder / speed, truth[speed])
             DocBin(docs=docs, store_user_data=True).to_disk(output / "spacy.spacy")
 
-        ratio = timed(spacy_convert) / timed(lambda: convert([str(folder / speed)], output, Options()))
+        ratio = timed(spacy_convert) / timed(lambda: convert([str(folder / speed)], output, ColumnOptions()))
     print("| file | spaCy's converter | dossier convert | back, byte for byte |\n|---|---|---|---|")
     print("\n".join(rows))
     n = len(rows)

@@ -10,24 +10,25 @@ SKIPPED = 3  # exit code when sentences were left out
 
 def convert_cli(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="INPUT... OUTPUT_DIR",
             help="Column files, folders, globs or - for standard input; last, the folder for the .spacy files. "
             "With --check there is no output folder.",
             show_default=False,
         ),
-    ],
+    ] = None,
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the text: its rules restore spaces.")] = "en",
     report: Annotated[
         Path | None, typer.Option("--report", help="Write counts and problems of each file to this JSON file.")
     ] = None,
     format: Annotated[
         str,
-        typer.Option(
-            "--format", "-f", help="auto, columns, conllu, conllup, conll2012, uner or germeval; auto finds it."
-        ),
+        typer.Option("--format", "-f", help="A name that --formats lists; auto finds it."),
     ] = "auto",
+    formats: Annotated[
+        bool, typer.Option("--formats", help="List the formats in the order in which they are tried, each with rows.")
+    ] = False,
     token_column: Annotated[
         str | None,
         typer.Option("--token-column", help="The token's column: its number from 1 (-1 is the last) or its name."),
@@ -85,10 +86,15 @@ def convert_cli(
 
     Exits with 3 if sentences had to be left out; they are listed in the report.
     """
-    from ..convert.columns.convert import Options
+    from ..convert.columns.convert import ColumnOptions
     from ..errors import DossierError
 
-    options = Options(
+    if formats:
+        _list_formats()
+        return
+    if not paths:
+        raise DossierError("no input", remedy="Say dossier convert INPUT... OUTPUT_DIR.")
+    options = ColumnOptions(
         lang=lang,
         encoding=encoding,
         format=format,
@@ -108,6 +114,15 @@ def convert_cli(
     if len(paths) < 2:
         raise DossierError("no output folder", remedy="Say dossier convert INPUT... OUTPUT_DIR.")
     _convert(paths[:-1], Path(paths[-1]), options, max_docs, report)
+
+
+def _list_formats() -> None:
+    from ..convert.columns.formats.registry import ORDER
+
+    for format in ORDER:
+        typer.echo(f"{format.name}: {format.about}")
+        for line in format.example.splitlines():
+            typer.echo(f"    {line}")
 
 
 def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | None, report: Path | None) -> None:

@@ -15,8 +15,8 @@ def export_cli(
         str,
         typer.Option(
             "--layout",
-            help="source (the rows the documents came from), tsv, conll, conll2002, conll2003, offsets, conllu, "
-            "conllup, uner, germeval or conll2012. auto: source where the rows were kept, else tsv.",
+            help="source (the rows the documents came from) or a name that dossier convert --formats lists. "
+            "auto: source where the rows were kept, else tsv.",
         ),
     ] = "auto",
     scheme: Annotated[

@@ -12,7 +12,7 @@ import pytest
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_dossier.convert import unpack
-from spacy_dossier.convert.columns.convert import ColumnFile, Options, convert
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, convert
 from spacy_dossier.convert.columns.export import export
 from spacy_dossier.convert.docbin import DocBinWriter
 from spacy_dossier.errors import DossierError
@@ -195,7 +195,7 @@ LABELS_ALONE = {
 
 def opened(path: Path, content: str | bytes, **options: object) -> tuple[ColumnFile, list[Doc]]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    columns = ColumnFile(path, Options(**options))  # type: ignore[arg-type]
+    columns = ColumnFile(path, ColumnOptions(**options))  # type: ignore[arg-type]
     return columns, list(columns.docs())
 
 
@@ -370,7 +370,9 @@ def test_compressed_files(tmp_path: Path, suffix: str) -> None:
             archive.writestr("folder/train.tsv", data)
     else:
         path.write_bytes({".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix](data))
-    (report,) = convert([str(path.parent) if suffix != ".zip" else str(path)], tmp_path / "out", Options()).values()
+    (report,) = convert(
+        [str(path.parent) if suffix != ".zip" else str(path)], tmp_path / "out", ColumnOptions()
+    ).values()
     assert report.ents == len(expected())
     assert len(list(DocBin().from_disk(tmp_path / "out" / "train.spacy").tokens)) == 1
 
@@ -387,7 +389,7 @@ def test_what_unpacks_without_bound_is_refused(tmp_path: Path, monkeypatch: pyte
     else:
         path.write_bytes({".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix](data))
     with pytest.raises(DossierError, match=rf"a\.tsv\{suffix}: unpacks to more than \d+ MB"):
-        convert([str(path)], tmp_path / "out", Options())
+        convert([str(path)], tmp_path / "out", ColumnOptions())
 
 
 def test_archives_and_broken_files(tmp_path: Path) -> None:
@@ -396,10 +398,10 @@ def test_archives_and_broken_files(tmp_path: Path) -> None:
         archive.writestr("a.tsv", "x")
         archive.writestr("b.tsv", "x")
     with pytest.raises(DossierError, match=r"a\.zip: an archive of 2 files"):
-        convert([str(tmp_path / "a.zip")], tmp_path / "out", Options())
+        convert([str(tmp_path / "a.zip")], tmp_path / "out", ColumnOptions())
     (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"x\tO\n" * 100)[:-12])
     with pytest.raises(DossierError, match=r"b\.tsv\.gz: cannot be unpacked"):
-        convert([str(tmp_path / "b.tsv.gz")], tmp_path / "out", Options())
+        convert([str(tmp_path / "b.tsv.gz")], tmp_path / "out", ColumnOptions())
 
 
 @pytest.mark.parametrize("name", ["conll", "iob", "conllu"])

@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns.convert import ColumnFile, Options, convert
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, convert
 from spacy_dossier.errors import DossierError
 
 GOOD = "Oslo\tB-LOC\n.\tO\n\n"
@@ -46,7 +46,7 @@ def test_strict_stops_at_the_first_bad_row(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text(GOOD + "Paris\tB-LOC\tx\n\n" + "is\n\n")
     with pytest.raises(DossierError, match=r"a\.tsv:4: expected 2 columns, not 3, found 'Paris\\tB-LOC\\tx'"):
-        convert([str(path)], tmp_path / "out", Options(strict=True))
+        convert([str(path)], tmp_path / "out", ColumnOptions(strict=True))
     assert list((tmp_path / "out").iterdir()) == []
     assert run("convert", "--strict", path, tmp_path / "out")[0] == 1
 
@@ -55,7 +55,7 @@ def test_an_empty_token_is_a_bad_row(tmp_path: Path) -> None:
     """A tag alone in its row belongs to no token."""
     path = tmp_path / "a.tsv"
     path.write_text(GOOD + "\tO\nParis\tB-LOC\n\n")
-    columns = ColumnFile(path, Options())
+    columns = ColumnFile(path, ColumnOptions())
     assert [len(doc) for doc in columns.docs()] == [2]
     assert columns.report.problems == [{"line": 4, "row": "\tO", "expected": "a token"}]
 
@@ -64,7 +64,7 @@ def test_a_mark_outlives_the_sentence_that_is_left_out(tmp_path: Path) -> None:
     """A document whose first sentence is bad is still a document of its own."""
     path = tmp_path / "a.conll"
     path.write_text("-DOCSTART- O\n\nOslo B-LOC\n\n-DOCSTART- O\n\nbad\n\nBonn B-LOC\n\n")
-    columns = ColumnFile(path, Options())
+    columns = ColumnFile(path, ColumnOptions())
     assert [doc.text for doc in columns.docs()] == ["Oslo", "Bonn"]
     assert (columns.report.docs, columns.report.skipped) == (2, 1)
 
@@ -76,7 +76,7 @@ def test_ragged_rows_in_a_bracket_file(tmp_path: Path) -> None:
     text += row.format(0, "*", "") + row.format(1, "*", "* ") + "\n" + row.format(0, "(A*", "") + "\n#end document\n"
     path = tmp_path / "a.conll"
     path.write_text(text)
-    columns = ColumnFile(path, Options())
+    columns = ColumnFile(path, ColumnOptions())
     assert [len(doc) for doc in columns.docs()] == [1]
     assert [(p["line"], p["expected"]) for p in columns.report.problems] == [
         (5, "12 columns as in the row before, not 13"),
@@ -88,7 +88,7 @@ def test_an_index_that_is_no_number(tmp_path: Path) -> None:
     """In a numbered file every row has its number."""
     path = tmp_path / "a.iob2"
     path.write_text("# sent_id = 1\n1\tOslo\tB-LOC\t-\t-\n\n# sent_id = 2\n1\tx\tO\t-\t-\n\n" * 6 + "x\ty\tO\t-\t-\n")
-    columns = ColumnFile(path, Options())
+    columns = ColumnFile(path, ColumnOptions())
     list(columns.docs())
     assert columns.report.problems == [
         {"line": 37, "row": "x\ty\tO\t-\t-", "expected": "the number of the token in column 1"}
@@ -98,20 +98,20 @@ def test_an_index_that_is_no_number(tmp_path: Path) -> None:
 def test_inputs_that_are_not_there(tmp_path: Path) -> None:
     """Files, folders and globs without a match are errors, and so is text that is none."""
     with pytest.raises(DossierError, match=r"nothing\*: no such file"):
-        convert([str(tmp_path / "nothing*")], tmp_path, Options())
+        convert([str(tmp_path / "nothing*")], tmp_path, ColumnOptions())
     (tmp_path / "empty").mkdir()
     with pytest.raises(DossierError, match="holds no file"):
-        convert([str(tmp_path / "empty")], tmp_path, Options())
+        convert([str(tmp_path / "empty")], tmp_path, ColumnOptions())
     (tmp_path / "a.bin.conll").write_bytes(bytes(range(256)))
     with pytest.raises(DossierError, match="not a text file"):
-        convert([str(tmp_path / "a.bin.conll")], tmp_path, Options())
+        convert([str(tmp_path / "a.bin.conll")], tmp_path, ColumnOptions())
     assert run("convert", tmp_path)[0] == 1
     with pytest.raises(DossierError, match="no such language, found 'zz'"):
-        list(ColumnFile(_write(tmp_path / "b.tsv", GOOD), Options(lang="zz")).docs())
+        list(ColumnFile(_write(tmp_path / "b.tsv", GOOD), ColumnOptions(lang="zz")).docs())
     with pytest.raises(DossierError, match="unknown format"):
-        ColumnFile(tmp_path / "b.tsv", Options(format="x"))
+        ColumnFile(tmp_path / "b.tsv", ColumnOptions(format="x"))
     with pytest.raises(DossierError, match="unknown spacing"):
-        list(ColumnFile(tmp_path / "b.tsv", Options(spacing="x")).docs())
+        list(ColumnFile(tmp_path / "b.tsv", ColumnOptions(spacing="x")).docs())
 
 
 def _write(path: Path, text: str) -> Path:
@@ -125,25 +125,25 @@ def test_names_of_outputs(tmp_path: Path) -> None:
     for name in ("eng.train", "eng.testa", "b.iob", "sub/b.iob"):
         _write(tmp_path / "in" / name, GOOD)
     out = tmp_path / "out"
-    convert([str(tmp_path / "in" / "eng.train")], out, Options())
+    convert([str(tmp_path / "in" / "eng.train")], out, ColumnOptions())
     assert sorted(path.name for path in out.iterdir()) == ["eng.spacy"]
-    convert([str(tmp_path / "in" / "eng.*"), str(tmp_path / "in" / "b.iob")], out, Options())
+    convert([str(tmp_path / "in" / "eng.*"), str(tmp_path / "in" / "b.iob")], out, ColumnOptions())
     assert sorted(path.name for path in out.iterdir()) == [
         "b.spacy",
         "eng.spacy",
         "eng.testa.spacy",
         "eng.train.spacy",
     ]
-    convert([str(tmp_path / "in")], tmp_path / "all", Options())
+    convert([str(tmp_path / "in")], tmp_path / "all", ColumnOptions())
     assert (tmp_path / "all" / "sub" / "b.spacy").is_file()
     with pytest.raises(DossierError, match=r"would both be written to b\.iob\.spacy"):
-        convert([str(tmp_path / "in" / "b.iob"), str(tmp_path / "in" / "sub" / "b.iob")], out, Options())
+        convert([str(tmp_path / "in" / "b.iob"), str(tmp_path / "in" / "sub" / "b.iob")], out, ColumnOptions())
 
 
 def test_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`-` reads a pipe, which cannot be read twice."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(GOOD.encode())))
-    reports = convert(["-"], tmp_path, Options())
+    reports = convert(["-"], tmp_path, ColumnOptions())
     assert reports["-"].ents == 1
     assert [doc.text for doc in read_bin(tmp_path / "stdin.spacy")] == ["Oslo."]
 
@@ -162,7 +162,7 @@ def test_sentences_per_doc(tmp_path: Path) -> None:
     """Files without marks are grouped; every token has a sentence start set."""
     path = _write(tmp_path / "a.tsv", "w\tO\nx\tO\n\n" * 25)
     for size, lengths in ((10, [20, 20, 10]), (1, [2] * 25), (0, [50])):
-        docs = list(ColumnFile(path, Options(sentences_per_doc=size)).docs())
+        docs = list(ColumnFile(path, ColumnOptions(sentences_per_doc=size)).docs())
         assert [len(doc) for doc in docs] == lengths
         assert all(token.is_sent_start is (token.i % 2 == 0) for doc in docs for token in doc)
 
@@ -170,8 +170,8 @@ def test_sentences_per_doc(tmp_path: Path) -> None:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from spacy_dossier.convert.columns import Options, convert
-convert([sys.argv[1]], Path(sys.argv[2]), Options())
+from spacy_dossier.convert.columns import ColumnOptions, convert
+convert([sys.argv[1]], Path(sys.argv[2]), ColumnOptions())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

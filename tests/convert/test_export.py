@@ -12,9 +12,10 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns.convert import Options, convert, read_docs
-from spacy_dossier.convert.columns.export import LAYOUTS, export
-from spacy_dossier.convert.columns.schemes import SCHEMES, decode, encode
+from spacy_dossier.convert.columns.convert import ColumnOptions, convert, read_docs
+from spacy_dossier.convert.columns.export import export
+from spacy_dossier.convert.columns.formats.registry import FORMATS
+from spacy_dossier.convert.columns.schemes import SCHEMES, entities_to_tags, tags_to_entities
 from spacy_dossier.convert.docbin import DocBinWriter
 from spacy_dossier.errors import DossierError
 from tests.convert.test_layouts import LAYOUTS as EXAMPLES
@@ -42,6 +43,7 @@ def sentences(draw: st.DrawFn) -> tuple[list[str], list[tuple[int, int, str]]]:
     return words, entities
 
 
+UNMARKED = ("germeval", "json")  # formats without marks of documents
 documents = st.lists(st.lists(sentences(), min_size=1, max_size=3), min_size=1, max_size=3)
 
 
@@ -75,7 +77,7 @@ def join_neighbours(entities: list[tuple[int, int, str]], starts: list[bool]) ->
     return joined
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", FORMATS)
 def test_random_documents_survive_every_scheme_and_layout(
     layout: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -96,12 +98,12 @@ def test_random_documents_survive_every_scheme_and_layout(
             for doc in docs:
                 writer.add(doc)
         export([folder / "a.spacy"], folder / "a.txt", layout=layout, scheme=scheme)
-        form = "germeval" if layout == "germeval" else "auto"
+        form = layout if layout in UNMARKED else "auto"
         back = list(read_docs(folder / "a.txt", format=form, sentences_per_doc=0))
         wanted = content(docs)
         if scheme == "io" and layout != "conll2012":
             wanted = [(words, starts, join_neighbours(ents, starts)) for words, starts, ents in wanted]
-        if layout == "germeval":  # has no marks of documents
+        if layout in UNMARKED:
             found, flat = content(back)[0], ([], [], [])
             for words, starts, ents in wanted:
                 flat[2].extend((len(flat[0]) + start, len(flat[0]) + end, label) for start, end, label in ents)
@@ -119,13 +121,13 @@ def test_random_documents_survive_every_scheme_and_layout(
 def test_encode_and_decode_are_inverse(sentence: tuple, scheme: str) -> None:
     """Whatever the entities, tags say exactly them."""
     words, entities = sentence
-    assert decode(encode(entities, len(words), scheme)) == entities
+    assert tags_to_entities(entities_to_tags(entities, len(words), scheme)) == entities
 
 
 def corpus(tmp_path: Path, text: str | bytes, **options: object) -> Path:
     path = tmp_path / "in.txt"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    convert([str(path)], tmp_path, Options(**options))  # type: ignore[arg-type]
+    convert([str(path)], tmp_path, ColumnOptions(**options))  # type: ignore[arg-type]
     return tmp_path / "in.spacy"
 
 

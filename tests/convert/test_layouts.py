@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from spacy.tokens import Doc
 
-from spacy_dossier.convert.columns.convert import ColumnFile, Options, read_docs
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, read_docs
 from spacy_dossier.errors import DossierError
 
 ANNA = [("Anna Berg", "PER"), ("Oslo", "LOC")]
@@ -166,7 +166,7 @@ def test_a_hash_without_a_tag_is_a_bad_row_in_two_columns(tmp_path: Path) -> Non
     """What could pass for a comment is a missing tag there."""
     path = tmp_path / "a.tsv"
     path.write_text("Oslo\tB-LOC\n\n#fjord\nOslo\tB-LOC\n\nhere\tO\n")
-    columns = ColumnFile(path, Options())
+    columns = ColumnFile(path, ColumnOptions())
     assert words(list(columns.docs())) == [["Oslo", "here"]]
     assert columns.report.problems == [{"line": 3, "row": "#fjord", "expected": "2 columns, not 1"}]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns.convert import Options
+from spacy_dossier.convert.columns.convert import ColumnOptions
 from spacy_dossier.convert.columns.lint import Lint, lint
 
 
@@ -16,7 +16,7 @@ def check(tmp_path: Path, *texts: str, **options: int) -> Lint:
         path = tmp_path / f"split{i}.tsv"
         path.write_text(text)
         files.append(str(path))
-    return lint(files, Options(), **options)
+    return lint(files, ColumnOptions(), **options)
 
 
 CLEAN = "Anna\tB-PER\nmet\tO\nOslo\tB-LOC\n\nAnna\tB-PER\nleft\tO\nOslo\tB-LOC\n\n"

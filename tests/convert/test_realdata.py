@@ -7,7 +7,7 @@ import pytest
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_dossier.convert.columns.convert import Options, convert, read_docs
+from spacy_dossier.convert.columns.convert import ColumnOptions, convert, read_docs
 from spacy_dossier.convert.columns.export import export
 from spacy_dossier.convert.pairs.convert import PairOptions, pairs
 
@@ -37,7 +37,7 @@ def test_counts_and_the_way_back(shared_data: Path, tmp_path: Path, name: str) -
     """Report and documents hold what the corpus holds; export gives the bytes of the file."""
     path = shared_data / "ner" / name
     expected = json.loads((shared_data / "ner" / "expected_counts.json").read_text())[name]
-    (report,) = convert([str(path)], tmp_path, Options()).values()
+    (report,) = convert([str(path)], tmp_path, ColumnOptions()).values()
     assert {key: value for key, value in report.as_dict().items() if key in expected} == expected
     assert (report.skipped, report.problems) == (0, [])
     (output,) = map(Path, report.outputs)

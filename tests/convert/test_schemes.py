@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from spacy_dossier.convert.columns.convert import ColumnFile, Options
-from spacy_dossier.convert.columns.schemes import brackets_to_iob2, decode, encode, find_scheme, split_tag
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions
+from spacy_dossier.convert.columns.schemes import (
+    brackets_to_iob2,
+    entities_to_tags,
+    find_scheme,
+    split_tag,
+    tags_to_entities,
+)
 from spacy_dossier.errors import DossierError
 
 
@@ -14,7 +20,7 @@ def columns_of(tmp_path: Path, *sentences: str, **options: object) -> ColumnFile
     """A file with one sentence an argument; its tags are parted by spaces."""
     path = tmp_path / "a.tsv"
     path.write_text("\n".join("".join(f"w{i}\t{tag}\n" for i, tag in enumerate(s.split())) for s in sentences))
-    return ColumnFile(path, Options(**options))  # type: ignore[arg-type]
+    return ColumnFile(path, ColumnOptions(**options))  # type: ignore[arg-type]
 
 
 def spans(columns: ColumnFile) -> list[tuple[int, int, str]]:
@@ -39,7 +45,7 @@ def test_schemes_say_the_same(tmp_path: Path, scheme: str) -> None:
     assert columns.report.scheme == scheme
     assert spans(columns) == SAME
     assert (columns.report.orphans, columns.report.unclosed) == (0, 0)
-    assert encode(SAME, 7, scheme) == WRITTEN[scheme].split()
+    assert entities_to_tags(SAME, 7, scheme) == WRITTEN[scheme].split()
 
 
 def test_io_joins_neighbours(tmp_path: Path) -> None:
@@ -147,7 +153,7 @@ def test_decode_agrees_with_seqeval() -> None:
     from seqeval.metrics.sequence_labeling import get_entities
 
     tags = ["B-A", "I-A", "I-B", "O", "I-A", "B-A", "B-B", "I-B", "I-A", "O", "I-B", "I-B"]
-    assert decode(tags) == [(start, end + 1, label) for label, start, end in get_entities(tags)]
+    assert tags_to_entities(tags) == [(start, end + 1, label) for label, start, end in get_entities(tags)]
 
 
 def test_no_tags_at_all() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_dossier.convert.columns.convert import ColumnFile, Options, read_docs
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, read_docs
 from spacy_dossier.convert.columns.spacing import Spacer, spaces_from_offsets, spaces_from_text
 
 ROWS = "İstanbul'da B-LOC\nüç O\nşey O\n\nçok O\ngüzel O\n"
@@ -45,7 +45,7 @@ def test_encodings_and_line_ends_are_found(tmp_path: Path, encoding: str, ending
 )
 def test_legacy_encodings_by_language(tmp_path: Path, lang: str, encoding: str, text: str) -> None:
     """What is not UTF-8 is read as files of the language are written."""
-    columns = ColumnFile(write(tmp_path, text.encode(encoding)), Options(lang=lang, sentences_per_doc=0))
+    columns = ColumnFile(write(tmp_path, text.encode(encoding)), ColumnOptions(lang=lang, sentences_per_doc=0))
     assert [token.text for doc in columns.docs() for token in doc] == text.split()[::2]
 
 
@@ -53,7 +53,7 @@ def test_single_bad_bytes_spoil_their_sentence_only(tmp_path: Path) -> None:
     """A UTF-8 file with one broken row is not read as something else."""
     good = "Málaga B-LOC\nestá O\naquí O\n\n" * 5
     path = write(tmp_path, good.encode() + b"M\xe1laga B-LOC\n\n" + good.encode())
-    columns = ColumnFile(path, Options(sentences_per_doc=0))
+    columns = ColumnFile(path, ColumnOptions(sentences_per_doc=0))
     (doc,) = columns.docs()
     assert {token.text for token in doc} == {"Málaga", "está", "aquí"}
     (problem,) = columns.report.problems
@@ -117,7 +117,7 @@ def test_spaces_from_text_and_offsets() -> None:
 @pytest.mark.realdata
 def test_restored_spaces_agree_with_the_original_text(shared_data: Path) -> None:
     """On a corpus that records its spaces, at least 98 of 100 are restored from the tokens alone."""
-    columns = ColumnFile(shared_data / "ner" / "norne" / "no_bokmaal-ud-dev.conllu", Options(lang="nb"))
+    columns = ColumnFile(shared_data / "ner" / "norne" / "no_bokmaal-ud-dev.conllu", ColumnOptions(lang="nb"))
     spacer = Spacer("nb")
     right = total = 0
     for sentence in columns.sentences():

@@ -13,28 +13,27 @@ from ...errors import DossierError
 from ..docbin import DocBinWriter
 from ..source import Input, TextFile, find_inputs, open_text, spooled
 from .documents import DocMaker, group_sentences, template_of
+from .find import Asked, find_layout
+from .formats.registry import FORMATS
 from .layout import Layout
-from .reader import Problem, Sentence, Survey, read_sentences, survey
-from .sample import find_layout
-from .schemes import OUTSIDE, opens, split_tag
+from .reader import Survey, survey
+from .schemes import MISSING, OUTSIDE, opens, split_tag
+from .sentence import Problem, Sentence
 
 SENTENCES_PER_DOC = 10
 KEPT_BYTES = 8 << 20  # largest file that is kept in memory
 MAX_LISTED = 1000  # problems listed for one file; all are counted
+OUTSIDE_ONLY = frozenset((OUTSIDE,))
+ROLES = ("tag", "label", "nested", "index", "sentence", "document", "start", "lemma", "upos", "xpos", "feats", "misc")
 
 
 @dataclass(frozen=True)
-class Options:
+class ColumnOptions(Asked):
     """How column files are read. See `dossier convert --help`."""
 
     lang: str = "en"
     encoding: str | None = None
-    format: str = "auto"
-    token_column: str | None = None
-    tag_column: str | None = None
-    nested_column: str | None = None
     nested: bool = False
-    outside: str | None = None
     spacing: str = "restore"
     sentences_per_doc: int = SENTENCES_PER_DOC
     strict: bool = False
@@ -42,7 +41,7 @@ class Options:
 
 
 @dataclass
-class Report:
+class ColumnReport:
     """What was read from one file.
 
     docs (int): Documents that the file marks; 0 if it marks none.
@@ -85,23 +84,16 @@ class ColumnFile:
     """One column file, opened: its layout and scheme are known, its documents can be read.
 
     path (Path): The file.
-    options (Options): How to read it.
+    options (ColumnOptions): How to read it.
     name (str | None): What to call it, if not by its path.
     RAISES (DossierError): If no layout fits.
     """
 
-    def __init__(self, path: Path, options: Options, *, name: str | None = None) -> None:
+    def __init__(self, path: Path, options: ColumnOptions, *, name: str | None = None) -> None:
         self.options = options
         self.file: TextFile = open_text(path, name=name, encoding=options.encoding, lang=options.lang)
-        self.layout: Layout = find_layout(
-            self.file.lines(),
-            format=options.format,
-            token_column=options.token_column,
-            tag_column=options.tag_column,
-            nested_column=options.nested_column,
-            outside=options.outside,
-            file=self.file.name,
-        )
+        self.layout: Layout = find_layout(self.file.lines(), options, file=self.file.name)
+        self.format = FORMATS[self.layout.format]
         if options.nested and self.layout.nested is None:
             raise DossierError(
                 "no column holds a second layer of tags", file=self.file.name, remedy="Name it with --nested-column."
@@ -112,27 +104,15 @@ class ColumnFile:
             self._kept = list(self._read())
         self.survey: Survey = survey(self._read(), bare=self.layout.bare)
         self.report = self._new_report()
+        self._verdicts: dict[tuple[str, str], tuple[str, str | None]] = {}  # of neighbouring tags
 
     def _read(self) -> Iterable[Sentence | Problem]:
-        return read_sentences(self.file.lines(), self.layout) if self._kept is None else self._kept
+        return self.format.read(self.file.lines(), self.layout) if self._kept is None else self._kept
 
-    def _new_report(self) -> Report:
+    def _new_report(self) -> ColumnReport:
         layout, scheme = self.layout, self.survey.scheme
         columns: dict[str, int | str] = {"token": layout.token + 1}
-        for role in (
-            "tag",
-            "label",
-            "nested",
-            "index",
-            "sentence",
-            "document",
-            "start",
-            "lemma",
-            "upos",
-            "xpos",
-            "feats",
-            "misc",
-        ):
+        for role in ROLES:
             if (column := getattr(layout, role)) is not None:
                 columns[role] = column + 1
         if layout.key:
@@ -143,7 +123,7 @@ class ColumnFile:
             columns["outside"] = layout.form.outside
         if layout.prefix:
             columns["prefix"] = layout.prefix
-        return Report(
+        return ColumnReport(
             format=layout.format,
             scheme="brackets" if layout.brackets else scheme.name,
             scheme_by_label=scheme.labels,
@@ -159,38 +139,43 @@ class ColumnFile:
         """
         self.report = report = self._new_report()
         labels: Counter[str] = Counter()
-        docs, all_outside = 0, {OUTSIDE}
-        verdicts: dict[tuple[str, str], tuple[str, str | None]] = {}
+        docs = 0
         for item in self._read():
             if isinstance(item, Problem):
-                if self.options.strict:
-                    raise item.error(self.file.name)
-                report.skipped += 1
-                if len(report.problems) < MAX_LISTED:
-                    report.problems.append({"line": item.line, "row": item.row, "expected": item.expected})
+                self._leave_out(item)
                 continue
             if item.tokens:
                 docs += item.mark is not None or report.sents == 0
                 report.sents += 1
                 report.tokens += len(item.tokens)
-                if all_outside.issuperset(item.tags):
-                    yield item
-                    continue
-                for i, pair in enumerate(zip((OUTSIDE, *item.tags), (*item.tags, OUTSIDE), strict=True)):
-                    if pair == (OUTSIDE, OUTSIDE):
-                        continue
-                    if pair not in verdicts:
-                        verdicts[pair] = self._judge(pair)
-                    label, kind = verdicts[pair]
-                    if label:
-                        labels[label] += 1
-                    if kind:
-                        self._violation(item, i, kind)
-                report.missing += sum(map(item.tags.count, ("-", "_")))
+                if not OUTSIDE_ONLY.issuperset(item.tags):
+                    self._check(item, labels)
             yield item
         report.docs = docs if self.survey.marked else 0
         report.labels = dict(labels.most_common())
         report.ents = sum(labels.values())
+
+    def _leave_out(self, problem: Problem) -> None:
+        if self.options.strict:
+            raise problem.error(self.file.name)
+        self.report.skipped += 1
+        if len(self.report.problems) < MAX_LISTED:
+            self.report.problems.append({"line": problem.line, "row": problem.row, "expected": problem.expected})
+
+    def _check(self, sentence: Sentence, labels: Counter[str]) -> None:
+        """Count the entities of a sentence, and what breaks the scheme in it."""
+        tags = sentence.tags
+        for i, pair in enumerate(zip((OUTSIDE, *tags), (*tags, OUTSIDE), strict=True)):
+            if pair == (OUTSIDE, OUTSIDE):
+                continue
+            if pair not in self._verdicts:
+                self._verdicts[pair] = self._judge(pair)
+            label, kind = self._verdicts[pair]
+            if label:
+                labels[label] += 1
+            if kind:
+                self._violation(sentence, i, kind)
+        self.report.missing += sum(map(tags.count, MISSING))
 
     def _judge(self, pair: tuple[str, str]) -> tuple[str, str | None]:
         """RETURNS (tuple[str, str | None]): Label of the entity that begins at the second tag, and what is wrong."""
@@ -200,8 +185,7 @@ class ColumnFile:
 
     def _violation(self, sentence: Sentence, i: int, kind: str) -> None:
         place = i if kind == "orphan" else i - 1
-        line = sentence.line + sentence.places[place] - sentence.places[0]
-        row = sentence.source[sentence.places[place]].rstrip("\r\n")
+        line, row = sentence.line_of(place), sentence.row_of(place)
         expected = (
             f"a tag that begins an entity ({self.survey.scheme.name})"
             if kind == "orphan"
@@ -242,33 +226,33 @@ def read_docs(path: Path | str, **options: Any) -> Iterator[Doc]:
     """Read the documents of a column file.
 
     path (Path | str): The file.
-    **options: As in `Options`.
+    **options: As in `ColumnOptions`.
     YIELDS (Doc): The documents.
     """
-    yield from ColumnFile(Path(path), Options(**options)).docs()
+    yield from ColumnFile(Path(path), ColumnOptions(**options)).docs()
 
 
 def convert(
     inputs: Iterable[str],
     output_dir: Path,
-    options: Options,
+    options: ColumnOptions,
     *,
     max_docs: int | None = None,
     on_file: Callable[[str], None] = lambda name: None,
     on_doc: Callable[[], None] = lambda: None,
-) -> dict[str, Report]:
+) -> dict[str, ColumnReport]:
     """Convert column files to `.spacy` files.
 
     inputs (Iterable[str]): Files, folders, globs, or `-` for standard input.
     output_dir (Path): Where `<stem>.spacy` goes for each.
-    options (Options): How to read them.
+    options (ColumnOptions): How to read them.
     max_docs (int | None): Documents to a shard; `None` writes one file for each input.
     on_file (Callable[[str], None]): Called with the name of each file before it is read.
     on_doc (Callable[[], None]): Called after each document.
-    RETURNS (dict[str, Report]): A report for each file, by its name.
+    RETURNS (dict[str, ColumnReport]): A report for each file, by its name.
     RAISES (DossierError): If a file cannot be read at all or, with `strict`, at the first bad row.
     """
-    reports: dict[str, Report] = {}
+    reports: dict[str, ColumnReport] = {}
     for source in find_inputs(inputs, ignore=(".json", ".jsonl", ".parquet")):
         on_file(source.name)
         with spooled(source) as path:
@@ -277,8 +261,13 @@ def convert(
 
 
 def _convert_file(
-    source: Input, path: Path, output_dir: Path, options: Options, max_docs: int | None, on_doc: Callable[[], None]
-) -> Report:
+    source: Input,
+    path: Path,
+    output_dir: Path,
+    options: ColumnOptions,
+    max_docs: int | None,
+    on_doc: Callable[[], None],
+) -> ColumnReport:
     columns = ColumnFile(path, options, name=source.name)
     vocab = Vocab()
     with DocBinWriter(output_dir / source.target, vocab, max_docs=max_docs) as writer:

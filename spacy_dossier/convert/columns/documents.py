@@ -10,10 +10,11 @@ from spacy.vocab import Vocab
 
 from ...errors import DossierError
 from ..source import TextFile
+from .formats.registry import FORMATS
 from .layout import Layout
-from .reader import Sentence
-from .sample import UPOS
-from .schemes import OUTSIDE, decode, opens, split_tag
+from .roles import UPOS
+from .schemes import OUTSIDE, opens, split_tag, tags_to_entities
+from .sentence import Sentence
 from .spacing import Spacer, spaces_from_offsets, spaces_from_text
 from .tags import TagForm
 
@@ -151,7 +152,7 @@ class DocMaker:
         for sentence in sentences:
             cells = self.layout.form.read(sentence.columns[self.layout.nested or 0])
             try:
-                entities = decode(cells)
+                entities = tags_to_entities(cells)
             except ValueError as error:
                 raise DossierError(
                     "expected an entity tag in the nested column", line=sentence.line, value=str(error)
@@ -163,22 +164,26 @@ class DocMaker:
     def spaces(self, sentence: Sentence) -> list[bool]:
         """RETURNS (list[bool]): Whether a space follows each token of a sentence."""
         tokens, layout = sentence.tokens, self.layout
-        spaces: list[bool] | None = None
-        if sentence.text is not None:
-            spaces = spaces_from_text(tokens, sentence.text)
-        cells = sentence.columns[layout.misc] if layout.misc is not None else ()
-        flagged = any("SpaceAfter" in cell for cell in cells) or any("SpaceAfter" in r[3] for r in sentence.ranges)
-        if spaces is None and (flagged or (layout.format in ("conllu", "conllup") and layout.misc is not None)):
-            spaces = [not ("SpaceAfter=No" in cell or "NoSpaceAfter" in cell) for cell in cells]
-            for start, end, form, flags in sentence.ranges:
-                # Words that spell out their token as it is written stand together; those of "dos" (de + os) do not.
-                if "".join(tokens[start:end]) == form:
-                    spaces[start : end - 1] = [False] * (end - 1 - start)
-                spaces[end - 1] = "SpaceAfter=No" not in flags
+        spaces = spaces_from_text(tokens, sentence.text) if sentence.text is not None else None
+        if spaces is None and layout.misc is not None:
+            spaces = self._flagged(sentence, sentence.columns[layout.misc])
         if spaces is None and layout.start is not None:
             spaces = spaces_from_offsets(tokens, sentence.columns[layout.start])
         if spaces is None:
             spaces = self.spacer(tokens) if self.spacer is not None else [True] * len(tokens)
+        return spaces
+
+    def _flagged(self, sentence: Sentence, cells: Sequence[str]) -> list[bool] | None:
+        """RETURNS (list[bool] | None): The spaces that flags state; `None` if nothing says that they are stated."""
+        stated = FORMATS[self.layout.format].states_spaces or any("SpaceAfter" in cell for cell in cells)
+        if not stated and not any("SpaceAfter" in flags for *_, flags in sentence.ranges):
+            return None
+        spaces = [not ("SpaceAfter=No" in cell or "NoSpaceAfter" in cell) for cell in cells]
+        for start, end, form, flags in sentence.ranges:
+            # Words that spell out their token as it is written stand together; those of "dos" (de + os) do not.
+            if "".join(sentence.tokens[start:end]) == form:
+                spaces[start : end - 1] = [False] * (end - 1 - start)
+            spaces[end - 1] = "SpaceAfter=No" not in flags
         return spaces
 
 

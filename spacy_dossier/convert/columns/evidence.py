@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from ..source import word_set
+from ...text.words import word_set
 from .layout import WORD_ID
 from .schemes import MISSING, PREFIXED, is_tag
 
@@ -55,6 +55,7 @@ def is_sentence_number(column: Sequence[str]) -> bool:
 
 
 def is_header(columns: Sequence[str]) -> bool:
+    """RETURNS (bool): Whether cells are names of columns, that of the tokens and of another among them."""
     lower = [column.lower().strip() for column in columns]
     names = {*TAG_NAMES, *(name for known in ROLE_NAMES.values() for name in known), "chunk"}
     named = any(name in TOKEN_NAMES for name in lower)
@@ -62,21 +63,25 @@ def is_header(columns: Sequence[str]) -> bool:
 
 
 def is_chunk(column: Iterable[str]) -> bool:
+    """RETURNS (bool): Whether the labels of most tags are those of chunks."""
     labels = Counter(match[2] for value in column if (match := PREFIXED.fullmatch(value)))
     return 10 * sum(n for label, n in labels.items() if label in CHUNKS) >= 8 * sum(labels.values())
 
 
 def is_lemma(tokens: Sequence[str], column: Sequence[str]) -> bool:
+    """RETURNS (bool): Whether most words of a column begin as the token does."""
     words = [(t.lower(), value.lower()) for t, value in zip(tokens, column, strict=True) if len(t) > 3 and t.isalpha()]
     return len(words) > 1 and 2 * sum(a[:2] == b[:2] for a, b in words) > len(words)
 
 
-def is_pos(tokens: Sequence[str], column: Sequence[str]) -> bool:
+def is_pos(tokens: Sequence[str], column: Sequence[str], most: int) -> bool:
+    """RETURNS (bool): Whether a column can hold parts of speech: of `most` kinds, and no more than there are words."""
     values = set(column)
-    return len(values) <= min(250, max(3, len(set(tokens)))) and not all(value in MISSING for value in values)
+    return len(values) <= min(most, max(3, len(set(tokens)))) and not all(value in MISSING for value in values)
 
 
 def key_value(key: str, field: str) -> str | None:
+    """RETURNS (str | None): The value of a key among `key=value` pairs joined by `|`."""
     for part in field.split("|"):
         name, equals, value = part.partition("=")
         if equals and name == key:

@@ -8,29 +8,17 @@ from functools import partial
 
 from .tags import PLAIN, TagForm
 
-DOCSTART = "-DOCSTART"  # Liner2 goes on with a space and the name of a file, all others with a hyphen
-FORMATS = ("auto", "columns", "conllu", "conllup", "conll2012", "uner", "germeval")
-DELIMITERS = ",;|"  # of tables, beside TAB
 SPACES = re.compile(r"[ \t]+")
 WORD_ID = re.compile(r"(\d+)(?:([-.])(\d+))?")
 QUOTED = re.compile(r'"(?=.*(?:,|""))(?:[^"]|"")*"')
-MARKUP = re.compile(r"<(/?)(\w+)(?:\s[^<>]*)?/?>\s*")
-MARKUP_ID = re.compile(r"""\s(?:id|name|title)=["']?([^"'<>]*)""")
-DOCUMENTS = frozenset(("doc", "document", "text", "article", "file", "headline"))  # the last in Finnish FiNER data
-SENTENCE_END = "EOS"  # what MeCab and CaboCha write
-DOCUMENT_MARKS = (
-    re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>\S.*)?)?"),
-    re.compile(r"#{2,}\s*MEDLINE:\s*(?P<id>\S+)"),
-    re.compile(r"#\s*(?:[\w.-]+:)?(?:document_?id|doc_?id)\s*=\s*(?P<id>\S.*)?"),
-)
-BEGIN_DOCUMENT = "#begin document "  # (nw/wsj/00/wsj_0001); part 000
+DELIMITERS = ",;|"  # of CSV files; what may stand within quotation marks
 
 
 @dataclass(frozen=True)
 class Layout:
     """Where things are in a row. Columns are counted from 0; `None` where a file has no such column.
 
-    format (str): One of `FORMATS` but `auto`; `columns` for a plain file.
+    format (str): The name of a format.
     delimiter (str): TAB; a space for runs of spaces and TABs; comma, semicolon or bar.
     width (int | None): Columns of each row; `None` if only the rows of one sentence agree, as in CoNLL-2012.
     token (int): The token.
@@ -55,13 +43,12 @@ class Layout:
     prefix (str): What stands before each token and is no part of it, as `en:` in WikiANN.
     quoted (bool): Whether cells with delimiters or quotation marks are quoted as in CSV, as `","` is.
     digits (bool): Whether a digit follows each token of one character and is no part of it, as in the Weibo corpus.
-    line (str): Where a line is a sentence, how it falls into tokens: `inline`, `parallel` or `json`.
     cells (tuple[int, ...]): Where a line is a sentence, which of its cells are columns.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
     bare (bool): Whether tags are labels without a prefix, as in Few-NERD.
     """
 
-    format: str = "columns"
+    format: str = "tsv"
     delimiter: str = "\t"
     width: int | None = None
     token: int = 0
@@ -89,7 +76,6 @@ class Layout:
     prefix: str = ""
     quoted: bool = False
     digits: bool = False
-    line: str = ""
     cells: tuple[int, ...] = ()
     brackets: bool = False
     bare: bool = False
@@ -133,16 +119,3 @@ def split_spaces(line: str) -> list[str]:
 def unquote(cell: str) -> str:
     """RETURNS (str): A cell without the quotation marks of CSV."""
     return cell[1:-1].replace('""', '"') if QUOTED.fullmatch(cell) else cell
-
-
-def document_mark(line: str) -> str | None:
-    """RETURNS (str | None): The id of the document that begins at this comment, which may be empty; else `None`."""
-    if line.startswith(BEGIN_DOCUMENT):
-        name = line.removeprefix(BEGIN_DOCUMENT).strip()
-        before, found, number = name.rpartition("part ")
-        part = f"part {number}" if found and number.isdecimal() else ""
-        name = (before if part else name).rstrip().removesuffix(";").removesuffix(")").removeprefix("(")
-        return f"{name} {part}".strip()
-    line = line.rstrip()
-    matches = (pattern.fullmatch(line) for pattern in DOCUMENT_MARKS)
-    return next(((match["id"] or "") for match in matches if match), None)

@@ -10,10 +10,10 @@ from spacy.language import Language
 from spacy.vocab import Vocab
 
 from ..source import find_inputs, spooled
-from .convert import ColumnFile, Options, Report
+from .convert import ColumnFile, ColumnOptions, ColumnReport
 from .documents import DocMaker
-from .reader import Sentence
-from .schemes import OPENERS, Scheme, decode, split_tag
+from .schemes import OPENERS, Scheme, split_tag, tags_to_entities
+from .sentence import Sentence
 
 LEVELS = {
     "bad row": "error",
@@ -59,14 +59,14 @@ class Lint:
 
     findings (list[Finding]): The first `MAX_LISTED` of each check.
     counts (dict[str, int]): How many there are of each.
-    reports (dict[str, Report]): What each file holds.
+    reports (dict[str, ColumnReport]): What each file holds.
     retokenized (dict[str, float | None]): Share of each file's tokens that the tokenizer of the language finds in the
         restored text; `None` where its tokenizer is not installed.
     """
 
     findings: list[Finding] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
-    reports: dict[str, Report] = field(default_factory=dict)
+    reports: dict[str, ColumnReport] = field(default_factory=dict)
     retokenized: dict[str, float | None] = field(default_factory=dict)
 
     def add(self, check: str, file: str, line: int, value: str, message: str) -> None:
@@ -90,11 +90,11 @@ class Lint:
         }
 
 
-def lint(inputs: Iterable[str], options: Options, *, max_sentence: int = 200) -> Lint:
+def lint(inputs: Iterable[str], options: ColumnOptions, *, max_sentence: int = 200) -> Lint:
     """Check column files; each file is taken for one split of a corpus.
 
     inputs (Iterable[str]): Files, folders, globs, or `-` for standard input.
-    options (Options): How to read them; `strict` does not stop a check.
+    options (ColumnOptions): How to read them; `strict` does not stop a check.
     max_sentence (int): Tokens above which a sentence is reported.
     RETURNS (Lint): What was found.
     RAISES (DossierError): If a file cannot be read at all.
@@ -160,8 +160,8 @@ class _Linter:
             file, line = self.sentences[key]
             self.result.add("sentence in two splits", name, sentence.line, " ".join(tokens), f"also at {file}:{line}")
         seen_here.setdefault(key, (name, sentence.line))
-        for start, end, label in decode(sentence.tags, bare=columns.layout.bare):
-            line = sentence.line + sentence.places[start] - sentence.places[0]
+        for start, end, label in tags_to_entities(sentence.tags, bare=columns.layout.bare):
+            line = sentence.line_of(start)
             form = " ".join(tokens[start:end])
             self.labels[label] += 1
             self.label_places.setdefault(label, (name, line))

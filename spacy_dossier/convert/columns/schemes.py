@@ -17,6 +17,7 @@ MISSING = frozenset(("-", "_"))
 # A few corpora (LST20) write an underscore for the hyphen.
 PREFIXED = re.compile(r"([BIESLUMW])[-_](\S.*)", re.DOTALL)
 BRACKET = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
+OPENED = re.compile(r"\(([^()*]+)")
 OPENERS = frozenset("BSUW")
 SINGLES = frozenset("SUW")
 LASTS = frozenset("EL")
@@ -117,6 +118,18 @@ def find_scheme(pairs: Counter[tuple[str, str]], *, bare: bool = False) -> Schem
     """
     if bare:
         return Scheme("bare")
+    counts = _count_prefixes(pairs)
+    total: Counter[str] = Counter()
+    for count in counts.values():
+        total.update(count)
+    scheme = Scheme(_scheme_of(total))
+    own = {label: _scheme_of(count) for label, count in counts.items()}
+    scheme.labels = {label: own[label] for label in own if _differs(own[label], scheme.name, counts[label])}
+    return scheme
+
+
+def _count_prefixes(pairs: Counter[tuple[str, str]]) -> dict[str, Counter[str]]:
+    """RETURNS (dict[str, Counter[str]]): For each label its prefixes, and how `B` and `I` stand to what is before."""
     counts: dict[str, Counter[str]] = {}
     for (before, tag), n in pairs.items():
         previous, current = split_tag(before), split_tag(tag)
@@ -125,28 +138,24 @@ def find_scheme(pairs: Counter[tuple[str, str]], *, bare: bool = False) -> Schem
             continue
         count = counts.setdefault(label, Counter())
         count[prefix] += n
-        same = previous[1] == label
         if prefix == "B":
-            count["B beside" if same else "B apart"] += n
+            count["B beside" if previous[1] == label else "B apart"] += n
         elif prefix in INSIDES and opens(previous, current):
             count["I opens"] += n
-    total: Counter[str] = Counter()
-    for count in counts.values():
-        total.update(count)
-    scheme = Scheme(_scheme_of(total))
-    for label, count in counts.items():
-        own = _scheme_of(count)
-        if own == scheme.name or (own == "iob2" and scheme.name in CLOSED and count["I"] == 0 == count["M"]):
-            continue
-        # One tag that breaks the rule of the file is an error in the data, not another scheme.
-        if (
-            (scheme.name in ("iob2", *CLOSED) and own in ("io", "iob1") and count["I opens"] > 1)
-            or (scheme.name in ("io", "iob1") and own in ("iob2", *CLOSED) and count["B apart"] + count["S"] > 2)
-            or (scheme.name == "iob2" and own in CLOSED)
-            or (scheme.name in CLOSED and own == "iob2" and count["B apart"] + count["B beside"] > 1)
-        ):
-            scheme.labels[label] = own
-    return scheme
+    return counts
+
+
+def _differs(own: str, scheme: str, count: Counter[str]) -> bool:
+    """Whether a label has a scheme of its own: one tag that breaks the rule of the file is an error in the data."""
+    if own == scheme or (own == "iob2" and scheme in CLOSED and count["I"] == 0 == count["M"]):
+        return False
+    if own in CLOSED:
+        return scheme == "iob2" or (scheme in ("io", "iob1") and count["B apart"] + count["S"] > 2)
+    if own == "iob2":
+        return (scheme in ("io", "iob1") and count["B apart"] + count["S"] > 2) or (
+            scheme in CLOSED and count["B apart"] + count["B beside"] > 1
+        )
+    return scheme in ("iob2", *CLOSED) and count["I opens"] > 1
 
 
 def _scheme_of(count: Counter[str]) -> str:
@@ -156,14 +165,12 @@ def _scheme_of(count: Counter[str]) -> str:
         return "biluo"
     if count["E"] or count["S"]:
         return "bioes"
-    if count["B"] == 0:
+    if not count["B"]:
         return "io" if count["I"] else "iob2"
-    if count["I opens"] > count["B apart"] or (count["B apart"] == 0 and count["I opens"]):
-        return "iob1"
-    return "iob2"
+    return "iob1" if count["I opens"] > count["B apart"] else "iob2"
 
 
-def decode(tags: Sequence[str], *, bare: bool = False) -> list[tuple[int, int, str]]:
+def tags_to_entities(tags: Sequence[str], *, bare: bool = False) -> list[tuple[int, int, str]]:
     """Read the entities of one sentence off its tags.
 
     tags (Sequence[str]): Tags in any scheme but brackets.
@@ -198,7 +205,7 @@ def brackets_to_iob2(cells: Sequence[str]) -> list[str]:
             continue
         if not is_bracket(cell):
             raise ValueError(cell)
-        labels = re.findall(r"\(([^()*]+)", cell)
+        labels = OPENED.findall(cell)
         if not depth and labels:
             label = labels[0]
             tags.append("B-" + label)
@@ -212,7 +219,7 @@ def brackets_to_iob2(cells: Sequence[str]) -> list[str]:
     return tags
 
 
-def encode(entities: Iterable[tuple[int, int, str]], length: int, scheme: str) -> list[str]:
+def entities_to_tags(entities: Iterable[tuple[int, int, str]], length: int, scheme: str) -> list[str]:
     """Write the entities of one sentence as tags.
 
     entities (Iterable[tuple[int, int, str]]): First token, token after the last, label; not overlapping.

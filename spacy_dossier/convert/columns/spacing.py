@@ -7,7 +7,7 @@ so the spaces are put back as the language writes them.
 import re
 from collections.abc import Sequence
 
-from ..source import word_set
+from ...text.words import word_set
 
 CLOSING = word_set(
     """. , ; : ! ? ) ] } % ... .. … ” » › ’’ '' -RRB- -RSB- -RCB- ° ™ ® ، ؛ ؟ ۔ । ॥ · ‰ !! ?? ?! !? !!! ???"""
@@ -36,7 +36,6 @@ ELISION = {
     "oc": re.compile(r"[dlmnst]['’]", re.IGNORECASE),
     "ga": re.compile(r"[bdm]['’]", re.IGNORECASE),
 }
-HYPHENED = re.compile(r"-\w+")
 PLAIN, SPECIAL = 0, 1
 
 

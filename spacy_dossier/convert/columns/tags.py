@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ...errors import DossierError
-from ..source import word_set
+from ...text.words import word_set
 from .schemes import INSIDES, MISSING, OPENERS, OUTSIDE, PREFIXED, is_tag
 
 ONLY_LABEL = "ENTITY"  # the label where tags have none
@@ -125,6 +125,19 @@ def find_form(counts: Counter[str], outside: str | None = None) -> TagForm | Non
     outside (str | None): The cell of a token outside entities, when the user knows it.
     RETURNS (TagForm | None): The form; `None` if fewer than 95 of 100 cells are tags or none belongs to an entity.
     """
+    prefixed = _find_prefixed(counts, find_outside(counts, outside))
+    if prefixed is not None:
+        return prefixed
+    if any(":" in cell and CODE.match(cell) for cell in counts) and counts["*"]:
+        return TagForm("*", codes=True) if all(cell in "*_" or _codes(cell) for cell in counts) else None
+    outside = find_outside(counts, outside)
+    if {OUTSIDE if cell == outside else cell for cell in counts if cell not in MISSING} in UNLABELLED:
+        return TagForm(outside, unlabelled=True)
+    return None
+
+
+def _find_prefixed(counts: Counter[str], outside: str) -> TagForm | None:
+    """RETURNS (TagForm | None): The form of tags that have prefix and label."""
     total = counts.total()
     found: Counter[tuple[bool, str, bool]] = Counter()
     for cell, n in counts.items():
@@ -134,16 +147,10 @@ def find_form(counts: Counter[str], outside: str | None = None) -> TagForm | Non
     # The usual form goes first, so that a label which ends as a suffix does is not taken for one.
     usual = (False, "-", False)
     for suffix, joint, lower in sorted(found, key=lambda form: (form != usual, form[0], -found[form])):
-        form = TagForm(find_outside(counts, outside), joint, suffix, lower)
-        tags = sum(n for cell, n in counts.items() if cell in (form.outside, *MISSING) or form.matches(cell))
+        form = TagForm(outside, joint, suffix, lower)
+        tags = sum(n for cell, n in counts.items() if cell in (outside, *MISSING) or form.matches(cell))
         if 100 * tags >= 95 * total and form.is_believed(counts):
             return replace(form, layers=_layers(counts))
-    if any(":" in cell and CODE.match(cell) for cell in counts) and counts["*"]:
-        codes = sum(n for cell, n in counts.items() if cell in "*_" or _codes(cell))
-        return TagForm("*", codes=True) if codes == total else None
-    outside = find_outside(counts, outside)
-    if {OUTSIDE if cell == outside else cell for cell in counts if cell not in MISSING} in UNLABELLED:
-        return TagForm(outside, unlabelled=True)
     return None
 
 

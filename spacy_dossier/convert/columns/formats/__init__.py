@@ -1,0 +1,1 @@
+"""One module a column format: what it looks like, how its rows are read, how they are written."""

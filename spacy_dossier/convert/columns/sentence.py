@@ -1,0 +1,254 @@
+"""One sentence of a column file, put together from its rows; a row that breaks the layout is named, never guessed."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...errors import DossierError
+from .evidence import key_value
+from .layout import DELIMITERS, WORD_ID, Layout, unquote
+from .marks import Mark
+from .schemes import MISSING, OUTSIDE, brackets_to_iob2, split_tag
+from .tags import PLAIN
+
+BAD_BYTE = re.compile("[\udc80-\udcff]")
+Columns = Sequence[Sequence[str]]  # (columns, tokens)
+
+
+@dataclass(slots=True)
+class Sentence:
+    """One sentence of a column file.
+
+    line (int): Line of its first row, counted from 1.
+    tokens (Sequence[str]): Its tokens.
+    tags (Sequence[str]): Their entity tags; bracket columns as IOB2.
+    columns (list[tuple[str, ...]]): All columns.
+    mark (str | None): Id of the document it begins, which may be empty; `None` within a document.
+    text (str | None): The sentence as it was written, where a `# text` comment gives it.
+    ranges (list[tuple[int, int, str, str]]): Multi-word tokens: first token, token after the last, form, flags.
+    source (list[str]): Its lines, with the comments and marks before it.
+    places (list[int]): Where in `source` the row of each token stands.
+    """
+
+    line: int
+    tokens: Sequence[str]
+    tags: Sequence[str]
+    columns: list[tuple[str, ...]]
+    mark: str | None
+    text: str | None
+    ranges: list[tuple[int, int, str, str]]
+    source: list[str]
+    places: list[int]
+
+    def line_of(self, i: int) -> int:
+        """RETURNS (int): The line, counted from 1, of the row of a token."""
+        return self.line + self.places[i] - self.places[0]
+
+    def row_of(self, i: int) -> str:
+        """RETURNS (str): The row of a token, without its line end."""
+        return self.source[self.places[i]].rstrip("\r\n")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A row that cannot be read; its sentence is left out.
+
+    line (int): Its line, counted from 1.
+    row (str): The row.
+    expected (str): What should stand there.
+    """
+
+    line: int
+    row: str
+    expected: str
+
+    def error(self, file: str) -> DossierError:
+        """RETURNS (DossierError): The problem as an error."""
+        return DossierError(f"expected {self.expected}", file=file, line=self.line, value=self.row)
+
+
+def token_reader(layout: Layout) -> Callable[[Columns], Sequence[str]]:
+    """RETURNS (Callable[[Columns], Sequence[str]]): Reads the tokens of a sentence off its columns."""
+    column = layout.token
+    if layout.quoted and layout.delimiter not in DELIMITERS:
+        return lambda columns: [unquote(token) for token in columns[column]]
+    if layout.prefix:
+        return lambda columns: [token.removeprefix(layout.prefix) for token in columns[column]]
+    if layout.digits:
+        return lambda columns: [token[:1] for token in columns[column]]
+    return lambda columns: columns[column]
+
+
+def tag_reader(layout: Layout) -> Callable[[Columns], Sequence[str]]:
+    """RETURNS (Callable[[Columns], Sequence[str]]): Reads the tags of a sentence off its columns."""
+    column, key, label = layout.tag, layout.key, layout.label
+    if column is None:
+        return lambda columns: ("_",) * len(columns[0])
+    if key:
+        default = layout.key_default
+        return lambda columns: [default if (tag := key_value(key, cell)) is None else tag for cell in columns[column]]
+    if layout.brackets:
+        return lambda columns: _bracketed(columns[column])
+    if label is not None:
+        outside = (layout.form.outside, *MISSING)
+        return lambda columns: layout.form.read(
+            [
+                prefix if prefix in outside else f"{prefix}-{name}"
+                for prefix, name in zip(columns[column], columns[label], strict=True)
+            ]
+        )
+    if layout.form != PLAIN:
+        return lambda columns: layout.form.read(columns[column])
+    return lambda columns: _stripped(columns[column])
+
+
+def _bracketed(cells: Sequence[str]) -> Sequence[str]:
+    try:
+        return brackets_to_iob2(cells)
+    except ValueError:
+        return cells  # which are no tags, and are named as such
+
+
+def _stripped(cells: Sequence[str]) -> Sequence[str]:
+    return cells if all(cell == cell.strip() for cell in set(cells)) else [cell.strip() for cell in cells]
+
+
+class SentenceBuilder:
+    """Collects the rows of a sentence and checks them.
+
+    layout (Layout): The layout of the file.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.read_tokens, self.read_tags = token_reader(layout), tag_reader(layout)
+        self.least = max(layout.token, layout.tag or 0) + 1  # columns that a row must have
+        self.known: set[str] = {OUTSIDE}
+        self.mark: str | None = None
+        self.kept: list[str] = []  # marks and headings, which outlive a sentence that is left out
+        self.start()
+
+    def start(self) -> None:
+        """Begin a sentence."""
+        self.rows: list[list[str]] = []
+        self.places: list[int] = []
+        self.source: list[str] = []
+        self.text: str | None = None
+        self.ranges: list[tuple[int, int, str, str]] = []
+        self.problem: Problem | None = None
+        self.line = 0
+
+    def take(self, number: int, line: str, columns: list[str], mark: Mark) -> None:
+        """Take a line.
+
+        number (int): Its number, from 1.
+        line (str): The line.
+        columns (list[str]): What it falls into.
+        mark (Mark): What it says.
+        """
+        if mark.document is not None:
+            self.mark = mark.document
+        if mark.row:
+            self._add(number, line, columns)
+        elif mark.kept:
+            self.kept.append(line)
+        if mark.text is not None:
+            self.text = mark.text
+        self.source.append(line)
+
+    def width(self, columns: list[str]) -> int:
+        """RETURNS (int): How many columns a row must have."""
+        if self.layout.width is not None:
+            return self.layout.width
+        return len(self.rows[0]) if self.rows else len(columns)
+
+    def _add(self, number: int, line: str, columns: list[str]) -> None:
+        layout = self.layout
+        self.line = self.line or number
+        width = self.width(columns)
+        if len(columns) != width or len(columns) < self.least:
+            before = " as in the row before" if layout.width is None and self.rows else ""
+            what = f"{max(width, self.least)} columns{before}"
+            self._spoil(number, line, f"{what}, not {len(columns)}")
+        elif layout.index is not None and not columns[layout.index].isdecimal():
+            self._add_special(number, line, columns)
+        else:
+            self.places.append(len(self.source))
+            self.rows.append(columns)
+
+    def _spoil(self, number: int, line: str, expected: str) -> None:
+        if self.problem is None:
+            self.problem = Problem(number, line.rstrip("\r\n"), expected)
+
+    def _add_special(self, number: int, line: str, columns: list[str]) -> None:
+        """Take a row without a token of its own: a multi-word token (`3-4`) or an empty node (`8.1`) of CoNLL-U."""
+        layout = self.layout
+        match = WORD_ID.fullmatch(columns[layout.index or 0])
+        if match is None:
+            self._spoil(number, line, f"the number of the token in column {(layout.index or 0) + 1}")
+        elif match[2] == "-" and self.problem is None:
+            start = len(self.rows)
+            length = int(match[3]) - int(match[1]) + 1
+            flags = columns[layout.misc] if layout.misc is not None else ""
+            self.ranges.append((start, start + length, columns[layout.token], flags))
+
+    def take_sentence(self, number: int, line: str, unfold: Callable[[str, Layout], list[list[str]]]) -> None:
+        """Take a line that is a sentence.
+
+        number (int): Its number, from 1.
+        line (str): The line.
+        unfold (Callable): Parts it into the columns of each token; raises ValueError with what was expected.
+        """
+        self.line = number
+        try:
+            self.rows = unfold(line, self.layout)
+        except ValueError as error:
+            self.problem = Problem(number, line.rstrip("\r\n")[:200], str(error))
+        self.source.append(line)
+        self.places = [len(self.source) - 1] * len(self.rows)
+
+    def finish(self) -> Sentence | Problem | None:
+        """End the sentence. RETURNS (Sentence | Problem | None): It, what is wrong with it, or nothing if empty."""
+        if not self.rows and self.problem is None:
+            return None
+        result = self.problem or self._build()
+        if isinstance(result, Sentence):
+            self.mark, self.kept = None, []
+            self.start()
+        else:
+            self.start()
+            self.source = list(self.kept)
+        return result
+
+    def rest(self) -> Sentence | None:
+        """RETURNS (Sentence | None): The lines after the last sentence as one without tokens, if there are any."""
+        return Sentence(0, (), (), [], None, None, [], self.source, []) if self.source else None
+
+    def _build(self) -> Sentence | Problem:
+        columns = list(zip(*self.rows, strict=True))
+        tokens, tags = self.read_tokens(columns), self.read_tags(columns)
+        if "" in tokens:
+            return self._problem(tokens.index(""), "a token")
+        joined = "".join(tokens)
+        if not joined.isascii() and BAD_BYTE.search(joined):
+            bad = next(i for i, token in enumerate(tokens) if BAD_BYTE.search(token))
+            return self._problem(bad, "text in the encoding of the file (see --encoding)")
+        # What is no tag spoils the sentence; what is one need not be looked at again.
+        for tag in sorted(set(tags) - self.known, key=tags.index):
+            if not self._is_tag(tag):
+                column = f"an entity tag in column {(self.layout.tag or 0) + 1}"
+                expected = "matching brackets in the tag column" if self.layout.brackets else column
+                return self._problem(tags.index(tag), expected)
+            self.known.add(tag)
+        return Sentence(self.line, tokens, tags, columns, self.mark, self.text, self.ranges, self.source, self.places)
+
+    def _is_tag(self, tag: str) -> bool:
+        try:
+            split_tag(tag, bare=self.layout.bare)
+        except ValueError:
+            return False
+        return True
+
+    def _problem(self, i: int, expected: str) -> Problem:
+        row = self.source[self.places[i]].rstrip("\r\n")
+        return Problem(self.line + self.places[i] - self.places[0], row, expected)
