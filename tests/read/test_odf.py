@@ -118,6 +118,13 @@ def test_links_fields_and_readings_do_not_break_words() -> None:
     assert [text for _, text in read(body)] == ["See the report, 7 March, 東京."]
 
 
+def test_letters_of_symbol_fonts() -> None:
+    style = '<style:style style:name="T" style:family="text">'
+    style += '<style:text-properties style:font-name="Symbol"/></style:style>'
+    body = p('Angle <text:span text:style-name="T">\uf061</text:span>\uf061')
+    assert read(body, styles=style) == [("paragraph", "Angle α\uf061")]
+
+
 def test_headings_lists_sections_and_contents() -> None:
     outline = '<style:style style:name="S" style:family="paragraph" style:default-outline-level="4"/>'
     contents = '<style:style style:name="Contents_20_2" style:family="paragraph"/>'

@@ -16,9 +16,12 @@ from .layout import Shape, arrange, join_code, reading_order, tidy
 from .odf_styles import NAMES, OFFICE, PRESENTATION, STYLE, TABLE, TEXT, Styles
 from .package import Element, Package, parse_xml
 from .sheet import Sheet
+from .symbols import translate
 
 DRAW, SVG, CHART = (f"{{{NAMES}{name}:1.0}}" for name in ("drawing", "svg-compatible", "chart"))
 MATH = "{http://www.w3.org/1998/Math/MathML}"
+FAMILY = f"{{{NAMES}xsl-fo-compatible:1.0}}font-family"
+PRIVATE_CODE = re.compile("[\uf000-\uf0ff]")  # of the symbol fonts
 HREF = "{http://www.w3.org/1999/xlink}href"
 # White space that an element stands for; the file's own runs of white space are one blank each.
 SPACE, TAB, BREAK = "\0", "\1", "\2"
@@ -162,7 +165,7 @@ class Walker:
 
     def _inline(self, element: Element, after: list[Block]) -> Iterator[str]:
         """YIELDS (str): Pieces of text; notes, boxes and objects go to `after`."""
-        yield element.text or ""
+        yield self._letters(element.text, element)
         for child in element.iterchildren("*"):
             tag = child.tag
             if tag == TEXT + "s":
@@ -180,7 +183,16 @@ class Walker:
                     after += self._drawn(child)
             elif tag not in GONE and not self._is_hidden(child):
                 yield from self._inline(child, after)
-            yield child.tail or ""
+            yield self._letters(child.tail, element)
+
+    def _letters(self, text: str | None, element: Element) -> str:
+        """RETURNS (str): Text as letters where it is in the codes of a symbol font."""
+        if not text or not PRIVATE_CODE.search(text):
+            return text or ""
+        family = "paragraph" if element.tag in (TEXT + "p", TEXT + "h") else "text"
+        name = element.get(TEXT + "style-name")
+        fonts = (self.styles.says(family, name, "text-properties", key) for key in (STYLE + "font-name", FAMILY))
+        return translate(text, next((font.strip("'") for font in fonts if font), None))
 
     def _is_hidden(self, element: Element) -> bool:
         if element.tag == TEXT + "hidden-text":
