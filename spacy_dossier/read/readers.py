@@ -33,6 +33,7 @@ READERS: dict[str, str] = {
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",
     "application/rtf": "office.rtf:read_rtf",
+    "application/vnd.ms-excel": "office.xls:read_xls",
     **{
         f"application/vnd.oasis.opendocument.{kind}": "office.odf:read_odf"
         for name in ("text", "spreadsheet", "presentation", "graphics")

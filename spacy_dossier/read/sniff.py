@@ -30,6 +30,7 @@ STREAMS = {
     "WordDocument": "application/msword",
     "PowerPoint Document": "application/vnd.ms-powerpoint",
     "Workbook": "application/vnd.ms-excel",
+    "Book": "application/vnd.ms-excel",  # of Excel 5 and 95
     "__substg1.0_": "application/vnd.ms-outlook",
     "HwpSummaryInformation": "application/x-hwp",
 }
