@@ -1,15 +1,22 @@
 """How faithfully documents are read, beside other readers of the same files.
 
     python benchmarks/reading.py pdf FOLDER [--json OUT]
+    python benchmarks/reading.py pages FOLDER [--json OUT]
 
 `pdf` compares the words of every PDF in a folder with those of `pdftotext` (Debian package poppler-utils) and, where it
 is installed, pdfminer.six: as bags of words, as runs of four words (the order), and counts the words that are still cut
 at a line's end. Means are over the files in which both find words; runs of four over those of more than 60 words.
+
+`pages` compares the main text of web pages with what people took for the article: FOLDER is a checkout of
+https://github.com/scrapinghub/article-extraction-benchmark (MIT). Scores are that benchmark's own: runs of four words,
+precision and recall by page, their means, and F1 of the means. Its articles have no headline, ours begin with it:
+`--without-title` leaves it out.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import re
 import subprocess
@@ -21,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 FOUR_FROM = 60  # words a file must have for its runs of four words to say something about order
 
@@ -157,14 +165,97 @@ def compare_pdfs(folder: Path, readers: list[str]) -> dict[str, tuple[Score, lis
     return result
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["pdf"])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--readers", nargs="+", choices=list(READERS), default=["ours", "pdfminer"])
-    parser.add_argument("--json", type=Path, help="write all figures, file by file")
-    parser.add_argument("--worst", type=int, default=0, help="list this many files with the lowest recall or precision")
-    arguments = parser.parse_args()
+@dataclass
+class PageScore:
+    """One page as one reader reads it."""
+
+    page: str
+    url: str
+    f1: float
+    precision: float
+    recall: float
+
+
+@dataclass
+class PagesScore:
+    """All pages as one reader reads them. F1 is that of the means. Time is processor time of this process."""
+
+    reader: str
+    pages: int
+    f1: float
+    precision: float
+    recall: float
+    ms_a_page: float
+
+
+def our_page(source: str, *, title: bool = True) -> str:
+    from spacy_dossier.read.document import lay_out
+    from spacy_dossier.read.markup.html import read_html
+
+    blocks = read_html(source.encode(), "").blocks
+    return lay_out(block for block in blocks if title or block.kind != "title")[0]
+
+
+def trafilatura_page(source: str, *, title: bool = True) -> str:
+    import trafilatura
+
+    return trafilatura.extract(source, include_comments=False) or ""
+
+
+PAGE_READERS: dict[str, Callable[..., str]] = {"ours": our_page, "trafilatura": trafilatura_page}
+
+
+def f1_of(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def runs_of(text: str) -> Counter[tuple[str, ...]]:
+    """RETURNS (Counter): Runs of four words; of a shorter text one run of all."""
+    words = re.findall(r"\w+", text)
+    return Counter(tuple(words[i : i + 4]) for i in range(max(1, len(words) - 3)) if words)
+
+
+def score_page(page: str, url: str, text: str, truth: str) -> PageScore:
+    mine, other = runs_of(text), runs_of(truth)
+    shared = sum((mine & other).values())
+    precision = shared / sum(mine.values()) if mine else float(not other)
+    recall = shared / sum(other.values()) if other else float(not mine)
+    return PageScore(page, url, f1_of(precision, recall), precision, recall)
+
+
+def compare_pages(folder: Path, readers: list[str], title: bool) -> dict[str, tuple[PagesScore, list[PageScore]]]:
+    """Read every page of the benchmark with each reader."""
+    truths = json.loads((folder / "ground-truth.json").read_text(encoding="utf-8"))
+    pages = {name: gzip.decompress((folder / "html" / f"{name}.html.gz").read_bytes()).decode() for name in truths}
+    result: dict[str, tuple[PagesScore, list[PageScore]]] = {}
+    for reader in readers:
+        read = PAGE_READERS[reader]
+        read(next(iter(pages.values())))  # loads what it needs
+        started = time.process_time()
+        texts = {name: read(source, title=title) for name, source in pages.items()}
+        seconds = time.process_time() - started
+        scores = [score_page(n, truths[n]["url"], texts[n], truths[n]["articleBody"]) for n in pages]
+        precision, recall = mean(s.precision for s in scores), mean(s.recall for s in scores)
+        f1 = f1_of(precision, recall)
+        result[reader] = PagesScore(reader, len(pages), f1, precision, recall, 1000 * seconds / len(pages)), scores
+    return result
+
+
+def report_pages(arguments: argparse.Namespace) -> Any:
+    result = compare_pages(arguments.folder, arguments.readers, not arguments.without_title)
+    print("| reader | pages | F1 | precision | recall | ms a page |")
+    print("|---|---|---|---|---|---|")
+    for score, scores in result.values():
+        print(
+            f"| {score.reader} | {score.pages} | {score.f1:.3f} | {score.precision:.3f} | {score.recall:.3f} "
+            f"| {score.ms_a_page:.1f} |"
+        )
+        for page in sorted(scores, key=lambda s: s.f1)[: arguments.worst]:
+            print(f"  {page.f1:.2f} {page.precision:.2f} {page.recall:.2f} {page.page[:10]} {page.url}")
+    return result
+
+
+def report_pdfs(arguments: argparse.Namespace) -> Any:
     result = compare_pdfs(arguments.folder, arguments.readers)
     print("| reader | files | recall | precision | runs of four | words cut | ms a page |")
     print("|---|---|---|---|---|---|---|")
@@ -177,10 +268,29 @@ def main() -> None:
             fours = "" if file.fours is None else f"{file.fours:.2f}"
             print(f"  {file.recall:.2f} {file.precision:.2f} {fours:4} cut {file.cut:3} of {file.words} {file.file}")
             print(f"       lacks {' '.join(file.missing)[:150]}\n       has   {' '.join(file.added)[:150]}")
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(required=True)
+    for name, report, readers, default in (
+        ("pdf", report_pdfs, list(READERS), ["ours", "pdfminer"]),
+        ("pages", report_pages, list(PAGE_READERS), list(PAGE_READERS)),
+    ):
+        part = parts.add_parser(name)
+        part.set_defaults(report=report)
+        part.add_argument("folder", type=Path)
+        part.add_argument("--readers", nargs="+", choices=readers, default=default)
+        part.add_argument("--json", type=Path, help="write all figures, file by file")
+        part.add_argument("--worst", type=int, default=0, help="list this many files with the lowest figures")
+        if name == "pages":
+            part.add_argument("--without-title", action="store_true", help="leave out the headline")
+    arguments = parser.parse_args()
+    result = arguments.report(arguments)
     if arguments.json:
-        arguments.json.write_text(
-            json.dumps({r: {"score": asdict(s), "files": [asdict(f) for f in fs]} for r, (s, fs) in result.items()})
-        )
+        figures = {r: {"score": asdict(s), "files": [asdict(f) for f in fs]} for r, (s, fs) in result.items()}
+        arguments.json.write_text(json.dumps(figures), encoding="utf-8")
 
 
 if __name__ == "__main__":

