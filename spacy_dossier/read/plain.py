@@ -1,11 +1,12 @@
-"""Plain text: paragraphs, parted by empty lines."""
+"""Plain text."""
 
 from __future__ import annotations
 
 import re
 
 from ..text.encoding import Decoded, Undecodable, decode
-from .document import Block, Document, Unreadable
+from .document import Document, Unreadable
+from .prose import text_blocks
 
 EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
@@ -29,5 +30,4 @@ def decode_text(data: bytes, *, declared: bool = False) -> str:
 
 def read_plain(data: bytes, name: str) -> Document:
     """Read a text file. RAISES (Unreadable): No encoding fits."""
-    parts = (part.strip() for part in EMPTY_LINES.split(decode_text(data)))
-    return Document([Block("paragraph", part) for part in parts if part])
+    return Document(text_blocks(decode_text(data)))

@@ -59,9 +59,10 @@ class Words:
             if first and second:
                 cut.append((first.group(), second.group()))
             before = line
-        # One word that is none without its second half: so this document's words are cut at line ends.
+        # One word whose halves are none: so this document's words are cut at line ends.
         self.hyphenated = any(
-            self.knows(first + second) and not self.knows(first) and second[0].islower() for first, second in cut
+            self.knows(first + second) and not (self.knows(first) and self.knows(second)) and second[0].islower()
+            for first, second in cut
         )
 
     def knows(self, word: str) -> bool:
@@ -85,12 +86,14 @@ class Words:
         if len(first) < 2 or not second[0].islower() or first[-1].isdigit():
             return first.isupper() and second.isupper() and len(first) > 1 and is_listed(joined)
         left, right = re.split(f"[{HYPHENS}]", first)[-1], re.split(f"[{HYPHENS}]", second)[0]
+        if not self.hyphenated and is_listed(left) and is_listed(right):
+            return False
         if is_listed(left + right):
             return True
         if left.lower() in KEEPING:
             return False
         if not self.hyphenated:
-            return not (is_listed(left) and is_listed(right))
+            return True
         if left[0].isupper() and not left.isupper():
             return right not in AFTER_NAMES
         return not (share(left) > RARE and share(right) > RARE)
