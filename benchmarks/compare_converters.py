@@ -13,6 +13,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -42,13 +43,17 @@ def count(docs: Iterable[Doc], marked: bool) -> dict[str, Any]:
     }
 
 
-def spacy_docs(path: Path, expected: dict[str, Any]) -> list[Doc]:
+def spacy_docs(path: Path) -> list[Doc]:
     """RETURNS (list[Doc]): What spaCy's converter makes of a file."""
     text = path.read_text(encoding="utf-8")
     with contextlib.redirect_stdout(io.StringIO()):
         if path.suffix in (".conllu", ".conllup"):
             return list(conllu_to_docs(text, n_sents=1, ner_map=None, no_print=True))
         return list(conll_ner_to_docs(text, n_sents=1, no_print=True))
+
+
+def spacy_counts(path: Path, marked: bool) -> dict[str, Any]:
+    return count(spacy_docs(path), marked)
 
 
 def verdict(found: Callable[[], dict[str, Any]], expected: dict[str, Any]) -> tuple[bool, str]:
@@ -81,25 +86,26 @@ def main(
     with TemporaryDirectory() as temporary:
         output = Path(temporary)
 
-        def ours(path: Path) -> tuple[dict[str, Any], Path]:
+        def ours(path: Path) -> tuple[bool, Path]:
             lang = next((lang for part, lang in LANGUAGES.items() if part in str(path)), "en")
             (report,) = convert([str(path)], output, ColumnOptions(lang=lang)).values()
-            file = Path(report.outputs[0])
-            return count(DocBin().from_disk(file).get_docs(Vocab()), report.docs > 0), file
+            return report.docs > 0, Path(report.outputs[0])
+
+        def our_counts(path: Path) -> dict[str, Any]:
+            marked, file = ours(path)
+            return count(DocBin().from_disk(file).get_docs(Vocab()), marked)
 
         for name, counts in truth.items():
             path = folder / name
-            spacy_right, spacy_cell = verdict(
-                lambda path=path, counts=counts: count(spacy_docs(path, counts), bool(counts.get("docs"))), counts
-            )
-            ours_right, ours_cell = verdict(lambda path=path: ours(path)[0], counts)
+            spacy_right, spacy_cell = verdict(partial(spacy_counts, path, bool(counts.get("docs"))), counts)
+            ours_right, ours_cell = verdict(partial(our_counts, path), counts)
             export([ours(path)[1]], output / "back")
             same = (output / "back").read_bytes() == path.read_bytes()
-            right.update(spacy=spacy_right, ours=ours_right, back=same)
+            right.update(spacy=int(spacy_right), ours=int(ours_right), back=int(same))
             rows.append(f"| {name} | {spacy_cell} | {ours_cell} | {'✓' if same else '✗'} |")
 
         def spacy_convert() -> None:
-            docs = spacy_docs(folder / speed, truth[speed])
+            docs = spacy_docs(folder / speed)
             DocBin(docs=docs, store_user_data=True).to_disk(output / "spacy.spacy")
 
         ratio = timed(spacy_convert) / timed(lambda: convert([str(folder / speed)], output, ColumnOptions()))

@@ -16,6 +16,7 @@ from typing import Any
 
 import srsly
 from spacy.util import load_config
+from thinc.api import Config
 
 Block = dict[str, Any]
 LISTENER = ("components", "crf_ner", "model", "tok2vec", "tok2vec")
@@ -44,8 +45,8 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
 WITHOUT_FORM = ("no written form beside the vectors", "neither of both")
 
 
-def configure(config: Block, name: str) -> Block:
-    """RETURNS (dict): The config with one switch turned."""
+def configure(config: Config, name: str) -> Config:
+    """RETURNS (Config): The config with one switch turned."""
     changed = config.copy()
     for path, value in SWITCHES[name]:
         find(changed, path[:-1])[path[-1]] = value

@@ -142,7 +142,7 @@ def memory(
 ) -> None:
     """Peak memory of `dossier process`, of all processes together and of each, by number of documents."""
     table = Table("documents", "peak MB", "coordinator", "worker", "reader", "seconds", "docs/s")
-    results = []
+    results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="dossier-scaling-") as name:
         folder = Path(name)
         chosen = pipeline or str(rule_based(folder / "pipeline"))

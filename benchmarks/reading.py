@@ -20,7 +20,6 @@ import gzip
 import json
 import re
 import subprocess
-import sys
 import time
 import unicodedata
 from collections import Counter
@@ -294,4 +293,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
