@@ -118,7 +118,7 @@ def by_pandoc(suffix: str, *options: str) -> Callable[[list[str], Path], None]:
 
 def writers() -> dict[str, Callable[[list[str], Path], None]]:
     """RETURNS (dict): How each format is written that this machine has the programs for."""
-    found = {
+    found: dict[str, Callable[[list[str], Path], None]] = {
         "plain": write_plain,
         "wrapped": write_wrapped,
         "html": write_html,

@@ -19,3 +19,9 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     named = {name for name in NAMED.findall(text) if "NAME" not in name and not name.startswith(GENERATED)}
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
     assert [link for link in LINK.findall(text) if not (page.parent / link).exists()] == []
+
+
+def test_every_script_that_measures_has_a_row() -> None:
+    """In the table of benchmarks/README.md."""
+    table = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf8")
+    assert [script.name for script in ROOT.glob("benchmarks/*.py") if f"`{script.name}`" not in table] == []
