@@ -283,8 +283,9 @@ def continues(column: Column, other: Column) -> bool:
     """RETURNS (bool): The second column goes on directly below the first."""
     last, first = column.lines[-1], other.lines[0]
     (left, _, right, _), (low, _, high, _) = column.box, other.box
+    aligned = abs(left - low) < 1.5
     return (
-        0 < first.y - last.y < 2 * max(first.size, last.size)
+        0 < first.y - last.y < (4 if aligned else 2) * max(first.size, last.size)
         and abs(first.size - last.size) < 0.1 * last.size
         and (abs(left - low) < 3 * first.size)
         and (abs(right - high) < 3 * first.size or len(column.lines) == 1 or len(other.lines) == 1)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
 from statistics import median
 
 from .words import BLANK, RIGHT_TO_LEFT, Word
+
+PAIRS = {sign: pair for pair in ("()", "[]", "{}") for sign in pair}
+BRACKETS = re.compile(r"[(){}\[\]]")
 
 
 @dataclass(slots=True)
@@ -174,7 +178,18 @@ def as_said(text: str) -> str:
                 break
         letters[start:end] = letters[start:end][::-1]
         start = end
-    return "".join(letters)
+    return BRACKETS.sub(facing, "".join(letters))
+
+
+def facing(match: re.Match[str]) -> str:
+    """Turn brackets by the blanks beside them: files differ in whether a right-to-left one is written as it looks."""
+    bracket = match.group()
+    text, at = match.string, match.start()
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    opens = not before.strip() and bool(after.strip())
+    closes = bool(before.strip()) and not after.strip(" .,;:!?")
+    pair = PAIRS[bracket]
+    return pair[0] if opens and not closes else pair[1] if closes and not opens else bracket
 
 
 def direction(letter: str) -> str:

@@ -50,7 +50,8 @@ def parts(lines: list[Line], reach: float, mono_page: bool) -> list[Part]:
         return []
     found: list[Part] = []
     text: list[Row] = []
-    width = Width(rows, reach)
+    mirrored = rows[0].x1 < rows[0].line.x1
+    width = Width(rows, max(r.x1 for r in rows) if mirrored else reach)
     for table, run in table_runs(rows):
         if table:
             found += text_parts(text, width, mono_page)
@@ -201,7 +202,7 @@ def paragraph_part(rows: list[Row], right: float, left: float) -> Part:
         kind = "footnote"
     made = make_part(kind, rows, lines)
     last = rows[-1]
-    made.goes_on = right - last.x1 < max(4 * last.size, 0.12 * (right - left))
+    made.room, made.first = right - last.x1, rows[0].first
     made.full = len(rows) > 1 and any(abs(r.x1 - last.x1) < 1 for r in rows[:-1]) and right - last.x1 < 2
     made.begins_inside = rows[0].x0 - left <= INDENT * rows[0].size
     return made

@@ -161,7 +161,7 @@ def continue_paragraph(found: list[Part], here: list[Part]) -> None:
     del here[rest_at]
     open_part.pages += [(len(open_part.lines) + line, page) for line, page in rest.pages]
     open_part.lines += rest.lines
-    open_part.goes_on, open_part.full = rest.goes_on, rest.full
+    open_part.room, open_part.full = rest.room, rest.full
     open_part.left, open_part.right = rest.left, rest.right
 
 
@@ -172,11 +172,13 @@ def goes_on(part: Part, rest: Part, *, beside: bool) -> bool:
     """
     if part.keeps or rest.keeps or rest.kind != "paragraph" or part.kind not in ("paragraph", "list_item"):
         return False
-    if abs(part.size - rest.size) > 0.06 * part.size or part.bold != rest.bold or not part.goes_on:
+    if abs(part.size - rest.size) > 0.06 * part.size or part.bold != rest.bold:
         return False
     last, first = part.lines[-1], rest.lines[0]
     if small(first) and not ended(last):
-        return True
+        return part.room < 0.3 * (part.right - part.left) or last[-1] == "-"
+    if rest.first + 0.35 * part.size < part.room:
+        return False  # its first word would have fitted on the last line
     if part.pages[-1][1] == rest.page and part.left < rest.right and rest.left < part.right:
         return False  # it stands below, further down than a paragraph's lines do
     return beside and rest.begins_inside and (part.full if ended(last) else True)

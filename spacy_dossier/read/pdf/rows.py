@@ -17,7 +17,7 @@ SURE_BULLET = re.compile(r"[•▪◦‣●■□❑➢➤➔►✓✔○◆◇�
 NUMBERED = re.compile(r"(?:\(?\d{1,3}[.)]|\[\d{1,3}\]|\(?[a-zA-Z][.)]|\(?[ivxIVX]{1,5}[.)])\s+(?=\S)")
 TERMINAL = re.compile(r"[.!?:;…。！？؟۔।][)\]\"'”’»›]*\Z")
 WIDEST_PITCH = 2.6  # of the font size: how far apart lines of a paragraph are at most; double spacing is 2.3
-LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}\s*")
+LEADER = re.compile(r"\s*(?:[.·…]\s?){4,}\s*(?=\S{1,8}\Z)")
 
 
 @dataclass
@@ -26,7 +26,9 @@ class Part:
 
     lines (list[str]): Its lines in order.
     keeps (bool): Its lines stay lines.
-    goes_on, full (bool): Its last line may have ended because the column did; it reaches just as far as others do.
+    room (float): Points that its last line leaves free; negative where it reaches over the edge.
+    first (float): Width of its first word.
+    full (bool): Its last line reaches just as far as others do.
     begins_inside (bool): Its first line is not set apart as a paragraph's beginning is.
     left, right (float): How far it reaches.
     font (str): Of all its lines; empty where they differ.
@@ -40,7 +42,8 @@ class Part:
     left: float = 0.0
     right: float = 0.0
     keeps: bool = False
-    goes_on: bool = False
+    room: float = 1e9
+    first: float = 0.0
     full: bool = False
     begins_inside: bool = False
     level: int | None = None

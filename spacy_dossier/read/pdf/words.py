@@ -80,9 +80,10 @@ def to_words(letters: Letters, styles: list[Style]) -> list[Word]:
     apart = other_line(letters.y, sizes[letters.style])
     if RIGHT_TO_LEFT.search("".join(letters.text)):
         right_to_left = np.array([RIGHT_TO_LEFT.match(t) is not None for t in letters.text])
-        order = np.lexsort((letters.x0 + letters.x1, np.cumsum(apart)))
-        letters = letters.sorted(order)
-        letters.blank &= ~right_to_left[order]
+        line = np.cumsum(apart)
+        letters = letters.sorted(np.lexsort((letters.x0 + letters.x1, line)))
+        mixed = np.isin(line, line[right_to_left])  # in drawing order a blank says nothing of what stands beside it
+        letters.blank, letters.likely = letters.blank & ~mixed, letters.likely & ~mixed
     text, x0, x1, y, style, blank = letters.text, letters.x0, letters.x1, letters.y, letters.style, letters.blank
     size = sizes[style]
     gap = np.zeros(len(text))
