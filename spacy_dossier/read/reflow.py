@@ -112,6 +112,8 @@ def joint(before: str, after: str, words: Words) -> tuple[int, str]:
         return 0, ""
     if before[-1] == SOFT_HYPHEN:
         return 1, ""
+    if before.endswith(" -") and after[0] == "-":  # a dash typed as two hyphens
+        return 0, ""
     if first := FIRST_HALF.search(before):
         second = SECOND_HALF.match(after)
         if second is None:

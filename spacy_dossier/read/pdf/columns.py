@@ -65,9 +65,12 @@ class Column:
         )
 
 
-def columns_of(lines: list[Line]) -> list[Column]:
-    """RETURNS (list[Column]): The columns of a page in the order in which they are read."""
-    found = in_order(cut(lines, gutters(lines)))
+def columns_of(lines: list[Line], between: list[Gutter]) -> list[Column]:
+    """RETURNS (list[Column]): The columns of a page in the order in which they are read.
+
+    between (list[Gutter]): What parts them.
+    """
+    found = in_order(cut(lines, between))
     boxes = [column.box for column in found]
     for column, (_, top, right, bottom) in zip(found, boxes, strict=True):
         beside = [b[0] for b in boxes if b[0] >= right and b[1] < bottom and top < b[3]]
@@ -75,8 +78,11 @@ def columns_of(lines: list[Line]) -> list[Column]:
     return found
 
 
-def gutters(lines: list[Line]) -> list[Gutter]:
-    """RETURNS (list[Gutter]): White spaces that part columns of text, not the cells of a table."""
+def gutters(lines: list[Line], before: list[Gutter]) -> list[Gutter]:
+    """RETURNS (list[Gutter]): White spaces that part columns of text, not the cells of a table.
+
+    before (list[Gutter]): Those of the page before, which a last page with few lines goes on with.
+    """
     active: dict[tuple[float, float], int] = {}  # left and right of a space that is open yet → its first line
     spaces: list[Space] = []
     for number, line in enumerate(lines):
@@ -95,7 +101,7 @@ def gutters(lines: list[Line]) -> list[Gutter]:
             following.setdefault(space, number)
         active = widest(following)
     spaces += [Space(left, right, first, len(lines) - 1) for (left, right), first in active.items()]
-    return part_columns(lines, spaces)
+    return part_columns(lines, spaces, before)
 
 
 def widest(spaces: dict[tuple[float, float], int]) -> dict[tuple[float, float], int]:
@@ -110,16 +116,19 @@ def widest(spaces: dict[tuple[float, float], int]) -> dict[tuple[float, float], 
     return kept
 
 
-def part_columns(lines: list[Line], spaces: list[Space]) -> list[Gutter]:
+def part_columns(lines: list[Line], spaces: list[Space], before: list[Gutter]) -> list[Gutter]:
     """RETURNS (list[Gutter]): Of the spaces that part columns and lie over each other the highest."""
     kept: list[Gutter] = []
-    inner = [s for s in spaces if s.left > -INFINITE and s.right < INFINITE and s.last - s.first >= 2]
+    inner = [s for s in spaces if s.left > -INFINITE and s.right < INFINITE]
     starts = [[w.x0 for w in line.words] for line in lines]
     for space in sorted(inner, key=lambda s: (s.first - s.last, s.left - s.right)):
         over = [g for g in kept if g.left < space.right and space.left < g.right]
         if any(g.top <= lines[space.first].y and lines[space.last].y <= g.bottom for g in over):
             continue
-        gutter = as_gutter(lines, starts, space)
+        known = any(abs(g.right - space.right) < 2 and space.left <= g.left + 2 for g in before)
+        if space.last - space.first < 2 and not known:
+            continue
+        gutter = as_gutter(lines, starts, space, known=known)
         if gutter is not None and not any(g.top <= gutter.bottom and gutter.top <= g.bottom for g in over):
             kept.append(gutter)
     return kept
@@ -137,10 +146,11 @@ def free_spaces(line: Line) -> list[tuple[float, float]]:
     return spaces
 
 
-def as_gutter(lines: list[Line], starts: list[list[float]], space: Space) -> Gutter | None:
+def as_gutter(lines: list[Line], starts: list[list[float]], space: Space, *, known: bool) -> Gutter | None:
     """Look whether a space parts columns: running text stands on both sides, or lines that are not level.
 
     starts (list[list[float]]): Where the words of each line begin.
+    known (bool): It did so on the page before.
     RETURNS (Gutter | None): The space as high as text stands on both sides of it.
     """
     before: dict[int, list[Word]] = {}
@@ -152,7 +162,7 @@ def as_gutter(lines: list[Line], starts: list[list[float]], space: Space) -> Gut
             before[number] = words[:at]
         if at < len(words):
             after[number] = words[at:]
-    if len(before) < 3 or len(after) < 3:
+    if min(len(before), len(after)) < (1 if known else 3):
         return None
     both = before.keys() & after.keys()
     start, end = max(min(before), min(after)), min(max(before), max(after))
@@ -162,13 +172,15 @@ def as_gutter(lines: list[Line], starts: list[list[float]], space: Space) -> Gut
     left = [words for n, words in before.items() if n in inside]
     right = [words for n, words in after.items() if n in inside]
     few = min(len(left), len(right))
-    if few < 2:
+    if few < (1 if known else 2):
         return None
     size = median(lines[n].size for n in inside)
     starts_at = median(abs(words[0].x0 - space.right) for words in right)
     ends_at = median(abs(words[-1].x1 - space.left) for words in left)
     if min(starts_at, ends_at if RIGHT_TO_LEFT.search(right[0][0].text) else starts_at) > 1.5 * size:
         return None  # what stands on its far side is another column's
+    if known:
+        return Gutter(space.left, space.right, lines[start].y - lines[start].size, lines[end].y)
     prose = [
         is_prose([nearest(words, size, last=True) for words in left], size),
         is_prose([nearest(words, size, last=False) for words in right], size),

@@ -12,7 +12,7 @@ import pypdfium2.raw as pdfium
 
 from ..document import Block, Document, Kind, Unreadable
 from ..reflow import Words, joint
-from .columns import columns_of
+from .columns import Gutter, columns_of, gutters
 from .headings import body_size, name_headings
 from .lines import Line, rows
 from .mend import has_layers, has_named_letters, with_named_letters, without_hidden_layers
@@ -76,8 +76,10 @@ def read_parts(data: bytes, scans: Scans | None) -> tuple[list[Part], Seen]:
     """RETURNS (tuple): The parts of a document in reading order, and what its pages hold."""
     seen = Seen()
     found: list[Part] = []
+    between: list[Gutter] = []
     for sheet in running_lines(sheets(data, seen, scans)):
-        add_page(found, sheet)
+        between = gutters(sheet.lines, between)
+        add_page(found, sheet, between)
     return found, seen
 
 
@@ -126,14 +128,17 @@ def sheets(data: bytes, seen: Seen, scans: Scans | None) -> Iterator[Sheet]:
         pdfium.FPDF_CloseDocument(document)
 
 
-def add_page(found: list[Part], sheet: Sheet) -> None:
-    """Add what stands on a page to what stood on those before it."""
+def add_page(found: list[Part], sheet: Sheet, between: list[Gutter]) -> None:
+    """Add what stands on a page to what stood on those before it.
+
+    between (list[Gutter]): What parts its columns.
+    """
     number = sheet.page.number
     found += [edge_part("page_header", line, number) for line in sheet.head]
     words = [w for line in sheet.lines for w in line.words]
     mono = sum(w.style.mono for w in words) > 0.5 * len(words)
     for lines in (sheet.lines, *sheet.others):
-        for column in columns_of(lines):
+        for column in columns_of(lines, between if lines is sheet.lines else gutters(lines, [])):
             here = parts(column.lines, column.reach, mono)
             for part in here:
                 part.page = number
