@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -17,7 +17,7 @@ from .archive import MAX_DEPTH, Budget, Names, TooLarge, members
 from .document import PlacedBlock, Unreadable, lay_out
 from .mail import read_mail, split_mbox
 from .plain import decode_file
-from .readers import Reader, find_reader
+from .readers import REMEDIES, Reader, find_reader
 from .rows import FIRST_ROWS, TABLES_IN_FILES, NoTextField, TableRow, kind_of, read_rows
 
 PACKAGE_BYTES, PACKAGE_RATIO = 50_000_000, 200  # an honest office document unpacks to less, or shrinks less
@@ -139,6 +139,11 @@ class Walk:
             yield from self.mbox(data, name, piece.name, depth)
         elif media_type == sniff.MAIL:
             yield from self.mail(data, piece.name, depth)
+        elif media_type == sniff.OUTLOOK:
+            from .office.msg import to_mail
+
+            for part in self.mail(to_mail(data), piece.name, depth):
+                yield replace(part, sha256=piece.sha256, media_type=media_type) if part.name == piece.name else part
         else:
             check_binary(data, media_type)
             read_blocks(find_reader(media_type), data, name, piece)
@@ -215,6 +220,8 @@ class Walk:
 
 def read_blocks(reader: Reader | None, data: bytes, name: str, piece: Extracted) -> None:
     """Fill a piece by a reader. RAISES (Unreadable): The reader's own, or without text."""
+    if piece.media_type in REMEDIES:
+        raise Unreadable("Unsupported", REMEDIES[piece.media_type])
     if reader is None:
         from .former import read_by_kreuzberg
 

@@ -43,6 +43,15 @@ READERS: dict[str, str] = {
     "application/vnd.oasis.opendocument.text-web": "office.odf:read_odf",
 }
 
+# What to do about formats that no reader here reads as they were written.
+CONVERTED = "is not read; convert it first, for example by `soffice --headless --convert-to {} FILE`"
+REMEDIES = {
+    "application/vnd.ms-powerpoint": "PowerPoint 97 to 2003 " + CONVERTED.format("pptx"),
+    "application/x-hwp": "Hangul " + CONVERTED.format("odt"),
+    "application/vnd.ms-excel.sheet.binary.macroenabled.12": "the binary workbook " + CONVERTED.format("xlsx"),
+    "application/x-iwork": "iWork is not read; export it as .docx, .xlsx or .pptx",
+}
+
 
 def find_reader(media_type: str) -> Reader | None:
     """RETURNS (Reader | None): The reader of a media type; None where there is none."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import email.utils
 import io
 import re
+import struct
 import zipfile
 from pathlib import PurePosixPath
+
+import olefile
 
 from .document import Unreadable
 
@@ -19,19 +22,20 @@ ZIP, TAR, GZIP, BZIP2, XZ = (
     *("application/zip", "application/x-tar", "application/gzip", "application/x-bzip2", "application/x-xz"),
 )
 UNKNOWN = "application/octet-stream"
+OUTLOOK = "application/vnd.ms-outlook"
 ENCRYPTED = "application/x-ole-storage; encrypted"
 ODF, OOXML = "application/vnd.oasis.opendocument.", "application/vnd.openxmlformats-officedocument."
 ARCHIVES = {ZIP, TAR, GZIP, BZIP2, XZ}
 COMPRESSED = {GZIP, BZIP2, XZ}
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # Word, PowerPoint, Excel, Outlook and Hangul before 2007
-# A stream's name in the directory of a compound file says which program wrote it.
+# How the name of a stream begins, in the root of a compound file, says which program wrote it.
 STREAMS = {
     "EncryptedPackage": ENCRYPTED,
     "WordDocument": "application/msword",
     "PowerPoint Document": "application/vnd.ms-powerpoint",
     "Workbook": "application/vnd.ms-excel",
     "Book": "application/vnd.ms-excel",  # of Excel 5 and 95
-    "__substg1.0_": "application/vnd.ms-outlook",
+    "__substg1.0_": OUTLOOK,
     "HwpSummaryInformation": "application/x-hwp",
 }
 SIGNATURES = (
@@ -117,13 +121,23 @@ def sniff_binary(data: bytes, name: str) -> str | None:
     if data.startswith(b"RIFF") and data[8:12] in (b"WEBP", b"WAVE", b"AVI "):
         return "image/webp" if data[8:12] == b"WEBP" else UNKNOWN
     if data.startswith(COMPOUND):
-        found = (written for stream, written in STREAMS.items() if stream.encode("utf-16-le") in data)
-        return next(found, UNKNOWN)
+        return _compound_type(data)
     if data[257:263] == b"ustar\0" or data[257:265] == b"ustar  \0":  # of POSIX and of GNU
         return TAR
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_type(data)
     return None
+
+
+def _compound_type(data: bytes) -> str:
+    """RAISES (Unreadable): Its directory is broken."""
+    try:
+        with olefile.OleFileIO(io.BytesIO(data)) as compound:
+            names = [path[0].lstrip("\5") for path in compound.listdir(streams=True, storages=True)]
+    except (OSError, ValueError, LookupError, struct.error) as error:
+        raise Unreadable("Corrupt", f"broken compound file: {' '.join(str(error).split())}") from None
+    found = (written for stream, written in STREAMS.items() if any(name.startswith(stream) for name in names))
+    return next(found, UNKNOWN)
 
 
 def _zip_type(data: bytes) -> str:
@@ -142,6 +156,10 @@ def _zip_type(data: bytes) -> str:
         for part, media_type in OOXML_PARTS:
             if any(name.startswith(part) for name in names):
                 return media_type
+        from .office.package import find_office_type
+
+        if found := find_office_type(data):  # whose parts have names of their own
+            return found
     if "META-INF/container.xml" in names:
         return EPUB
     if any(name.endswith("Document.iwa") for name in names):

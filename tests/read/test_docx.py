@@ -18,7 +18,7 @@ from docx.oxml.ns import nsdecls
 from spacy_dossier.read.document import Unreadable, lay_out
 from spacy_dossier.read.extract import extract_bytes
 from spacy_dossier.read.office.docx import read_docx
-from spacy_dossier.read.office.package import DOCX
+from spacy_dossier.read.office.package import OOXML
 
 from .office_samples import TEXTS, kinds, ooxml, rels, texts
 
@@ -462,6 +462,8 @@ def test_strict_documents_and_odd_part_names() -> None:
     document = f"<w:document {namespaces}><w:body>{p(r(url))}</w:body></w:document>"
     data = ooxml("", {"_rels/.rels": root, "My Part/text.xml": document})
     assert texts(read_docx(data, "x.docx")) == [url]
+    (piece,) = extract_bytes(data, "x")
+    assert piece.text == url
 
 
 @pytest.mark.parametrize(
@@ -525,4 +527,4 @@ def test_a_document_of_pandoc_has_the_paragraphs_of_its_source(tmp_path: Path) -
 @pytest.mark.parametrize("name", ["x.docx", "x.docm", "x.zip", "x"])
 def test_the_type_of_a_package_is_told_by_what_it_holds(name: str) -> None:
     (piece,) = extract_bytes(word(p(r("Docx text by Pia."))), name)
-    assert (piece.text, piece.media_type) == ("Docx text by Pia.", DOCX)
+    assert (piece.text, piece.media_type) == ("Docx text by Pia.", f"{OOXML}wordprocessingml.document")

@@ -21,6 +21,7 @@ from spacy_dossier.read.extract import ReadOptions, extract, extract_bytes
 
 from ..hostile import ends
 from . import samples
+from .office_samples import compound
 
 LINE = "Anna Keller works in Paris"
 
@@ -95,7 +96,9 @@ def test_pages_are_kept() -> None:
         (samples.docx(LINE)[:200], "a.docx", "Corrupt"),
         (bytes(range(256)) * 20, "a.bin", "Unsupported"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 50, "a.png", ("NoText", "Corrupt", "Unsupported")),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "a.xlsx", "PasswordProtected"),
+        (compound({"EncryptedPackage": b"x"}), "a.xlsx", "PasswordProtected"),
+        (compound({"PowerPoint Document": b"x"}), "a", "Unsupported"),
+        (compound({"\5HwpSummaryInformation": b"x"}), "a", "Unsupported"),
         (samples.package({}), "a.zip", ("EmptyArchive", "Unsupported")),
         (gzip.compress(b"x" * 1000)[:-20], "a.txt.gz", "Corrupt"),
     ],

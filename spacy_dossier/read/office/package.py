@@ -22,23 +22,12 @@ Element = Any  # lxml's element; lxml has no types of its own
 # An element with its text takes some 250 bytes; a novel of 300 pages has half a million tags as docx.
 MAX_TAGS = 6_000_000
 # Nesting is bounded by libxml2 (256 levels) and so are entities and text nodes, as long as huge_tree is off.
-# Media types by the first words of that of a package's main part; macros and templates are read as what they hold.
 OOXML = "application/vnd.openxmlformats-officedocument."
-DOCX = f"{OOXML}wordprocessingml.document"
-XLSX = f"{OOXML}spreadsheetml.sheet"
-XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
-PPTX = f"{OOXML}presentationml.presentation"
-ODF = "application/vnd.oasis.opendocument."
-MAIN_TYPES = {
-    XLSB: XLSB,
-    f"{OOXML}wordprocessingml": DOCX,
-    "application/vnd.ms-word": DOCX,
-    f"{OOXML}spreadsheetml": XLSX,
-    "application/vnd.ms-excel": XLSX,
-    f"{OOXML}presentationml": PPTX,
-    "application/vnd.ms-powerpoint": PPTX,
+ROOTS = {  # media types by the root of a package's main part
+    "document": f"{OOXML}wordprocessingml.document",
+    "workbook": f"{OOXML}spreadsheetml.sheet",
+    "presentation": f"{OOXML}presentationml.presentation",
 }
-ROOTS = {"document": DOCX, "workbook": XLSX, "presentation": PPTX}  # of main parts without a type of their own
 PARSER = etree.XMLParser(
     resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
 )
@@ -157,16 +146,9 @@ class Package:
 
 
 def find_office_type(data: bytes) -> str | None:
-    """RETURNS (str | None): The media type of an office package, whatever its name; None for another zip archive."""
+    """RETURNS (str | None): The media type of an OOXML package, whatever its parts are called; None for others."""
     try:
         package = Package(data)
-        if "mimetype" in package:
-            media_type = package.read("mimetype")[:100].decode("ascii", "ignore").strip()
-            return media_type if media_type.startswith(ODF) else None
-        if "[Content_Types].xml" not in package:
-            return None
-        media_type = package.media_type(package.main)
-        found = next((kind for start, kind in MAIN_TYPES.items() if media_type.startswith(start)), None)
-        return found or ROOTS.get(etree.QName(package.xml(package.main)).localname)
+        return ROOTS.get(etree.QName(package.xml(package.main)).localname)
     except Unreadable:
         return None
