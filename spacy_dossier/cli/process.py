@@ -36,6 +36,9 @@ def process_cli(
     min_confidence: Annotated[float, typer.Option(help="Leave out entities with a lower confidence.")] = 0.0,
     with_text: Annotated[bool, typer.Option("--with-text", help="Put the extracted text into the records.")] = False,
     attachments: Annotated[bool, typer.Option("--attachments", help="Read the attachments of mails too.")] = False,
+    whole_page: Annotated[
+        bool, typer.Option("--whole-page", help="Read all of a web page, with menus and comments, not its main text.")
+    ] = False,
     text_field: Annotated[
         str, typer.Option(help="Column or field that holds the text of JSONL, CSV, TSV and Parquet.")
     ] = "text",
@@ -82,6 +85,7 @@ def process_cli(
         min_confidence=min_confidence,
         with_text=with_text,
         attachments=attachments,
+        whole_page=whole_page,
         text_field=text_field,
         rules=Rules(tuple(include or ()), tuple(exclude or ()), hidden, follow_links),
         limit=limit,

@@ -26,6 +26,7 @@ class RunOptions:
     min_confidence (float): Entities below it are left out.
     with_text (bool): Put the texts into the records.
     attachments (bool): Read the attachments of mails.
+    whole_page (bool): Read all of a web page, in place of its main text.
     text_field (str): Column or field that holds the text of a table's rows.
     rules (Rules): Which files of a folder count.
     limit (int | None): Files and rows at most.
@@ -41,6 +42,7 @@ class RunOptions:
     min_confidence: float = 0.0
     with_text: bool = False
     attachments: bool = False
+    whole_page: bool = False
     text_field: str = "text"
     rules: Rules = field(default_factory=Rules)
     limit: int | None = None
@@ -83,6 +85,7 @@ class RunOptions:
             self.min_confidence,
             self.with_text,
             self.attachments,
+            self.whole_page,
             self.text_field,
             # A file that ran into a limit gets another chance when the limit is changed.
             self.time_limit,

@@ -82,7 +82,9 @@ class ShardReader:
             sandbox = self.local.sandbox = Sandbox(
                 time_limit=self.job.options.time_limit,
                 memory_limit=self.job.options.memory_limit * 1_000_000,
-                options=ReadOptions(self.job.options.attachments, self.job.options.text_field),
+                options=ReadOptions(
+                    self.job.options.attachments, self.job.options.text_field, self.job.options.whole_page
+                ),
             )
             self.sandboxes.append(sandbox)
         return sandbox.extract(path)

@@ -29,10 +29,12 @@ class ReadOptions:
 
     attachments (bool): The attachments of mails too.
     text_field (str): The column that holds the text, in tables inside archives.
+    whole_page (bool): All of a web page, in place of its main text.
     """
 
     attachments: bool = False
     text_field: str = "text"
+    whole_page: bool = False
 
 
 @dataclass
@@ -146,7 +148,7 @@ class Walk:
                 yield replace(part, sha256=piece.sha256, media_type=media_type) if part.name == piece.name else part
         else:
             check_binary(data, media_type)
-            read_blocks(find_reader(media_type), data, name, piece)
+            read_blocks(find_reader(media_type, whole_page=self.options.whole_page), data, name, piece)
             if lost:
                 piece.meta["undecodable"] = lost
             yield piece

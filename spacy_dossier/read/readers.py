@@ -52,10 +52,20 @@ REMEDIES = {
     "application/x-iwork": "iWork is not read; export it as .docx, .xlsx or .pptx",
 }
 
+# Likewise, where all of a web page is asked for
+WHOLE_PAGES = {
+    "text/html": "markup.html:read_whole_page",
+    "multipart/related": "markup.mht:read_whole_mht",
+}
 
-def find_reader(media_type: str) -> Reader | None:
-    """RETURNS (Reader | None): The reader of a media type; None where there is none."""
-    place = READERS.get(media_type)
+
+def find_reader(media_type: str, *, whole_page: bool = False) -> Reader | None:
+    """Find the reader of a media type.
+
+    whole_page (bool): Of web pages one that leaves out nothing, in place of that of the main text.
+    RETURNS (Reader | None): None where there is none.
+    """
+    place = (WHOLE_PAGES if whole_page else READERS).get(media_type) or READERS.get(media_type)
     if place is None:
         return None
     module, _, function = place.partition(":")

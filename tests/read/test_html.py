@@ -3,6 +3,7 @@
 import pytest
 
 from spacy_dossier.read.document import Unreadable
+from spacy_dossier.read.extract import ReadOptions, extract_bytes
 from spacy_dossier.read.markup.align import find_lines
 from spacy_dossier.read.markup.html import read_html, read_whole_page
 
@@ -46,10 +47,13 @@ def test_main_text_of_a_site() -> None:
 
 def test_whole_page() -> None:
     """All of it, menus too, on demand."""
-    blocks = [block.text for block in read_whole_page(site(paragraphs(*STORY)), "page.html").blocks]
+    page = site(paragraphs(*STORY))
+    blocks = [block.text for block in read_whole_page(page, "page.html").blocks]
     assert blocks[0] == "Section 0"
     assert set(STORY) < set(blocks)
     assert blocks[-1].startswith("Copyright")
+    (found,) = extract_bytes(page, "page.html", ReadOptions(whole_page=True))
+    assert found.text == "\n\n".join(blocks)
 
 
 def test_rows_and_items_at_the_end() -> None:

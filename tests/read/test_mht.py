@@ -2,7 +2,7 @@
 
 import quopri
 
-from spacy_dossier.read.extract import extract_bytes
+from spacy_dossier.read.extract import ReadOptions, extract_bytes
 
 HEAD = """From: <Saved by Blink>
 Subject: Quay
@@ -28,3 +28,5 @@ def test_page_in_its_archive() -> None:
         assert found.error is None
         assert found.text == "The quay\n\nMalmö = by Bjørn."
         assert found.meta == {"title": "Quay"}
+    (whole,) = extract_bytes(data, "page.mht", ReadOptions(whole_page=True))
+    assert whole.text == "Home\n\nThe quay\n\nMalmö = by Bjørn."

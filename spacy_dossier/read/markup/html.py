@@ -18,17 +18,21 @@ def read_html(data: bytes, name: str) -> Document:
 
     RAISES (Unreadable): There is no text.
     """
-    return read_page(decode_text(data, declared=True))
-
-
-def read_page(source: str) -> Document:
-    root = parse_page(source)
-    return Document(entitle([piece.block for piece in main_pieces(root, walk(root))]), page_meta(root))
+    return main_text(decode_text(data, declared=True))
 
 
 def read_whole_page(data: bytes, name: str) -> Document:
     """Read all that a web page shows. RAISES (Unreadable): There is no text."""
-    root = parse_page(decode_text(data, declared=True))
+    return whole_page(decode_text(data, declared=True))
+
+
+def main_text(source: str) -> Document:
+    root = parse_page(source)
+    return Document(entitle([piece.block for piece in main_pieces(root, walk(root))]), page_meta(root))
+
+
+def whole_page(source: str) -> Document:
+    root = parse_page(source)
     return Document(blocks_of(root), page_meta(root))
 
 
