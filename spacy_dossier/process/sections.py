@@ -155,5 +155,5 @@ def strip(doc: Doc) -> None:
     """Drop what is large and of no use once a Doc is finished: the encoder's output and the tensor."""
     if doc.has_extension("trf_data"):
         doc._.trf_data = None
-    if doc.tensor is not None:  # doc_cleaner sets it to None
+    if doc.tensor is not None:  # spaCy's doc_cleaner sets it to None
         doc.tensor = doc.tensor[:0]

@@ -91,12 +91,11 @@ def test_summarizer_ranks_the_merged_sections(nlp: Language, monkeypatch: pytest
 
 
 def test_the_budget_of_words_is_kept_without_a_summarizer(nlp: Language) -> None:
-    """Over all sections of a long text together, as in a short one; one sentence is always given."""
-    text = "This is one of many sentences here.\n\n" * 40
-    for words, count in ((15, 2), (3, 1)):
-        long = analyze_long(nlp, text, SummaryBudget(words=words), limit=200).sentences
-        short = analyze_doc(nlp, nlp(text), SummaryBudget(words=words)).sentences
-        assert len(long) == len(short) == count
+    """Over all sections of a long text together; one sentence is always given."""
+    text = "This is one of many very long sentences that are in the first sections here.\n\n" * 20 + "Short.\n\n" * 300
+    for budget, most in ((20, 20), (3, 15)):
+        found = analyze_long(nlp, text, SummaryBudget(words=budget), limit=400).sentences
+        assert 0 < sum(len(text[start:end].split()) for start, end, _ in found) <= most
 
 
 def test_any_pipeline_works() -> None:
