@@ -25,7 +25,6 @@ from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 from torch import Tensor
 
-from . import fork  # noqa: F401
 from .tags import TagScheme
 
 IMPOSSIBLE = -1e4  # far below any score, yet safe to add up in float32

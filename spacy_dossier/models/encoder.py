@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
-from . import fork  # noqa: F401
 from .runtime import Encode, check_runtime, computes_bfloat16, export, make_encode
+from .threads import leave_threads_behind
 from .windows import N_CASES
 
 LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
@@ -86,9 +86,16 @@ class SubWordTokenizer:
         }
         return cls(tokenizer, frame)
 
-    def encode(self, texts: list[str]) -> list[Any]:
-        """RETURNS (list[tokenizers.Encoding]): Without special tokens, uncut."""
-        return self.tokenizer.encode_batch(texts, add_special_tokens=False)
+    def encode(self, texts: list[str], parallel: bool = False) -> list[Any]:
+        """Encode texts.
+
+        parallel (bool): Share the texts out among threads. The tokenizers library then warns of every later fork, as
+            `nlp.pipe(n_process=2)` makes one; beside an encoder on a CPU nothing is gained.
+        RETURNS (list[tokenizers.Encoding]): Without special tokens, uncut.
+        """
+        if parallel:
+            return self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [self.tokenizer.encode(text, add_special_tokens=False) for text in texts]
 
     def to_dict(self) -> dict[str, Any]:
         return {"json": self.tokenizer.to_str(), "frame": self.frame}
@@ -224,6 +231,7 @@ class EncoderShim(PyTorchShim):
 
     def predict(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Vectors in the runtime, which is set up at its first use."""
+        leave_threads_behind()
         self.module.eval()
         if self._encode is None:
             self._encode = make_encode(self.module, self.runtime, self.exported.get(self.runtime))
@@ -237,6 +245,7 @@ class EncoderShim(PyTorchShim):
 
     def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """The same in training mode, with a graph for autograd."""
+        leave_threads_behind()
         self.module.train()
         return self.module(*inputs)
 

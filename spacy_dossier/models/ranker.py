@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import DossierError
-from . import fork  # noqa: F401
 from .signals import SIGNALS, DocumentFrequency
+from .threads import leave_threads_behind
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
 OVERLAP = 32  # sentences on either side of a block that it sees without ranking them
@@ -295,6 +295,10 @@ class RankerShim(PyTorchShim):
     """
 
     learn_rate_scale = 1.0
+
+    def __call__(self, inputs: ArgsKwargs, is_train: bool) -> Any:
+        leave_threads_behind()
+        return super().__call__(inputs, is_train)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         for name, parameter in self._model.named_parameters():

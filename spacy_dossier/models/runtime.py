@@ -8,7 +8,6 @@ import logging
 import os
 import tempfile
 import warnings
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,11 +108,14 @@ class OnnxEncode:
     def __init__(self, exported: bytes) -> None:
         self.exported = exported
         self.session: Any = None
-        _LIVE.add(self)
+        self.process = 0  # whose the session is
 
     def __call__(self, ids: Tensor, mask: Tensor, cases: Tensor) -> Tensor:
-        if self.session is None:
+        if self.process != os.getpid():
             import onnxruntime
+
+            _INHERITED.append(self.session)
+            self.process = os.getpid()
 
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = torch.get_num_threads()
@@ -124,18 +126,7 @@ class OnnxEncode:
         return torch.from_numpy(self.session.run(None, {name: inputs[name].numpy() for name in names})[0])
 
 
-_LIVE: "weakref.WeakSet[OnnxEncode]" = weakref.WeakSet()
 _INHERITED: list[Any] = []  # a session's end waits for its threads, which are the parent's: in a child it must not end
-
-
-def _leave_sessions() -> None:
-    for encode in _LIVE:
-        _INHERITED.append(encode.session)
-        encode.session = None
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_sessions)
 
 
 def export(module: nn.Module, runtime: str) -> bytes:

@@ -212,7 +212,7 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
     tokenizer = shim.tokenizer
     assert tokenizer is not None
     texts = [doc.text for doc in docs]
-    subwords = list(map(align, docs, texts, tokenizer.encode(texts)))
+    subwords = list(map(align, docs, texts, tokenizer.encode(texts, parallel=shim.device.type != "cpu")))
     windows = [(i, window) for i, doc in enumerate(subwords) for window in cut_windows(doc, shim.window, shim.context)]
     # A graph is kept for all windows of a training batch, so its size is the batcher's business, not ours.
     if not windows:

@@ -23,6 +23,7 @@ from ...errors import DossierError
 from ...models.calibration import Calibration
 from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
 from ...models.tags import PREFIXES, TagScheme
+from ...models.threads import leave_threads_behind
 from ..extensions import clear_confidences, register_confidence, set_confidence
 from .chains import batch_chains, find_chains
 
@@ -31,7 +32,7 @@ DEFAULT_CONFIG = Config().from_str(
 [crf_ner]
 scheme = "BILUO"
 max_chain = 256
-keep_entities = false
+keep_entities = true
 confidence = true
 
 [crf_ner.model]
@@ -80,7 +81,8 @@ def make_crf_ner(
     model (Model[List[Doc], List[Floats2d]]): `spacy-dossier.CRFTagger.v1` over any tok2vec layer.
     scheme (str): "BILUO" or "IOB2".
     max_chain (int): Most tokens of one chain. Chains end at sentence-final punctuation and empty lines.
-    keep_entities (bool): Leave entities that are already in a Doc as they are, and decode around them.
+    keep_entities (bool): Leave entities that are already in a Doc as they are, and decode around them, as spaCy's
+        `ner` does.
     confidence (bool): Compute `ent._.confidence`.
     scorer (Callable | None): The scoring method.
     """
@@ -111,7 +113,7 @@ class CRFEntityRecognizer(TrainablePipe):
         *,
         scheme: str = "BILUO",
         max_chain: int = 256,
-        keep_entities: bool = False,
+        keep_entities: bool = True,
         confidence: bool = True,
         scorer: Callable | None = None,
     ) -> None:
@@ -312,7 +314,9 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         """RETURNS: Negative log-likelihood per chain, and its gradient by the emissions of each document."""
-        loss, d_emissions, _ = self._loss(list(examples), scores)
+        examples = list(examples)
+        validate_examples(examples, "CRFEntityRecognizer.get_loss")
+        loss, d_emissions, _ = self._loss(examples, scores)
         return loss, d_emissions
 
     def _loss(self, examples: list[Example], emissions: list[Floats2d]) -> tuple[float, list[Floats2d], dict[str, Any]]:
@@ -396,6 +400,7 @@ def _flatten(emissions: list[Floats2d]) -> Tensor:
 
     RAISES (DossierError): They are not finite: no tags follow from such scores.
     """
+    leave_threads_behind()
     flat = torch.cat([xp2torch(e) for e in emissions if e.size]).float()
     if not flat.isfinite().all():
         raise DossierError(
