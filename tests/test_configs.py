@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import spacy
 from spacy.cli.debug_config import debug_config
+from spacy.cli.debug_data import debug_data
 from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
@@ -65,6 +66,19 @@ def test_config_passes_debug_config(
     assert "Config is valid" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("config", [path for path in CONFIGS if path.stem != "baseline"], ids=lambda path: path.stem)
+def test_config_passes_debug_data(
+    config: Path, corpora: dict[str, str], tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`spacy debug data`, which initializes the pipeline without `spacy train`, gets to its end."""
+    given = overrides(config, corpora, tiny_encoder)
+    with pytest.raises(SystemExit):  # it finds the corpora too small
+        debug_data(config, config_overrides=given, silent=False)
+    said = capsys.readouterr().out
+    assert "Pipeline can be initialized with data" in said
+    assert "Training pipeline: transformer, senter, crf_ner, summarizer, vector_cleaner" in said
+
+
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_config_trains(
     config: Path, corpora: dict[str, str], tiny_encoder: Path, tiny_roberta: Path, tmp_path: Path
@@ -78,6 +92,7 @@ def test_config_trains(
     if config.stem != "baseline":
         assert doc.has_annotation("SENT_START")
         assert doc._.summary
+        assert nlp.resume_training().learn_rate is not None
         assert doc._.trf_data is None
 
 

@@ -1,6 +1,7 @@
 """`partial_senter`: spaCy's `senter`, for training on corpora of which some have no sentence boundaries."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 from spacy.attrs import IS_SPACE
@@ -9,8 +10,10 @@ from spacy.language import Language
 from spacy.pipeline.senter import DEFAULT_SENTER_MODEL, SentenceRecognizer, senter_score
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from thinc.api import Model
+from thinc.api import Model, Optimizer
 from thinc.types import Floats2d, Ints1d
+
+from .listeners import listens
 
 
 @Language.factory(
@@ -45,6 +48,20 @@ class PartialSentenceRecognizer(SentenceRecognizer):
         for doc, guess in zip(docs, guesses, strict=True):
             guess[after_empty_lines(doc)] = 1
         return guesses
+
+    def rehearse(
+        self,
+        examples: Iterable[Example],
+        *,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+        **config: Any,
+    ) -> dict[str, float]:
+        """As spaCy's, but nothing where the vectors are those of another component, which spaCy does not run here."""
+        losses = {} if losses is None else losses
+        if listens(self):
+            return losses
+        return super().rehearse(examples, sgd=sgd, losses=losses, **config)
 
     def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         """Cross-entropy over the tokens whose annotation says whether they begin a sentence, per sentence.
