@@ -142,7 +142,7 @@ def main(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="JSON file for the scores")] = None,
 ) -> None:
     """Cross-validate the summarizer of a config on article/summary pairs."""
-    nlp = spacy.load(pipeline, exclude=["summarizer", "doc_cleaner"])
+    nlp = spacy.load(pipeline, exclude=["summarizer", "vector_cleaner"])
     settings = util.load_config(config, interpolate=False)
     settings["paths"]["source"] = pipeline
     scores = crossvalidate(nlp, read_pairs(files, nlp), settings.interpolate(), k=k)

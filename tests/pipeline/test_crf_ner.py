@@ -519,10 +519,11 @@ def test_kept_entities_may_cross_chains_and_hold_white_space(keeper: Language, s
     assert any((ent.start, ent.end, ent.label_) == span for ent in doc.ents)
 
 
-def test_entities_that_are_there_are_replaced_by_default(nlp: Language) -> None:
+def test_entities_that_are_there_are_replaced_on_request(nlp: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     """With their confidences."""
     doc = nlp(TEXTS[0])
     doc.ents = [Span(doc, 2, 3, label="ORG")]
+    monkeypatch.setattr(ner(nlp), "keep_entities", False)
     doc = ner(nlp)(doc)
     assert entities(doc) == EXPECTED[0] and None not in confidences(doc)
 

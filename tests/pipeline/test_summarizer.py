@@ -195,7 +195,7 @@ def test_initialize_counts_the_articles_with_summaries_and_forgets_the_last_trai
     assert again.frequency.idf(words) == pytest.approx(expected)
     nlp.initialize(lambda: pairs[:1])
     assert summarizer.frequency.documents == 1
-    assert not summarizer._memory.lessons
+    assert not summarizer._buffer.lessons
 
 
 def test_an_uninitialized_pipe_refuses_to_predict() -> None:

@@ -7,6 +7,7 @@ import pytest
 import spacy
 from rouge_score.rouge_scorer import RougeScorer
 from sklearn.feature_extraction.text import TfidfVectorizer
+from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.pipeline.summarizer.budget import SummaryBudget
@@ -29,6 +30,7 @@ from spacy_dossier.pipeline.summarizer.signals import (
     similarities,
 )
 from spacy_dossier.pipeline.summarizer.store import select_features
+from spacy_dossier.pipeline.summarizer.training import TargetCache, digest
 
 from .summaries import BRIDGE, BRIDGE_SUMMARY, texts, untrained
 
@@ -389,3 +391,22 @@ def test_summaries_of_another_length_need_no_model() -> None:
     assert sum(len(text.split()) for text in texts(doc._.summarize(words=20))) <= 20
     assert len(" ".join(texts(doc._.summarize(characters=80)))) <= 80
     assert len(doc._.summarize(ratio=0.5)) == 4
+
+
+def test_targets_are_kept_within_bounds() -> None:
+    """The newest of those that training met; the same text with another summary is another."""
+    nlp = spacy.blank("en")
+    cache = TargetCache(WordTokenizer("en"), size=2)
+    bounds = np.array([[0, 2], [2, 4]])
+    examples = []
+    for word in ("one", "two", "three"):
+        summarised = nlp.make_doc(f"Ship {word} waits here")
+        summarised.user_data["summary_reference"] = f"Ship {word}"
+        examples.append(Example(nlp.make_doc(summarised.text), summarised))
+    targets = [cache.get(eg, bounds) for eg in examples]
+    assert len(cache.targets) == 2
+    assert cache.get(examples[1], bounds) is targets[1]
+    assert cache.get(examples[0], bounds) is not targets[0]
+    examples[0].reference.user_data["summary_reference"] = "Ship one waits"
+    assert (targets[0].length, cache.get(examples[0], bounds).length) == (2, 3)
+    assert digest(b"ab", b"c") != digest(b"a", b"bc")

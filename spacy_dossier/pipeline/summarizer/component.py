@@ -1,6 +1,5 @@
 """`summarizer`: a summary of each document, made of its own sentences."""
 
-import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.trainable_pipe import TrainablePipe
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config, Model, Optimizer, set_dropout_rate
@@ -19,14 +18,23 @@ from thinc.types import Floats2d
 
 from ...errors import DossierError
 from ...models.ranker import is_initialized
+from ..reference import PipelineReference
 from .budget import SummaryBudget
 from .features import SentenceFeatures, sentence_bounds, sentence_features
-from .labels import Target, WordTokenizer, make_target
+from .labels import Target, WordTokenizer
 from .salience import inclusion, leading
 from .select import query_scores
 from .signals import GROUPS, DocumentFrequency, centrality_scores, signals
-from .store import SUMMARY_KEY, load_sentences, register_extensions, row_span, select_features, store_sentences
-from .training import Lesson, Memory, extract_loss, has_summary, training_bounds
+from .store import (
+    SUMMARY_KEY,
+    SentenceGroup,
+    load_sentences,
+    register_extensions,
+    row_span,
+    select_features,
+    store_sentences,
+)
+from .training import Lesson, ReplayBuffer, TargetCache, extract_loss, has_summary, training_bounds
 
 # How to score sentences, and how much redundancy counts unless told; by cross-validation on news.
 METHODS = {"trained": 0.2, "centrality": 0.3, "lead": 0.0}
@@ -120,16 +128,6 @@ def make_summarizer(
     )
 
 
-class Pipeline:
-    """A weak reference to the pipeline a component is in; it does not follow the component into another process."""
-
-    def __init__(self, nlp: Language | None) -> None:
-        self.get = weakref.ref(nlp) if nlp is not None else lambda: None
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Pipeline, (None,))
-
-
 class Summarizer(TrainablePipe):
     """Chooses the sentences that summarize a document, and says how salient each sentence is.
 
@@ -163,10 +161,10 @@ class Summarizer(TrainablePipe):
         self.redundancy = METHODS[method] if redundancy is None else redundancy
         self.cover_entities = cover_entities
         self.cfg: dict[str, Any] = {}
-        self._pipeline = Pipeline(nlp)
+        self._pipeline = PipelineReference(nlp)
         self.replay = replay
-        self._memory = Memory()
-        self._targets: dict[int, Target] = {}
+        self._buffer = ReplayBuffer()
+        self._targets = TargetCache(WordTokenizer(vocab.lang))
         register_extensions()
 
     # Inference
@@ -194,11 +192,12 @@ class Summarizer(TrainablePipe):
             store_sentences(doc, prediction.features, prediction.salience, prediction.reasons)
             spans = [row_span(doc, prediction.features, row) for row in prediction.rows]
             attrs = {
+                "characters": [[span.start_char, span.end_char] for span in spans],
                 "scores": [float(prediction.salience[row]) for row in prediction.rows],
                 "redundancy": self.redundancy,
                 "cover_entities": self.cover_entities,
             }
-            doc.spans[SUMMARY_KEY] = SpanGroup(doc, name=SUMMARY_KEY, attrs=attrs, spans=spans)
+            doc.spans[SUMMARY_KEY] = SentenceGroup(doc, name=SUMMARY_KEY, attrs=attrs, spans=spans)
 
     def features(self, doc: Doc) -> SentenceFeatures:
         """Collect what `select` needs of a document, or of one section of a long one.
@@ -387,7 +386,7 @@ class Summarizer(TrainablePipe):
         RAISES (DossierError): Without any reference summary.
         """
         validate_get_examples(get_examples, "Summarizer.initialize")
-        self._memory, self._targets = Memory(), {}
+        self._buffer, self._targets = ReplayBuffer(), TargetCache(WordTokenizer(self.vocab.lang))
         frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
         if self.method == "trained":
             sample: list[Example] = []
@@ -461,44 +460,44 @@ class Summarizer(TrainablePipe):
             unit = vectors[i] / norm
             features = sentence_features(examples[i].predicted, bounds[i], ops.to_numpy(unit))
             fresh.append(
-                Lesson(unit, signals(features, self.frequency, counted=True), self._target(examples[i], bounds[i]))
+                Lesson(unit, signals(features, self.frequency, counted=True), self._targets.get(examples[i], bounds[i]))
             )
-        lessons = fresh + self._memory.draw(self.replay - len(fresh))
+        lessons = fresh + self._buffer.draw(self.replay - len(fresh))
         for i, lesson in zip(taught, fresh, strict=True):
-            self._memory.keep(hash(examples[i].reference.text), lesson, ops.to_numpy)
+            self._buffer.keep(examples[i].reference.text, lesson, ops.to_numpy)
         xp = ops.xp
         logits, backprop = ranker.begin_update(
             ([xp.asarray(lesson.vectors, dtype="f") for lesson in lessons], [lesson.signals for lesson in lessons])
         )
-        loss, d_logits = self.get_loss([lesson.target for lesson in lessons], logits)
+        loss, d_logits = self._loss([lesson.target for lesson in lessons], logits)
         for i, lesson, norm, d_unit in zip(taught, fresh, norms, backprop(d_logits), strict=False):
             # Through the scaling to length 1: only what is at right angles to the vector changes it.
             unit = lesson.vectors
             d_vectors[i] += (d_unit - unit * (d_unit * unit).sum(axis=1, keepdims=True)) / norm
         return loss
 
-    def get_loss(self, examples: Iterable[Target], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+    def get_loss(self, examples: Iterable[Example], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         """See `extract_loss`.
 
-        examples (Iterable[Target]): What the reference summary of each document says.
-        scores (list[Floats2d]): Logits of its sentences, (n, members + 1).
-        RETURNS (tuple[float, list[Floats2d]]): The mean loss of a document, and the gradients.
+        examples (Iterable[Example]): The batch; documents without a reference summary teach nothing.
+        scores (list[Floats2d]): Logits of the sentences of each, (n, members + 1).
+        RETURNS (tuple[float, list[Floats2d]]): The mean loss of a document that teaches, and the gradients.
         """
+        examples = list(examples)
+        validate_examples(examples, "Summarizer.get_loss")
+        targets = [self._targets.get(eg, training_bounds(eg)) if has_summary(eg) else None for eg in examples]
+        return self._loss(targets, scores)
+
+    def _loss(self, targets: list[Target | None], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         ops = self.model.ops
-        targets = list(examples)
+        count = max(sum(target is not None for target in targets), 1)
         loss = 0.0
         gradients = []
         for target, logits in zip(targets, scores, strict=True):
-            one, gradient = extract_loss(ops.to_numpy(logits), target, self._memory.rng)
+            if target is None:
+                gradients.append(ops.alloc2f(*logits.shape))
+                continue
+            one, gradient = extract_loss(ops.to_numpy(logits), target, self._buffer.rng)
             loss += one
-            gradients.append(ops.asarray(gradient / len(targets), dtype="f"))
-        return loss / len(targets), gradients
-
-    def _target(self, eg: Example, bounds: Any) -> Target:
-        doc = eg.predicted
-        summary = eg.reference.user_data["summary_reference"]
-        key = hash((doc.text, summary, bounds.tobytes()))
-        if key not in self._targets:
-            texts = [doc[int(start) : int(end)].text for start, end in bounds]
-            self._targets[key] = make_target(texts, summary, WordTokenizer(self.vocab.lang))
-        return self._targets[key]
+            gradients.append(ops.asarray(gradient / count, dtype="f"))
+        return loss / count, gradients

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 
 from .budget import SummaryBudget
-from .features import SentenceFeatures, sentence_features, trim
+from .features import SentenceFeatures, sentence_features
 from .select import entity_bonus, select_rows
 
 STORE = "summarizer_sentence"
@@ -62,13 +62,17 @@ def load_sentences(doc: Doc) -> tuple[SentenceFeatures, NDArray[np.float32]] | N
 
 def sentence_entry(span: Span) -> dict[str, Any] | None:
     """The entry of a sentence, with or without the white space at its ends."""
-    entry = span.doc.user_data.get(("._.", STORE, span.start_char, span.end_char))
-    if entry is None and len(span):
-        bounds = trim(span.doc, np.array([[span.start, span.end]]))
-        if len(bounds):
-            solid = span.doc[int(bounds[0, 0]) : int(bounds[0, 1])]
-            entry = span.doc.user_data.get(("._.", STORE, solid.start_char, solid.end_char))
-    return entry
+    doc, start, end = span.doc, span.start, span.end
+    entry = doc.user_data.get(("._.", STORE, span.start_char, span.end_char))
+    if entry is not None:
+        return entry
+    while start < end and doc[start].is_space:
+        start += 1
+    while start < end and doc[end - 1].is_space:
+        end -= 1
+    if start == end:
+        return None
+    return doc.user_data.get(("._.", STORE, doc[start].idx, doc[end - 1].idx + len(doc[end - 1])))
 
 
 def get_salience(span: Span) -> float | None:
@@ -82,7 +86,31 @@ def get_reason(span: Span) -> dict[str, float] | None:
 
 
 def get_summary(doc: Doc) -> str:
-    return " ".join(span.text for span in doc.spans.get(SUMMARY_KEY, []))
+    group = doc.spans.get(SUMMARY_KEY)
+    if group is None:
+        return ""
+    # By characters: a Doc that was stored, and whose tokens were merged since, has a group of tokens that are gone.
+    bounds = group.attrs.get("characters")
+    if bounds is None or len(bounds) != len(group):  # somebody else's group, or one that was changed by hand
+        bounds = [(span.start_char, span.end_char) for span in group]
+    return " ".join(doc.text[start:end] for start, end in bounds)
+
+
+class SentenceGroup(SpanGroup):
+    """A span group that survives retokenizing. spaCy keeps spans by their tokens, and leaves them as they are where
+    tokens are merged or split; these are found again by their characters, which are among the group's attributes.
+    """
+
+    def __getitem__(self, i: int) -> Span:
+        bounds = self.attrs["characters"]
+        if i < 0:
+            i += len(self)
+        if i >= len(bounds):  # appended by hand
+            return super().__getitem__(i)
+        return self.doc.char_span(*bounds[i], alignment_mode="expand")
+
+    def to_bytes(self) -> bytes:
+        return SpanGroup(self.doc, name=self.name, attrs=self.attrs, spans=list(self)).to_bytes()
 
 
 def summarize_doc(

@@ -1,7 +1,8 @@
-"""What the summarizer learns from: pairs of article and summary, met in the training loop and kept in mind."""
+"""What the summarizer learns from: pairs of article and summary, met in the training loop and kept for replay."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from spacy.attrs import ORTH
 from spacy.training import Example
 
 from .features import sentence_bounds
-from .labels import Target, expected_rouge
+from .labels import Target, WordTokenizer, expected_rouge, make_target
 from .salience import inclusion
 
 LABEL_WEIGHT = 0.3  # of the labels beside the expected ROUGE
+KEPT = 4096  # documents that are kept for replay: some 100 MB with a vector of 384 for each of 30 sentences
 REWARD_SCALE = 0.02  # of ROUGE, so that a gain of 2 points counts as 1
 
 
@@ -26,28 +28,67 @@ class Lesson:
     target: Target
 
 
-class Memory:
+class ReplayBuffer:
     """Documents seen in training, to be ranked again without the encoder, which is nearly all of the cost.
 
     size (int): Most documents; the oldest goes first.
     """
 
-    def __init__(self, size: int = 4096) -> None:
+    def __init__(self, size: int = KEPT) -> None:
         self.size = size
-        self.lessons: dict[int, Lesson] = {}
+        self.lessons: dict[bytes, Lesson] = {}
         self.rng = np.random.default_rng(0)
 
-    def keep(self, key: int, lesson: Lesson, to_numpy: Callable) -> None:
-        self.lessons.pop(key, None)
-        self.lessons[key] = Lesson(to_numpy(lesson.vectors).astype(np.float16), lesson.signals, lesson.target)
-        if len(self.lessons) > self.size:
-            del self.lessons[next(iter(self.lessons))]
+    def keep(self, text: str, lesson: Lesson, to_numpy: Callable) -> None:
+        """text (str): The document's, of which one lesson is kept, the newest."""
+        lesson = Lesson(to_numpy(lesson.vectors).astype(np.float16), lesson.signals, lesson.target)
+        put(self.lessons, digest(text.encode("utf-8", "surrogatepass")), lesson, self.size)
 
     def draw(self, n: int) -> list[Lesson]:
         """RETURNS (list[Lesson]): At most n, without repetition."""
         known = list(self.lessons.values())
         chosen = self.rng.permutation(len(known))[: max(n, 0)]
         return [known[i] for i in chosen]
+
+
+class TargetCache:
+    """Targets of documents that training has met, which take as long to make as the ranker takes to learn from them.
+
+    tokenizer (WordTokenizer): Of the documents' language.
+    size (int): Most targets; the oldest goes first.
+    """
+
+    def __init__(self, tokenizer: WordTokenizer, size: int = KEPT) -> None:
+        self.tokenizer = tokenizer
+        self.size = size
+        self.targets: dict[bytes, Target] = {}
+
+    def get(self, eg: Example, bounds: NDArray[np.int64]) -> Target:
+        """bounds (NDArray[int64]): The sentences on the tokens of the prediction, (n, 2)."""
+        doc, summary = eg.predicted, eg.reference.user_data["summary_reference"]
+        texts = [doc[start:end].text for start, end in bounds.tolist()]
+        key = digest(*(text.encode("utf-8", "surrogatepass") for text in (*texts, summary)))
+        target = self.targets.get(key)
+        if target is None:
+            target = make_target(texts, summary, self.tokenizer)
+        put(self.targets, key, target, self.size)
+        return target
+
+
+def digest(*parts: bytes) -> bytes:
+    """RETURNS (bytes): A key that no two different sequences of parts have in common, in any process."""
+    found = blake2b(digest_size=16)
+    for part in parts:
+        found.update(len(part).to_bytes(8, "little") + part)
+    return found.digest()
+
+
+def put(kept: dict[bytes, Any], key: bytes, value: Any, size: int) -> None:
+    """Put a value last, and drop the first ones beyond a size."""
+    kept.pop(key, None)
+    kept[key] = value
+    while len(kept) > size:
+        del kept[next(iter(kept))]
 
 
 def extract_loss(

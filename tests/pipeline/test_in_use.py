@@ -1,0 +1,190 @@
+"""The pipeline as a spaCy user meets it: Docs are cut, merged, stored; other components stand before and behind ours;
+the pipeline is trained on.
+"""
+
+import subprocess
+import sys
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from .conftest import TEXT, whole_examples
+from .summaries import untrained
+
+
+def test_a_doc_can_be_cut_and_compared(whole: Language) -> None:
+    """`as_doc`, vectors and similarity do what they do in any pipeline without static vectors."""
+    doc = whole(TEXT)
+    assert doc._.trf_data is None
+    sent = next(iter(doc.sents))
+    assert sent.as_doc().text == sent.text_with_ws
+    assert not doc.has_vector
+    assert doc.vector.shape == sent.vector.shape == doc[0].vector.shape == (0,)
+    with pytest.warns(UserWarning, match="W007"):
+        assert doc.similarity(whole("Other.")) == 0.0
+    assert Doc.from_docs([doc, whole("Another.")]).text.startswith(TEXT)
+
+
+def test_results_survive_merging_and_splitting_of_tokens(whole: Language) -> None:
+    """Summary, salience and confidence belong to characters, not to tokens that a later component changes."""
+    doc = whole(TEXT)
+    summary, sentences = doc._.summary, [span.text for span in doc.spans["summary"]]
+    salience = [sent._.salience for sent in doc.sents]
+    spans = [(0, 11, "PER"), (TEXT.index("São Paulo"), len(TEXT) - 1, "LOC")]
+    doc.set_ents([doc.char_span(start, end, label) for start, end, label in spans])
+    whole.add_pipe("merge_entities")
+    merged = whole.get_pipe("merge_entities")(doc)
+    assert merged[0].text == "Anna Kovacs"
+    stored = Doc(whole.vocab).from_bytes(merged.to_bytes())
+    for one in (merged, merged.copy(), stored, Doc.from_docs([merged, whole.make_doc("More.")])):
+        assert one._.summary == summary
+        assert [span.text for span in one.spans["summary"]] == sentences
+    assert [sent._.salience for sent in merged.sents] == salience
+    assert len(merged._.summarize(sentences=2)) == 2
+    with stored.retokenize() as retokenizer:
+        retokenizer.merge(stored[1:3])
+    assert stored._.summary == summary
+    with merged.retokenize() as retokenizer:
+        retokenizer.split(merged[0], ["Anna", " ", "Kovacs"], [(merged[0], 2), (merged[0], 2), merged[1]])
+    assert [span.text for span in merged.spans["summary"]] == sentences
+
+
+def test_merging_behind_the_pipeline_works_for_every_text(whole: Language) -> None:
+    """As `nlp.add_pipe("merge_entities")` puts it."""
+    expected = [doc._.summary for doc in whole.pipe([TEXT, "", "One."])]
+    whole.add_pipe("merge_entities")
+    assert [doc._.summary for doc in whole.pipe([TEXT, "", "One."])] == expected
+
+
+def test_entities_from_before_are_kept(whole: Language) -> None:
+    """Those of an entity ruler and those set by hand, as spaCy's `ner` keeps them."""
+    ruler = whole.add_pipe("entity_ruler", before="crf_ner")
+    ruler.add_patterns([{"label": "HARBOUR", "pattern": "harbour of Rotterdam"}])
+    doc = whole(TEXT)
+    assert ("harbour of Rotterdam", "HARBOUR") in [(ent.text, ent.label_) for ent in doc.ents]
+    doc = whole.make_doc(TEXT)
+    doc.ents = [doc.char_span(0, 4, "NAME")]
+    doc = whole(doc)
+    assert (doc.ents[0].text, doc.ents[0].label_) == ("Anna", "NAME")
+    assert doc.ents[0]._.confidence is None
+
+
+SCRIPT = """
+import sys, faulthandler
+import spacy, torch
+faulthandler.dump_traceback_later(100, exit=True)
+torch.set_num_threads(2)
+nlp = spacy.load(sys.argv[1])
+text = open(sys.argv[2], encoding="utf-8").read()
+alone = [nlp(text)._.summary, nlp(text[:50])._.summary]
+docs = list(nlp.pipe([text, text[:50]] * 3, n_process=2, batch_size=2))
+assert [doc._.summary for doc in docs] == alone * 3
+print("done", torch.get_num_threads())
+"""
+
+
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
+def test_processes_neither_hang_nor_warn(whole_folder: Path, runtime: str, tmp_path: Path) -> None:
+    """Forked after PyTorch, and the tokenizers' library, have used their threads here; those here stay."""
+    if runtime == "onnx":
+        pytest.importorskip("onnxruntime")
+        nlp = spacy.load(whole_folder, config={"components": {"transformer": {"model": {"runtime": "onnx"}}}})
+        whole_folder = tmp_path / "onnx"
+        nlp.to_disk(whole_folder)
+    (tmp_path / "text").write_text(TEXT * 20, encoding="utf-8")
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(whole_folder), str(tmp_path / "text")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["done", "2"]
+    assert "fork" not in done.stderr
+
+
+def test_the_salience_of_a_sentence_costs_no_pass_over_the_document() -> None:
+    """Sentences that end in a blank line are found without an array of the whole document's tokens."""
+    nlp = untrained("lead")
+    words = ["Ships", "wait", ".", "\n\n"] * 4000
+    doc = Doc(nlp.vocab, words=words, spaces=[False] * len(words), sent_starts=[i % 4 == 0 for i in range(len(words))])
+    nlp.get_pipe("summarizer")(doc)
+    sentences = list(doc.sents)
+    assert sentences[5]._.salience == pytest.approx(1 - 5 / 4000)
+    tracemalloc.start()
+    assert all(sent._.salience is not None for sent in sentences[-20:])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < len(doc)  # in bytes; an array of the tokens has 8 for each
+
+
+def test_a_trained_pipeline_can_be_trained_on(whole: Language) -> None:
+    """By `resume_training`, and by `update` and `rehearse` without an optimizer, as spaCy's documentation has it."""
+    examples = whole_examples(whole)
+    optimizer = whole.resume_training()
+    optimizer.learn_rate = 0.01
+    before = whole.update(examples, sgd=optimizer, losses={})
+    for _ in range(10):
+        losses = whole.update(examples, sgd=optimizer, losses={})
+    assert losses["crf_ner"] < before["crf_ner"]
+    assert whole.update(examples)["crf_ner"] >= 0
+    whole.rehearse(examples)
+
+
+def test_a_pipeline_keeps_its_variables_but_for_the_optimizers(whole: Language) -> None:
+    """What may be overridden later, such as the seed, stays a variable in the stored config."""
+    training = whole.config["training"]
+    assert training["optimizer"]["learn_rate"]["total_steps"] == training["max_steps"]
+    assert training["seed"] == "${system.seed}"
+
+
+LISTENER = {
+    "@architectures": "spacy-transformers.TransformerListener.v1",
+    "grad_factor": 1.0,
+    "upstream": "*",
+    "pooling": {"@layers": "reduce_mean.v1"},
+}
+TAGGER = {"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}}
+
+
+def tagged(nlp: Language, **place: str) -> list[list[str]]:
+    """Train a tagger of odd and even words in some place of the pipeline. RETURNS (list): Its tags."""
+    nlp.add_pipe("tagger", config=TAGGER, **place)
+    texts = ["Anna met Zoë in Lagos", "The harbour was closed", "Three ships waited"]
+    tags = [["WORD" if len(word) % 2 else "EVEN" for word in text.split()] for text in texts]
+    examples = [Example.from_dict(nlp.make_doc(text), {"tags": found}) for text, found in zip(texts, tags, strict=True)]
+    with nlp.select_pipes(enable=["transformer", "tagger"]):
+        nlp.get_pipe("tagger").initialize(lambda: examples, nlp=nlp)
+        nlp.get_pipe("transformer").find_listeners(nlp.get_pipe("tagger"))
+        optimizer = nlp.create_optimizer()
+        optimizer.learn_rate = 0.01
+        for _ in range(150):
+            nlp.update(examples, sgd=optimizer)
+    assert tags == [[token.tag_ for token in doc] for doc in nlp.pipe(texts)]
+    return [[token.tag_ for token in doc] for doc in nlp.pipe(texts, n_process=2)]
+
+
+@pytest.mark.parametrize("place", [{}, {"before": "vector_cleaner"}], ids=["last", "before"])
+def test_a_component_added_at_either_place_reads_vectors(whole: Language, place: dict[str, str]) -> None:
+    """At the end, where `add_pipe` puts it, the vectors are left for it, with a warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert len({tag for tags in tagged(whole, **place) for tag in tags}) == 2
+        doc = whole(TEXT)
+    said = [str(warning.message) for warning in caught if "vector_cleaner" in str(warning.message)]
+    assert bool(said) == (doc._.trf_data is not None) == (not place)
+    assert all('before="vector_cleaner"' in message for message in said)
+
+
+def test_an_entity_is_found_again_by_its_characters(whole: Language) -> None:
+    """Confidence of a span made by hand over the same characters with the same label."""
+    doc = whole(TEXT)
+    assert doc.ents
+    for ent in doc.ents:
+        again = Span(doc, ent.start, ent.end, label=ent.label_)
+        assert again._.confidence == ent._.confidence
+        assert 0 <= again._.confidence <= 1
+    assert np.isfinite([ent._.confidence for ent in doc.ents]).all()
