@@ -32,13 +32,15 @@ def confidence(span):
 
 @Language.component("toy_dossier")
 def toy_dossier(doc):
-    """Confidences and a summary; does as the text says: raise, crash, run out of memory."""
+    """Confidences and a summary; does as the text says: raise, exit, crash, run out of memory."""
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a", encoding="utf-8") as file:
             file.write(doc.text[:60].replace("\\n", " ") + "\\n")
     time.sleep(float(os.environ.get("TOY_SLEEP", "0")))
     if "PLEASE RAISE" in doc.text:
         raise KeyError("the component fell over")
+    if "PLEASE EXIT" in doc.text:
+        raise SystemExit(3)
     if "PLEASE CRASH" in doc.text:
         os.kill(os.getpid(), signal.SIGKILL)
     if not Span.has_extension("confidence"):
@@ -122,7 +124,7 @@ class InlinePool:
     def run(self, schedule: Schedule) -> Iterator[tuple[Message, Path]]:
         while (number := schedule.take()) is not None:
             shard = Shard.from_json(self.worker.ledger.shard(number).to_json())
-            self.worker.do(shard, Order(), self.reader.pieces(shard, Order()))
+            self.worker.do(shard, Order(), self.reader.read(shard, Order()))
             said, self.said[:] = list(self.said), []
             for message in said:
                 yield message, self.folder

@@ -30,10 +30,10 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Words:
+class Advanced:
     """So many more words went through the pipeline."""
 
-    count: int
+    words: int
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Loaded:
     ago: float = 0.0
 
 
-Event = Finished | Words | Loaded
+Event = Finished | Advanced | Loaded
 
 
 @dataclass(frozen=True)

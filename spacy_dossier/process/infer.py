@@ -136,7 +136,7 @@ def _analyze_batch(
     """A batch that fails is halved: until it fits into memory, or the one document at fault is found."""
     try:
         done = _run(nlp, texts, batch, budget, keep)
-    except Exception as error:  # components raise what they like
+    except (Exception, SystemExit) as error:  # components raise what they like
         memory = out_of_memory(error)
         failure = failure_of(error)
         del error
@@ -200,14 +200,14 @@ def _analyze_sections(
     while True:
         try:
             return index, _run(nlp, [text], [0], budget, kept, limit)[0][1]
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not out_of_memory(error) or limit <= 1_000:
                 return index, failure_of(error)
         free_memory()
         limit //= 2
 
 
-def failure_of(error: Exception) -> DocFailure:
+def failure_of(error: BaseException) -> DocFailure:
     """RETURNS (DocFailure): What is told of an exception; nothing of it is kept, for its frames hold the batch."""
     return DocFailure(type(error).__name__, one_line(str(error)) or "no reason given")
 

@@ -19,7 +19,7 @@ Announce = Callable[[str | None, str], None]  # told the document that comes nex
 
 
 @dataclass
-class Piece:
+class ShardDocument:
     """A document of a shard: what was read, and where the shard says it comes from.
 
     key (bytes): Of the pipeline's findings: equal for equal text.
@@ -52,8 +52,8 @@ class ShardReader:
         self.sandboxes: list[Sandbox] = []
         self.pool = ThreadPoolExecutor(job.extractors, thread_name_prefix="extract")
 
-    def pieces(self, shard: Shard, order: Order) -> list[Piece]:
-        """RETURNS (list[Piece]): The documents of a shard, in input order.
+    def read(self, shard: Shard, order: Order) -> list[ShardDocument]:
+        """RETURNS (list[ShardDocument]): The documents of a shard, in input order.
 
         RAISES (OSError): The machine gives no process to read in.
         """
@@ -62,18 +62,18 @@ class ShardReader:
             for position, member in enumerate(shard.members):
                 if member.is_file:
                     files[position] = self.pool.submit(self.extract, member.path)
-        pieces: list[Piece] = []
+        documents: list[ShardDocument] = []
         for position, member in enumerate(shard.members):
             if order.quarantined.get(member.id) == "read":
-                pieces += crashed(member)
+                documents += crashed(member)
                 continue
             if order.careful:
                 self.announce(member.id, "read")
             read = files[position].result() if position in files else None
-            pieces += self.documents(member, read)
+            documents += self.of_member(member, read)
         if order.careful:
             self.announce(None, "read")
-        return pieces
+        return documents
 
     def extract(self, path: str) -> list[Extracted]:
         """RETURNS (list[Extracted]): What a sandbox of this thread reads in a file."""
@@ -89,10 +89,10 @@ class ShardReader:
             self.sandboxes.append(sandbox)
         return sandbox.extract(path)
 
-    def documents(self, member: ShardMember, read: list[Extracted] | None) -> list[Piece]:
-        """RETURNS (list[Piece]): The documents of a member. read (list[Extracted] | None): Of a file read already."""
+    def of_member(self, member: ShardMember, read: list[Extracted] | None) -> list[ShardDocument]:
+        """RETURNS (list[ShardDocument]): The documents of a member. read (list[Extracted] | None): Of a file, read."""
         if member.error is not None:
-            return [Piece(member.id, member.root, member.source, Extracted(error=member.error, stage="read"))]
+            return [ShardDocument(member.id, member.root, member.source, Extracted(error=member.error, stage="read"))]
         if member.text is not None:
             read = [Extracted("", member.text, text_hash(member.text), "text/plain")]
         elif member.rows is not None:
@@ -101,11 +101,11 @@ class ShardReader:
             read = self.extract(member.path)
         names = unique_names([clean(extracted.name) for extracted in read])
         return [
-            Piece(member.id + name, member.root, member.source, cleaned(extracted))
+            ShardDocument(member.id + name, member.root, member.source, cleaned(extracted))
             for name, extracted in zip(names, read, strict=True)
         ]
 
-    def rows(self, member: ShardMember, first: int, count: int) -> Iterator[Piece]:
+    def rows(self, member: ShardMember, first: int, count: int) -> Iterator[ShardDocument]:
         try:
             rows = self.cursor.read(member.path, self.job.options.text_field, first, count)
             missing = ("Changed", "the file has become shorter since the run was planned")
@@ -120,7 +120,7 @@ class ShardReader:
                 read.sha256 = text_hash(row.text)
             else:
                 read.error = missing
-            yield Piece(f"{member.id}#{first + offset + 1}", member.root, member.source, read)
+            yield ShardDocument(f"{member.id}#{first + offset + 1}", member.root, member.source, read)
 
     def close(self) -> None:
         """End the sandboxes."""
@@ -156,10 +156,10 @@ def unique_names(names: list[str]) -> list[str]:
     return unique
 
 
-def crashed(member: ShardMember) -> Iterator[Piece]:
-    """YIELDS (Piece): The documents of a member that ends the process when it is read."""
+def crashed(member: ShardMember) -> Iterator[ShardDocument]:
+    """YIELDS (ShardDocument): The documents of a member that ends the process when it is read."""
     first, count = member.rows or (0, 1)
     for number in range(first + 1, first + count + 1):
         name = f"{member.id}#{number}" if member.rows else member.id
         error = ("Crash", "the process ended while it was read")
-        yield Piece(name, member.root, member.source, Extracted(error=error, stage="read"))
+        yield ShardDocument(name, member.root, member.source, Extracted(error=error, stage="read"))

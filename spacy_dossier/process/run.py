@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DossierError
 from .discover import Rules, display, require
-from .engine import STATE, Engine, Event, Finished, Loaded, Standing, Words
+from .engine import STATE, Advanced, Engine, Event, Finished, Loaded, Standing
 from .ledger import Ledger
 from .options import PipelineRef, RunOptions, digest, find_pipeline
 from .plan import Planner
@@ -167,8 +167,8 @@ class Run:
         progress = self.progress
         if isinstance(event, Loaded):
             progress.loaded = time.monotonic() - event.ago
-        elif isinstance(event, Words):
-            progress.words += event.count
+        elif isinstance(event, Advanced):
+            progress.words += event.words
         else:
             progress.done += event.units
             progress.documents += event.counts.documents

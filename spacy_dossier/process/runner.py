@@ -13,7 +13,7 @@ from ..pipeline.summarizer.budget import SummaryBudget
 from ..read.extract import one_line
 from .crashes import Order
 from .options import Job
-from .reading import Piece
+from .reading import ShardDocument
 from .record import Findings, PipelineInfo, make_record
 from .shard import DocumentCounts, FileFacts, Outcome
 from .sinks import Sink, file_facts, make_sinks
@@ -76,48 +76,48 @@ class Runner:
         self,
         number: int,
         order: Order,
-        pieces: Sequence[Piece],
+        documents: Sequence[ShardDocument],
         look_up: Callable[[bytes], Findings | None],
         write: Callable[[str, bytes], None],
     ) -> tuple[Outcome, dict[bytes, Findings]]:
         """Do a shard.
 
-        pieces (Sequence[Piece]): All its documents. Those that become no record get their failure.
+        documents (Sequence[ShardDocument]): All its documents. Those that become no record get their failure.
         look_up (Callable): Finds what was computed before, by key.
         write (Callable): Called with the name and the bytes of each file.
         RETURNS (tuple): The outcome, and the findings that were computed for it, by key.
         """
         found: dict[bytes, Findings] = {}
-        todo: dict[bytes, list[Piece]] = {}
-        for piece in self.readable(pieces, order):
-            if piece.key not in found and piece.key not in todo and (known := look_up(piece.key)):
-                found[piece.key] = known
-            if piece.key not in found:
-                todo.setdefault(piece.key, []).append(piece)
+        todo: dict[bytes, list[ShardDocument]] = {}
+        for document in self.readable(documents, order):
+            if document.key not in found and document.key not in todo and (known := look_up(document.key)):
+                found[document.key] = known
+            if document.key not in found:
+                todo.setdefault(document.key, []).append(document)
         fresh = self.compute(list(todo.values()), order)
-        outputs, counts = self.write(number, order, pieces, {**found, **fresh}, write)
+        outputs, counts = self.write(number, order, documents, {**found, **fresh}, write)
         counts.computed = len(todo)
         counts.tokens_computed = sum(findings.n_tokens for findings in fresh.values())
-        failures = [piece.failure.to_json() for piece in pieces if piece.failure is not None]
+        failures = [document.failure.to_json() for document in documents if document.failure is not None]
         return Outcome(outputs, counts, failures), fresh
 
-    def readable(self, pieces: Iterable[Piece], order: Order) -> list[Piece]:
-        """RETURNS (list[Piece]): Those that have a text, with the key of their findings; the others are failures."""
-        for piece in pieces:
-            if piece.read.error:
-                piece.fail(piece.read.stage, *piece.read.error)
-            elif piece.id in order.quarantined:
-                stage = order.quarantined[piece.id]
+    def readable(self, documents: Iterable[ShardDocument], order: Order) -> list[ShardDocument]:
+        """RETURNS (list[ShardDocument]): Those with a text, which get the key of their findings; others fail."""
+        for document in documents:
+            if document.read.error:
+                document.fail(document.read.stage, *document.read.error)
+            elif document.id in order.quarantined:
+                stage = order.quarantined[document.id]
                 where = "in the pipeline" if stage == "pipeline" else "made a record"
-                piece.fail(stage, "Crash", f"the process ended while it was {where}")
+                document.fail(stage, "Crash", f"the process ended while it was {where}")
             else:
-                piece.key = hashlib.sha256(f"{self.space}\0".encode() + piece.read.text.encode()).digest()
-        return [piece for piece in pieces if piece.failure is None]
+                document.key = hashlib.sha256(f"{self.space}\0".encode() + document.read.text.encode()).digest()
+        return [document for document in documents if document.failure is None]
 
-    def compute(self, todo: Sequence[list[Piece]], order: Order) -> dict[bytes, Findings]:
+    def compute(self, todo: Sequence[list[ShardDocument]], order: Order) -> dict[bytes, Findings]:
         """Run the pipeline over texts; where it raises, the documents of the text are failures.
 
-        todo (Sequence[list[Piece]]): The documents of each text.
+        todo (Sequence[list[ShardDocument]]): The documents of each text.
         """
         fresh: dict[bytes, Findings] = {}
         if not todo:
@@ -133,8 +133,8 @@ class Runner:
                     fresh[twins[0].key] = result
                     words += result.n_tokens
                 else:
-                    for piece in twins:
-                        piece.fail("pipeline", result.kind, result.message)
+                    for document in twins:
+                        document.fail("pipeline", result.kind, result.message)
                 if time.monotonic() - said > SAY_SECONDS:
                     self.listener.words(words)
                     said, words = time.monotonic(), 0
@@ -144,8 +144,8 @@ class Runner:
         return fresh
 
     def analyze(
-        self, nlp: Language, batch: Sequence[list[Piece]]
-    ) -> Iterable[tuple[list[Piece], Findings | DocFailure]]:
+        self, nlp: Language, batch: Sequence[list[ShardDocument]]
+    ) -> Iterable[tuple[list[ShardDocument], Findings | DocFailure]]:
         from .infer import analyze
 
         kept: dict[int, list[str]] = {}
@@ -170,22 +170,22 @@ class Runner:
         self,
         number: int,
         order: Order,
-        pieces: Sequence[Piece],
+        documents: Sequence[ShardDocument],
         found: dict[bytes, Findings],
         write: Callable[[str, bytes], None],
     ) -> tuple[dict[str, FileFacts], DocumentCounts]:
         """Make the records and write the shard's files. What fails for a document's sake costs that document alone."""
         sinks = make_sinks(self.job.options.formats, lambda: self.nlp)
-        counts = DocumentCounts(documents=len(pieces))
-        for piece in pieces:
-            if piece.failure is not None:
+        counts = DocumentCounts(documents=len(documents))
+        for document in documents:
+            if document.failure is not None:
                 continue
             if order.careful:
-                self.listener.reached(piece.id, "record")
-            self.add(piece, found[piece.key], sinks, counts)
+                self.listener.reached(document.id, "record")
+            self.add(document, found[document.key], sinks, counts)
         if order.careful:
             self.listener.reached(None, "record")
-        counts.failures = sum(piece.failure is not None for piece in pieces)
+        counts.failures = sum(document.failure is not None for document in documents)
         outputs = {}
         for sink in sinks:
             name, data = sink.file_name(number), sink.to_bytes()
@@ -193,15 +193,15 @@ class Runner:
             outputs[name] = file_facts(data)
         return outputs, counts
 
-    def add(self, piece: Piece, findings: Findings, sinks: Sequence[Sink], counts: DocumentCounts) -> None:
+    def add(self, document: ShardDocument, findings: Findings, sinks: Sequence[Sink], counts: DocumentCounts) -> None:
         """Put a document's record into all sinks, or into none and make it a failure."""
         stage = "record"
-        read = piece.read
+        read = document.read
         try:
             record = make_record(
-                id=piece.id,
-                root=piece.root,
-                source=piece.source,
+                id=document.id,
+                root=document.root,
+                source=document.source,
                 text=read.text,
                 sha256=read.sha256,
                 media_type=read.media_type,
@@ -215,7 +215,7 @@ class Runner:
             stage = "sink"
             rows = [sink.prepare(record, findings.docs) for sink in sinks]
         except Exception as error:  # what a pipeline or a file's author put into it, no library is sure to take
-            piece.fail(stage, type(error).__name__, str(error) or "no reason given")
+            document.fail(stage, type(error).__name__, str(error) or "no reason given")
             return
         for sink, row in zip(sinks, rows, strict=True):
             sink.add(row)

@@ -14,7 +14,7 @@ from ..pipeline.summarizer.budget import SummaryBudget
 from ..pipeline.summarizer.select import select_rows
 from .record import Findings
 
-Sentence = tuple[int, int, float | None]  # start, end, score
+ScoredSpan = tuple[int, int, float | None]  # start, end, score of a sentence
 SECTION_CHARS = 100_000  # about 20,000 words: encoder output of one section is a few tens of megabytes
 # Where a cut does least harm, best first; searched in the last tenth of a section.
 BOUNDARIES = (
@@ -96,10 +96,10 @@ def analyze_long(
     return found
 
 
-def best_sections(text: str, sentences: list[Sentence], sections: int, budget: SummaryBudget) -> list[Sentence]:
+def best_sections(text: str, sentences: list[ScoredSpan], sections: int, budget: SummaryBudget) -> list[ScoredSpan]:
     """Without a summarizer that can rank the whole: the best scored of the sections' sentences, in text order.
 
-    RETURNS (list[Sentence]): As many as the budget allows, or else as a section gave on average.
+    RETURNS (list[ScoredSpan]): As many as the budget allows, or else as a section gave on average.
     """
     if not budget.given:
         budget = SummaryBudget(sentences=max(1, round(len(sentences) / sections)))
@@ -122,7 +122,7 @@ def entities_of(doc: Doc) -> list[tuple[int, int, str, float | None]]:
     ]
 
 
-def summary_spans(doc: Doc, budget: SummaryBudget) -> list[Sentence]:
+def summary_spans(doc: Doc, budget: SummaryBudget) -> list[ScoredSpan]:
     if "summary" not in doc.spans:
         return []
     group = doc.spans["summary"]
@@ -132,7 +132,7 @@ def summary_spans(doc: Doc, budget: SummaryBudget) -> list[Sentence]:
     return within_budget(doc.text, found, budget)
 
 
-def within_budget(text: str, found: list[Sentence], budget: SummaryBudget) -> list[Sentence]:
+def within_budget(text: str, found: list[ScoredSpan], budget: SummaryBudget) -> list[ScoredSpan]:
     """RETURNS (list): The best scored of the sentences, as many as the budget allows, in text order."""
     if not budget.given or not found:
         return found
@@ -142,8 +142,8 @@ def within_budget(text: str, found: list[Sentence], budget: SummaryBudget) -> li
     return [found[row] for row in select_rows(scores, n_words, n_chars, budget)]
 
 
-def plain(sentences: Iterable[Iterable[Any]]) -> list[Sentence]:
-    """RETURNS (list[Sentence]): The same with Python's own numbers, fit for JSON."""
+def plain(sentences: Iterable[Iterable[Any]]) -> list[ScoredSpan]:
+    """RETURNS (list[ScoredSpan]): The same with Python's own numbers, fit for JSON."""
     return [(int(start), int(end), as_float(score)) for start, end, score in sentences]
 
 

@@ -153,9 +153,9 @@ def do(job: Job, shard: Shard, order: Order) -> tuple[list[tuple[str | None, str
     """RETURNS (tuple): What was announced, ids of records, failures."""
     log, written = Log(), {}
     reader = ShardReader(job, log.reached)
-    pieces = reader.pieces(shard, order)
+    documents = reader.read(shard, order)
     reader.close()
-    outcome, _ = Runner(job, log).do(0, order, pieces, lambda key: None, written.__setitem__)
+    outcome, _ = Runner(job, log).do(0, order, documents, lambda key: None, written.__setitem__)
     ids = [json.loads(line)["id"] for line in written["records-00000.jsonl"].splitlines()]
     return log.told, ids, [json.loads(line) for line in outcome.failures]
 

@@ -77,7 +77,7 @@ def ids_of(base: Path, inputs: Iterable[str | Path]) -> tuple[list[str], int]:
         shards = list(Planner(ledger, READER.job.options, "").shards(inputs, None, None))
     finally:
         ledger.close()
-    return [piece.id for shard in shards for piece in READER.pieces(shard, Order())], sum(s.units for s in shards)
+    return [document.id for shard in shards for document in READER.read(shard, Order())], sum(s.units for s in shards)
 
 
 @given(st.lists(st.sampled_from(["a", "a~2", "a~2~2", "a~3", "", "~2"])))

@@ -167,11 +167,13 @@ def test_document_the_pipeline_raises_on_is_a_failure(inline: str, tmp_path: Pat
     base = tmp_path / "in"
     base.mkdir()
     for number in range(9):
-        (base / f"{number}.txt").write_text(make_text(number) + ("PLEASE RAISE\n" if number in (2, 7) else ""))
+        wish = {2: "PLEASE RAISE\n", 5: "PLEASE EXIT\n", 7: "PLEASE RAISE\n"}.get(number, "")
+        (base / f"{number}.txt").write_text(make_text(number) + wish)
     run(base, tmp_path / "out", inline)
-    assert len(records(tmp_path / "out")) == 7
+    assert len(records(tmp_path / "out")) == 6
     assert [(Path(f["source"]).name, f["stage"], f["error"]) for f in failures(tmp_path / "out")] == [
         ("2.txt", "pipeline", "KeyError"),
+        ("5.txt", "pipeline", "SystemExit"),
         ("7.txt", "pipeline", "KeyError"),
     ]
 

@@ -15,12 +15,12 @@ from ...text.lock import Lock
 from ..engine import (
     STATE,
     WORKER_BYTES,
+    Advanced,
     Event,
     Finished,
     Loaded,
     MakeShards,
     Standing,
-    Words,
     find_device,
     free_memory,
     usable_cores,
@@ -102,7 +102,7 @@ class LocalEngine:
                 if message["type"] == ("warm" if self.warm else "loaded"):
                     yield Loaded()
                 elif message["type"] == "words":
-                    yield Words(message["count"])
+                    yield Advanced(message["count"])
                 elif message["type"] == "done":
                     outcome = self.commit(message, folder)
                     yield Finished(message["shard"], units[message["shard"]], outcome.counts)

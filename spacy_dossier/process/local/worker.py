@@ -24,7 +24,7 @@ from ...text.files import write_file
 from ..crashes import Order
 from ..ledger import Ledger
 from ..options import Job
-from ..reading import Piece, ShardReader
+from ..reading import ShardDocument, ShardReader
 from ..record import Findings
 from ..runner import Runner
 from ..shard import Shard
@@ -58,7 +58,7 @@ class Worker:
         self.runner = Runner(job, Reporter(say))
         self.ledger = Ledger(Path(job.ledger))
 
-    def do(self, shard: Shard, order: Order, pieces: list[Piece]) -> None:
+    def do(self, shard: Shard, order: Order, documents: list[ShardDocument]) -> None:
         """Do a shard, and say that it is done."""
         folder = Path(self.job.folder)
         shards = (shard.number, *shard.after)
@@ -69,7 +69,7 @@ class Worker:
             return None if found is None else Findings.unpack(found)
 
         outcome, fresh = self.runner.do(
-            shard.number, order, pieces, look_up, lambda name, data: write_file(folder / name, data)
+            shard.number, order, documents, look_up, lambda name, data: write_file(folder / name, data)
         )
         results = folder / f"results-{shard.number}.jsonl"
         rows = ([key.hex(), base64.b64encode(found.pack()).decode()] for key, found in fresh.items())
@@ -96,7 +96,7 @@ def read_ahead(
     job: Job,
     reader: ShardReader,
     orders: queue.Queue[ShardOrder],
-    ready: queue.Queue[tuple[Shard, Order, list[Piece]]],
+    ready: queue.Queue[tuple[Shard, Order, list[ShardDocument]]],
     say: Say,
 ) -> None:
     """Read the documents of one shard while those before it are in the pipeline."""
@@ -105,7 +105,7 @@ def read_ahead(
         while True:
             line = orders.get()
             shard, order = ledger.shard(line["shard"]), Order(line["careful"], line["quarantined"])
-            ready.put((shard, order, reader.pieces(shard, order)))
+            ready.put((shard, order, reader.read(shard, order)))
     except Exception as error:  # the sandbox does not start, the ledger cannot be read
         fatal(say, "reading cannot go on", error)
 
@@ -122,7 +122,7 @@ def main() -> None:
 
     job = Job.from_json(sys.stdin.readline())
     orders: queue.Queue[ShardOrder] = queue.Queue()
-    ready: queue.Queue[tuple[Shard, Order, list[Piece]]] = queue.Queue(1)
+    ready: queue.Queue[tuple[Shard, Order, list[ShardDocument]]] = queue.Queue(1)
     reader = ShardReader(job, Reporter(say).reached)
     threading.Thread(target=listen, args=(orders, reader), daemon=True).start()
     threading.Thread(target=read_ahead, args=(job, reader, orders, ready, say), daemon=True).start()

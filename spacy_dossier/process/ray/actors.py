@@ -14,7 +14,7 @@ from ...errors import DossierError
 from ...read.extract import one_line
 from ..crashes import Crashes, Order
 from ..options import Job
-from ..reading import Piece, ShardReader
+from ..reading import ShardDocument, ShardReader
 from ..runner import Runner
 from ..shard import Shard
 from .store import Manifest, Store
@@ -29,7 +29,7 @@ class ShardRow(TypedDict):
 class ReadRow(ShardRow):
     """A shard that has been read: how it is to be done, and its documents, pickled (empty: not read yet)."""
 
-    pieces: bytes
+    documents: bytes
 
 
 class ManifestRow(TypedDict):
@@ -82,8 +82,8 @@ class Watcher:
 
 def read(row: ShardRow, job: str) -> ReadRow:
     """A reading task: a shard → its documents, in input order."""
-    pieces = reader(job).pieces(Shard.from_json(row["shard"]), Order())
-    return {"shard": row["shard"], "pieces": pickle.dumps(pieces)}
+    documents = reader(job).read(Shard.from_json(row["shard"]), Order())
+    return {"shard": row["shard"], "documents": pickle.dumps(documents)}
 
 
 @functools.lru_cache(maxsize=1)
@@ -122,20 +122,20 @@ class RunnerActor:
         shard = Shard.from_json(row["shard"])
         self.shard = shard.number
         try:
-            manifest, error = json.dumps(self.do(shard, pickle.loads(row["pieces"]))), ""
+            manifest, error = json.dumps(self.do(shard, pickle.loads(row["documents"]))), ""
         except DossierError as reason:
             manifest, error = "", str(reason)
         except OSError as reason:
             manifest, error = "", one_line(f"the output cannot be written: {reason.strerror or reason}")
         return {"shard": shard.number, "manifest": manifest, "error": error}
 
-    def do(self, shard: Shard, pieces: list[Piece]) -> Manifest:
+    def do(self, shard: Shard, documents: list[ShardDocument]) -> Manifest:
         while self.job.warm and self.ask("waits"):
             time.sleep(0.1)
         order: Order | None = self.ask("begin", shard.number)
         if order is None:
             raise DossierError("processes of the cluster keep ending", remedy="Fewer --workers take less memory")
-        outcome, _ = self.runner.do(shard.number, order, pieces, lambda key: None, self.store.write)
+        outcome, _ = self.runner.do(shard.number, order, documents, lambda key: None, self.store.write)
         manifest: Manifest = {
             "digest": shard.digest,
             "units": shard.units,

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...errors import DossierError
 from ...read.extract import one_line
-from ..engine import WORKER_BYTES, Event, Finished, Loaded, MakeShards, Standing, Words, gpu_usable
+from ..engine import WORKER_BYTES, Advanced, Event, Finished, Loaded, MakeShards, Standing, gpu_usable
 from ..ledger import Ledger
 from ..options import Job, PipelineRef, RunOptions
 from ..shard import DocumentCounts, Shard
@@ -129,7 +129,7 @@ class RayEngine:
     def finished(self, shard: int, manifest: Manifest) -> Iterator[Event]:
         self.done[shard] = manifest
         counts = DocumentCounts(**manifest["counts"])
-        yield Words(counts.tokens_computed)
+        yield Advanced(counts.tokens_computed)
         yield Finished(shard, manifest["units"], counts)
 
     def finish(self) -> None:
