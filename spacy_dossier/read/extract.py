@@ -14,7 +14,7 @@ from typing import Any
 
 from . import sniff
 from .archive import MAX_DEPTH, Budget, Names, TooLarge, members
-from .document import PlacedBlock, Unreadable, lay_out
+from .document import OUTSIDE, Document, PlacedBlock, Unreadable, lay_out
 from .mail import read_mail, split_mbox
 from .plain import decode_file
 from .readers import REMEDIES, Reader, find_reader
@@ -30,11 +30,13 @@ class ReadOptions:
     attachments (bool): The attachments of mails too.
     text_field (str): The column that holds the text, in tables inside archives.
     whole_page (bool): All of a web page, in place of its main text.
+    replies (bool): What a mail quotes of the one it answers is text too.
     """
 
     attachments: bool = False
     text_field: str = "text"
     whole_page: bool = False
+    replies: bool = False
 
 
 @dataclass
@@ -148,7 +150,10 @@ class Walk:
                 yield replace(part, sha256=piece.sha256, media_type=media_type) if part.name == piece.name else part
         else:
             check_binary(data, media_type)
-            read_blocks(find_reader(media_type, whole_page=self.options.whole_page), data, name, piece)
+            reader = find_reader(media_type, whole_page=self.options.whole_page)
+            lay(read_document(reader, data, name, media_type), piece, self.options)
+            if not piece.text:
+                raise Unreadable("NoText", "no text found in it")
             if lost:
                 piece.meta["undecodable"] = lost
             yield piece
@@ -203,7 +208,7 @@ class Walk:
     def mail(self, data: bytes, suffix: str, depth: int) -> Iterator[Extracted]:
         piece = Extracted(name=suffix, sha256=hashlib.sha256(data).hexdigest(), media_type=sniff.MAIL)
         mail = read_mail(data)
-        piece.text, piece.meta = mail.text, mail.meta
+        lay(mail.document, piece, self.options)
         yield piece
         if not self.options.attachments:
             return
@@ -220,20 +225,20 @@ class Walk:
                 yield from self.file(content, name, inner, depth + 1)
 
 
-def read_blocks(reader: Reader | None, data: bytes, name: str, piece: Extracted) -> None:
-    """Fill a piece by a reader. RAISES (Unreadable): The reader's own, or without text."""
-    if piece.media_type in REMEDIES:
-        raise Unreadable("Unsupported", REMEDIES[piece.media_type])
+def read_document(reader: Reader | None, data: bytes, name: str, media_type: str) -> Document:
+    """RETURNS (Document): What the reader gives. RAISES (Unreadable): It cannot be read."""
+    if media_type in REMEDIES:
+        raise Unreadable("Unsupported", REMEDIES[media_type])
     if reader is None:
-        from .former import read_by_kreuzberg
+        raise Unreadable("Unsupported", f"no reader for {media_type}")
+    return reader(data, name)
 
-        document = read_by_kreuzberg(data, piece.media_type)
-    else:
-        document = reader(data, name)
-    piece.text, piece.blocks, piece.pages = lay_out(document.blocks)
+
+def lay(document: Document, piece: Extracted, options: ReadOptions) -> None:
+    """Fill a piece."""
+    outside = OUTSIDE - {"reply"} if options.replies else OUTSIDE
+    piece.text, piece.blocks, piece.pages = lay_out(document.blocks, outside)
     piece.meta = document.meta
-    if not piece.text:
-        raise Unreadable("NoText", "no text found in it")
 
 
 def check_binary(data: bytes, media_type: str) -> None:

@@ -1,4 +1,4 @@
-"""Mails: header lines, body and attachments."""
+"""Mails: what was written, what was quoted, what is attached; headers beside the text."""
 
 from __future__ import annotations
 
@@ -8,80 +8,232 @@ import email.header
 import email.message
 import email.policy
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
-from ..text.encoding import Undecodable, decode
-from .markup.former import html_to_text
+from ..text.encoding import MARKS, Decoded, Undecodable, decode
+from .document import OUTSIDE, Block, Document, Kind
+from .markup.tree import parse_html
+from .markup.walker import blocks_of
+from .prose import text_blocks
 
-SHOWN = ("Subject", "From", "To", "Cc", "Date")
+HEADERS = ("subject", "from", "to", "cc", "date")  # those that a record's meta holds
+SAYS_MORE = 0.7  # of the words of the longest alternative that the plain one must have; shorter ones are stubs
+SEPARATOR = re.compile(  # RFC 4155: who sent it and when, on the line before the header
+    rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S{1,200}[ \t]{1,9}"
+    rb"[^\n]{0,40}\d\d:\d\d[^\n]{0,20}\d{4}(?: [-+]\d{4})?[ \t]{0,9}\r?\n"
+    rb"(?=[!-9;-~]{1,200}:)"
+)
+QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
+QUOTE = re.compile(r"(?:[ ]{0,2}>){1,50}[ ]?")
+SIGNATURE = re.compile(r"--[ ]?\Z")
+# What a mail program writes before the mail that is answered: a line before it, or its header as text.
+ATTRIBUTION = re.compile(
+    r".{0,400}\d.{0,400}:\s*\Z|.{0,400}\b(?:wrote|schrieb|écrit|escribió|skrev|schreef|scrisse)\b.{0,99}:\s*\Z"
+)
+ORIGINAL = re.compile(
+    r"\s{0,9}-{2,60} ?(?:Original Message|Original Appointment|Ursprüngliche Nachricht|Message d['’]origine|"
+    r"Mensaje original|Oorspronkelijk bericht|Oprindelig meddelelse|Opprinnelig melding|Ursprungligt meddelande|"
+    r"Messaggio originale) ?-{2,60}\s*\Z",
+    re.I,
+)
+SENDER = re.compile(r"\s{0,9}\*?(?:From|Von|De|Fra|Från|Van|Da):\*? ?\S")
+SENT = re.compile(r"\s{0,9}\*?(?:Sent|Date|Gesendet|Datum|Envoyé|Enviado|Skickat|Sendt|Verzonden|Inviato|Dato):\*? ?\S")
 
 
 @dataclass
 class Mail:
-    """text: the shown header lines, a blank line, the body. attachments: (file name, bytes)."""
+    """attachments: (file name, bytes), in order; a name maybe more than once."""
 
-    text: str
-    meta: dict[str, Any] = field(default_factory=dict)
+    document: Document
     attachments: list[tuple[str, bytes]] = field(default_factory=list)
+
+
+@dataclass
+class Part:
+    """A part of a mail that is text."""
+
+    kind: str
+    blocks: list[Block]
+
+    @property
+    def words(self) -> int:
+        return sum(len(block.text.split()) for block in self.blocks)
 
 
 def read_mail(data: bytes) -> Mail:
     """Read a mail, however broken: the parser keeps what it can.
 
-    RETURNS (Mail): The plain-text body, else the main text of the HTML body.
+    RETURNS (Mail): Its text in blocks; what it answers is of kind `reply`, and text where nothing else is.
     """
+    if any(data.startswith(mark) for mark, _ in MARKS):
+        data = decode(data).text.encode("utf-8")
     message = email.message_from_bytes(data, policy=email.policy.compat32)
     raw = {name.lower(): value for name, value in reversed(list(message.raw_items()))}  # get() loses 8-bit characters
-    header = [f"{name}: {value}" for name in SHOWN if (value := header_text(raw.get(name.lower())))]
-    attachments: list[tuple[str, bytes]] = []
-    body = body_text(message, attachments).strip()
-    meta = {"attachments": [name for name, _ in attachments]} if attachments else {}
-    return Mail("\n".join(header) + "\n\n" + body if header else body, meta, attachments)
+    reader = PartReader()
+    blocks = [block for part in reader.read(message) for block in part.blocks]
+    if all(block.kind in OUTSIDE for block in blocks):
+        blocks = [Block("quotation", block.text, block.level) for block in blocks]
+    meta: dict[str, Any] = {name: text for name in HEADERS if (text := header_text(raw.get(name)))}
+    if reader.attachments:
+        meta["attachments"] = [name for name, _ in reader.attachments]
+    if reader.lost:
+        meta["undecodable"] = reader.lost
+    return Mail(Document(blocks, meta), reader.attachments)
 
 
-def body_text(message: email.message.Message, attachments: list[tuple[str, bytes]]) -> str:
-    """Read the parts of a mail in their order; of alternatives the plain one, unless it is empty.
+class PartReader:
+    """Reads the parts of a mail; what is none of its text becomes an attachment."""
 
-    attachments (list[tuple[str, bytes]]): What is none of the text is added to it.
-    RETURNS (str): The text, a blank line between parts.
-    """
-    texts: list[tuple[str, str]] = []  # kind of text and text
-    stack: list[tuple[email.message.Message, int | None]] = [(message, None)]
-    while stack:  # no recursion, for parts may be nested hundreds deep
-        part, before = stack.pop()
+    def __init__(self) -> None:
+        self.attachments: list[tuple[str, bytes]] = []
+        self.lost = 0  # characters that could not be decoded
+
+    def read(self, message: email.message.Message) -> list[Part]:
+        """RETURNS (list[Part]): The parts in their order; of alternatives the one that says more."""
+        parts: list[Part] = []
+        stack: list[tuple[email.message.Message, int | None]] = [(message, None)]
+        while stack:  # no recursion, for parts may be nested hundreds deep
+            part, before = stack.pop()
+            payload = part.get_payload()
+            if before is not None:  # all that is in these alternatives has been read
+                parts[before:] = self.fullest(parts[before:])
+            elif part.get_content_type() != "message/rfc822" and isinstance(payload, list):
+                if part.get_content_type() == "multipart/alternative":
+                    stack.append((part, len(parts)))
+                stack.extend((p, None) for p in reversed(payload) if isinstance(p, email.message.Message))
+            else:
+                parts += self.leaf(part)
+        return parts
+
+    def fullest(self, parts: list[Part]) -> list[Part]:
+        plain = [part for part in parts if part.kind == "text/plain"]
+        others = [part for part in parts if part.kind != "text/plain"]
+        said = sum(part.words for part in plain)
+        return plain if said and said >= SAYS_MORE * sum(part.words for part in others) else others or plain
+
+    def leaf(self, part: email.message.Message) -> Iterator[Part]:
+        """YIELDS (Part): The text of a part without parts; a forwarded mail is an attachment."""
         kind = part.get_content_type()
-        payload = part.get_payload()
-        if before is not None:  # all that is in these alternatives has been read
-            found = [text for text in texts[before:] if text[1].strip()]
-            texts[before:] = [text for text in found if text[0] == "text/plain"] or found
-        elif kind != "message/rfc822" and isinstance(payload, list):
-            if kind == "multipart/alternative":
-                stack.append((part, len(texts)))
-            stack.extend((p, None) for p in reversed(payload) if isinstance(p, email.message.Message))
+        filename = header_text(part.get_filename())
+        if kind == "message/rfc822":
+            self.attachments.append((filename or "message.eml", inner_message(part)))
+            return
+        payload = part.get_payload(decode=True)
+        content = payload if isinstance(payload, bytes) else b""
+        if filename or part.get_content_disposition() == "attachment":
+            self.attachments.append((filename or f"part{len(self.attachments) + 1}", content))
+        elif kind == "text/html":
+            root = parse_html(self.text(part, content))
+            yield Part(kind, list(mark_thread(blocks_of(root, mail=True))))
+        elif kind == "text/plain" or part.get_content_maintype() == "multipart":  # one without the parts it promises
+            flowed = str(part.get_param("format", "")).lower() == "flowed"
+            lines = self.text(part, content).split("\n")
+            if flowed:
+                lines = unflow(lines, str(part.get_param("delsp", "")).lower() == "yes")
+            yield Part("text/plain", list(mark_thread(plain_blocks(lines))))
         else:
-            leaf(part, kind, texts, attachments)
-    return "\n\n".join(text.strip() for _, text in texts if text.strip())
+            self.attachments.append((f"part{len(self.attachments) + 1}", content))
+
+    def text(self, part: email.message.Message, content: bytes) -> str:
+        html = part.get_content_type() == "text/html"
+        try:
+            found = decode(content, declared=html, label=part.get_content_charset())
+        except Undecodable:
+            text = content.decode("ascii", "replace")
+            found = Decoded(text, "ascii", text.count("\ufffd"))
+        self.lost += found.lost
+        return found.text
 
 
-def leaf(
-    part: email.message.Message, kind: str, texts: list[tuple[str, str]], attachments: list[tuple[str, bytes]]
-) -> None:
-    """Add a part without parts to the texts or the attachments; a forwarded mail counts as one."""
-    filename = header_text(part.get_filename())
-    if kind == "message/rfc822":
-        attachments.append((filename or "message.eml", inner_message(part)))
-        return
-    payload = part.get_payload(decode=True)
-    content = payload if isinstance(payload, bytes) else b""
-    if filename or part.get_content_disposition() == "attachment":
-        attachments.append((filename or f"part{len(attachments) + 1}", content))
-    elif kind == "text/html":
-        texts.append((kind, html_to_text(part_text(part, content))))
-    elif kind == "text/plain" or part.get_content_maintype() == "multipart":  # one without the parts it promises
-        texts.append(("text/plain", part_text(part, content)))
-    else:
-        attachments.append((f"part{len(attachments) + 1}", content))
+def unflow(lines: Iterable[str], delsp: bool) -> list[str]:
+    """Join the lines of a paragraph that a mail program parted.
+
+    delsp (bool): The blank at a line's end is none of the text.
+    SOURCE: RFC 3676, section 4.
+    """
+    joined: list[str] = []
+    open_depth: int | None = None  # of the quotation that the last line goes on in
+    for line in lines:
+        text = line.lstrip(">")
+        depth = len(line) - len(text)
+        text = text[1:] if text.startswith(" ") else text
+        if text != "-- " and open_depth == depth:
+            joined[-1] += text
+        else:
+            joined.append(">" * depth + " " * (depth > 0) + text)
+        open_depth = None
+        if text.endswith(" ") and text != "-- ":
+            open_depth = depth
+            if delsp:
+                joined[-1] = joined[-1][:-1]
+    return joined
+
+
+def plain_blocks(lines: list[str]) -> Iterator[Block]:
+    """YIELDS (Block): Text, quoted replies and the signature of a plain part, in order."""
+    parted = []
+    for index, line in enumerate(lines):
+        if is_header(lines[index : index + 4]):
+            parted.append("")
+        parted.append(line)
+    for (quoted, signed), run in groupby(parted, StateOfLine()):
+        parts = [QUOTE.sub("", line, count=1) if quoted else line for line in run]
+        if quoted:
+            yield from (Block("reply", block.text, block.level) for block in text_blocks("\n".join(parts)))
+        elif signed:
+            text = "\n".join(line.strip() for line in parts if line.strip() and not SIGNATURE.match(line))
+            if text:
+                yield Block("signature", text)
+        else:
+            yield from text_blocks("\n".join(parts))
+
+
+class StateOfLine:
+    """Tells, line after line: is it quoted, and is it of the signature, which goes on to the end or the next quote?"""
+
+    def __init__(self) -> None:
+        self.signed = False
+
+    def __call__(self, line: str) -> tuple[bool, bool]:
+        if QUOTE.match(line):
+            self.signed = False
+            return True, False
+        self.signed = self.signed or SIGNATURE.match(line) is not None
+        return False, self.signed
+
+
+def mark_thread(blocks: list[Block] | Iterator[Block]) -> Iterator[Block]:
+    """Mark the line that says who is quoted, and a mail that is answered below without marks of quotation.
+
+    YIELDS (Block): The same blocks.
+    """
+    blocks = list(blocks)
+    rest: Kind | None = None
+    for index, block in enumerate(blocks):
+        following = blocks[index + 1].kind if index + 1 < len(blocks) else None
+        if rest is None and is_header(block.text.split("\n", 4)):
+            rest = "reply"
+        elif rest is None and SIGNATURE.match(block.text.split("\n", 1)[0]) and block.kind == "paragraph":
+            rest = "signature"
+        if block.kind == "reply":
+            rest = None if rest == "signature" else rest
+        elif rest is not None:
+            block.kind = rest
+        elif following == "reply" and ATTRIBUTION.match(block.text.replace("\n", " ")):
+            block.kind = "reply"
+        if block.kind == "signature":
+            block.text = "\n".join(line for line in block.text.split("\n") if not SIGNATURE.match(line))
+        yield block
+
+
+def is_header(lines: list[str]) -> bool:
+    """RETURNS (bool): Do these lines begin the mail that is answered, as Outlook puts it below the answer?"""
+    return ORIGINAL.match(lines[0]) is not None or (
+        SENDER.match(lines[0]) is not None and any(SENT.match(line) for line in lines[1:4])
+    )
 
 
 def inner_message(part: email.message.Message) -> bytes:
@@ -90,14 +242,6 @@ def inner_message(part: email.message.Message) -> bytes:
         return b"".join(p.as_bytes() for p in payload if isinstance(p, email.message.Message))
     raw = part.get_payload(decode=True)
     return raw if isinstance(raw, bytes) else b""
-
-
-def part_text(part: email.message.Message, content: bytes) -> str:
-    charset = part.get_content_charset()
-    try:
-        return decode(content, declared=part.get_content_type() == "text/html", label=charset).text
-    except Undecodable:
-        return content.decode("ascii", "replace")
 
 
 def header_text(value: Any) -> str:
@@ -116,7 +260,9 @@ def header_text(value: Any) -> str:
 
 
 def split_mbox(data: bytes) -> list[bytes]:
-    """RETURNS (list[bytes]): The mails of an mbox file; each begins with a line `From …`, after a blank one."""
-    starts = [match.start() for match in re.finditer(rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From [^\n]*\n", data)] or [0]
-    ends = [*starts[1:], len(data)]
-    return [re.sub(rb"\AFrom [^\n]*\n", b"", data[start:end]) for start, end in zip(starts, ends, strict=True)]
+    """RETURNS (list[bytes]): The mails of an mbox file; each begins with a line `From …` that has a date."""
+    places = list(SEPARATOR.finditer(data))
+    if not places:
+        return [data]
+    ends = [*(place.start() for place in places[1:]), len(data)]
+    return [QUOTED_FROM.sub(rb"\1", data[place.end() : end]) for place, end in zip(places, ends, strict=True)]
