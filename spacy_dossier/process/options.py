@@ -79,7 +79,7 @@ class RunOptions:
         return digest(
             SCHEMA_VERSION,
             version("spacy-dossier"),
-            version("kreuzberg"),
+            version("pypdfium2"),
             version("chardet"),
             list(self.formats),
             self.min_confidence,

@@ -208,7 +208,7 @@ class Run:
             "outputs": summary.outputs,
             "versions": {
                 "python": platform.python_version(),
-                **{name: version(name) for name in ("spacy-dossier", "spacy", "kreuzberg")},
+                **{name: version(name) for name in ("spacy-dossier", "spacy", "pypdfium2")},
             },
         }
 

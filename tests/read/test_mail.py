@@ -95,7 +95,7 @@ def test_a_mark_before_the_header(codec: str) -> None:
 def test_mailboxes_part_at_real_separators() -> None:
     """Who and when, after an empty line and before a header; a quoted From is unquoted."""
     box = f"From ann@example.org Tue Apr  1 10:00:00 2025\n{HEAD}\n"
-    box += f"From Visby came Greta.\n\nFrom Visby at 10:00 in 2025\n"
+    box += "From Visby came Greta.\n\nFrom Visby at 10:00 in 2025\n"
     box += f">From here on.\n\nFrom - Tue Apr  1 11:00:00 2025 +0200\n{HEAD}\nTwo\n"
     first, second = split_mbox(box.encode())
     assert first.endswith(b"From Visby came Greta.\n\nFrom Visby at 10:00 in 2025\nFrom here on.\n\n")
