@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .words import word_set
+
 # What is really used under these names, mostly as the WHATWG encoding standard has it.
 USUAL = {
     "iso8859-1": "cp1252",
@@ -61,6 +63,7 @@ IN_USE = {
 }
 TWO_BYTES = {"gb18030", "cp950", "cp932", "cp949", "euc_jp", "johab", "euc_jis_2004", "shift_jisx0213", "big5hkscs"}
 WESTERN = ("cp1252", "mac-roman", "cp850")  # the Windows, the Macintosh and the DOS of Western Europe
+WESTERN_LANGUAGES = word_set("ca da de es eu fi fr ga gl is it lb nb nl nn no pt sv")
 DECLARED = re.compile(
     rb"""(?:charset\s{0,9}=|<\?xml[^>]{0,100}?\sencoding\s{0,9}=)\s{0,9}["']?\s{0,9}([A-Za-z0-9_:.\-]+)""", re.I
 )
@@ -309,6 +312,8 @@ def guess_encoding(sample: bytes, *, lang: str | None = None) -> str:
     if usual:
         return next((codec for codec in _chardet(sample, usual) if codec in usual), usual[0])
     likely = _chardet(sample) or _chardet(TERMINAL.sub(b" ", sample))
+    if lang in WESTERN_LANGUAGES and (western := _western(sample, likely)):
+        return western
     if not likely:
         if sample.isascii():
             return "utf-8"
@@ -324,7 +329,19 @@ def guess_encoding(sample: bytes, *, lang: str | None = None) -> str:
         return _fitting(sample, found)  # in the Latin script accented letters stand beside plain ones
     if not texts:
         return _fitting(sample, found)
-    least = min(likely.values()) / 2
+    return _likeliest(texts, likely, high)
+
+
+def _western(sample: bytes, likely: dict[str, float]) -> str | None:
+    """RETURNS (str | None): The likeliest encoding of Western Europe; `None` if the bytes are in none."""
+    texts = {codec: sample.decode(codec) for codec in WESTERN if _fits(sample, codec)}
+    high = len(sample) - len(sample.translate(None, HIGH))
+    return _likeliest(texts, likely, high) if texts and high else None
+
+
+def _likeliest(texts: dict[str, str], likely: dict[str, float], high: int) -> str:
+    """RETURNS (str): The likeliest of several encodings of a text in the Latin script."""
+    least = min(likely.values(), default=1.0) / 2
     return max(texts, key=lambda codec: _likelihood(codec, texts[codec], likely.get(codec, least), high))
 
 

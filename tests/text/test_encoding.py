@@ -245,3 +245,22 @@ def test_hostile_bytes_come_to_an_end(data: bytes) -> None:
     """No expression goes over the same bytes again and again."""
     with contextlib.suppress(Undecodable):
         ends(partial(decode, declared=True), data)
+
+
+WESTERN_TEXTS = {
+    "es": "El señor Muñoz habló en Málaga con la señorita Íñigo.",
+    "de": "Größe für München, Straße und Äpfel",
+    "fr": "L'été où le garçon naïf a mangé à Noël, ça va.",
+    "pt": "São João não está à mão; coração",
+    "sv": "Åsa går på älgjakt på ön",
+    "it": "Perché la città è più bella",
+}
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "mac-roman", "cp850"])
+@pytest.mark.parametrize("lang", WESTERN_TEXTS)
+def test_a_word_a_line_of_a_known_western_language(lang: str, codec: str) -> None:
+    """Letters that other alphabets have at the same places are not thought of."""
+    for repeats in (1, 20):
+        text = "\n".join(WESTERN_TEXTS[lang].split() * repeats)
+        assert text.encode(codec).decode(find_encoding([text.encode(codec)], lang=lang).codec) == text

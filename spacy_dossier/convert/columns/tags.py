@@ -63,7 +63,7 @@ class TagForm:
         """Tell prefixes from labels that look as if they had one, as `B-cell` and `E-mail` do.
 
         Prefixes stand before several labels, or several before one label. Where neither is seen, tags must be able to
-        begin an entity, and 5 of 100 must not be labels without a prefix, as `T-cell`.
+        begin an entity, and 5 of 100 must not be labels without a prefix, as `T-cell` is.
 
         counts (Counter[str]): The cells of a column.
         RETURNS (bool): Whether the cells that match this form are tags.
@@ -73,8 +73,12 @@ class TagForm:
         if prefixes & INSIDES or len(pairs) > min(len(prefixes), len(labels)):
             return True
         cells = counts.keys() - {self.outside, *MISSING}
-        alone = sum(counts[cell] for cell in cells if not self.matches(cell) and LABEL.fullmatch(cell))
-        return bool(prefixes & OPENERS) and 20 * alone <= sum(counts[cell] for cell in cells)
+        alone = [cell for cell in cells if not self.matches(cell) and LABEL.fullmatch(cell)]
+        often = sum(counts[cell] for cell in alone)
+        kin = any(cell.endswith(f"{self.joint}{label}") for cell in alone for label in labels)
+        if often > 1 or kin:  # one label without a prefix is an error in the data
+            return bool(prefixes & OPENERS) and 20 * often <= sum(counts[cell] for cell in cells)
+        return bool(prefixes & OPENERS)
 
     def read(self, cells: Sequence[str]) -> list[str]:
         """RETURNS (list[str]): The cells of a sentence as `B-PER`, `O` …; what is no tag stays as it is."""
