@@ -16,6 +16,7 @@ import fetch_encoder
 import package
 import pytest
 import srsly
+from weasel.util import load_project_config
 
 from spacy_dossier.errors import DossierError
 
@@ -37,14 +38,17 @@ DOCUMENTS = {"train": 12, "dev": 4, "test": 4}
 @pytest.fixture(scope="module")
 def config(root: Path) -> dict[str, Any]:
     """project.yml, with its variables put in."""
-    from weasel.util import load_project_config
-
     return load_project_config(root)
 
 
+def of_workflow(config: dict[str, Any], workflow: str) -> list[dict[str, Any]]:
+    """RETURNS (list[dict[str, Any]]): The commands of a workflow; one without outputs has an empty list of them."""
+    commands = {command["name"]: {"outputs": [], **command} for command in config["commands"]}
+    return [commands[name] for name in config["workflows"][workflow]]
+
+
 def outputs_of(config: dict[str, Any], workflow: str) -> list[str]:
-    commands = {command["name"]: command for command in config["commands"]}
-    return [output for name in config["workflows"][workflow] for output in commands[name].get("outputs", [])]
+    return [output for command in of_workflow(config, workflow) for output in command["outputs"]]
 
 
 # ---- The whole way through
@@ -112,14 +116,15 @@ class Project:
         project["workflows"]["all"].remove(command)
         srsly.write_yaml(self.folder / "project.yml", project)
 
-    def run(self, name: str) -> str:
-        """RETURNS (str): What `spacy project run` prints."""
-        command = [sys.executable, "-m", "spacy", "project", "run", name, str(self.folder)]
+    def run(self, name: str, folder: str = ".") -> str:
+        """RETURNS (str): What `spacy project run` prints, called from the root."""
+        command = [sys.executable, "-m", "spacy", "project", "run", name, folder]
         for variable, value in self.variables.items():
             command += [f"--vars.{variable}", value]
         # pip and the hub must not be asked for anything.
         env = {**os.environ, "HF_HUB_OFFLINE": "1", "PIP_NO_INDEX": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf8", errors="replace", env=env)
+        streams = {"capture_output": True, "text": True, "encoding": "utf8", "errors": "replace"}
+        done = subprocess.run(command, cwd=self.folder, env=env, **streams)  # type: ignore[call-overload]
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
         return done.stdout
 
@@ -244,6 +249,30 @@ def test_the_check_passes(root: Path, tiny_encoder: Path, tmp_path: Path, monkey
     assert result["largest_confidence_difference"] <= 1e-4
 
 
+@pytest.mark.slow
+def test_the_benchmarks_run_from_the_root(root: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    """Workflows conll2003 and summaries on small data: their paths are right, and a second run does nothing."""
+    project = Project(root, tmp_path, tiny_encoder)
+    patterns = shutil.ignore_patterns("__pycache__", "assets", "corpus", "training", "metrics", "project.lock")
+    shutil.copytree(root / "benchmarks", tmp_path / "benchmarks", ignore=patterns)
+    shutil.copyfile(tmp_path / "encoder.sha256", tmp_path / "scripts" / "encoder.sha256")
+    shorter = tmp_path / "configs" / "summarizer.cfg"
+    shorter.write_text(shorter.read_text().replace("max_steps = 500", "max_steps = 20"))
+    assets = tmp_path / "benchmarks" / "assets" / "conll2003"
+    assets.mkdir(parents=True)
+    for split, name in (("train", "eng.train"), ("dev", "eng.testa"), ("test", "eng.testb")):
+        shutil.copyfile(tmp_path / "ner" / f"{split}.iob", assets / name)
+    config = {"conll2003_config": "../configs/test.cfg", "conll2003_steps": "10"}
+    benchmarks = load_project_config(tmp_path / "benchmarks")
+    for workflow, variables in (("conll2003", config), ("summaries", {"pairs": "../pairs", "folds": "2"})):
+        project.variables = variables
+        project.run(workflow, "benchmarks")
+        made = [tmp_path / "benchmarks" / output for output in outputs_of(benchmarks, workflow)]
+        assert [path for path in made if not path.exists()] == []
+        skipped = [line for line in project.run(workflow, "benchmarks").splitlines() if "nothing changed" in line]
+        assert len(skipped) >= sum(bool(command["outputs"]) for command in of_workflow(benchmarks, workflow))
+
+
 # ---- project.yml
 
 
@@ -261,8 +290,6 @@ def test_every_command_has_help_deps_and_outputs(config: dict[str, Any]) -> None
 @pytest.mark.parametrize("folder", [".", "benchmarks"])
 def test_deps_are_data_configs_scripts_and_one_stamp(root: Path, folder: str) -> None:
     """No list of modules to keep up to date, and no folder of code, whose hash changes when Python caches it."""
-    from weasel.util import load_project_config
-
     for command in load_project_config(root / folder)["commands"]:
         deps = [(root / folder / dep).resolve().relative_to(root) for dep in command.get("deps", [])]
         stamps = [dep for dep in deps if dep.parts[0] == ".stamps"]
