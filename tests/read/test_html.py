@@ -158,3 +158,11 @@ def test_lines_are_found_in_blocks() -> None:
     assert find_lines(["c"], blocks) == {3}
     assert find_lines(["x", "x", "x"], blocks) == {4, 5}
     assert find_lines(["", "?"], blocks) == set()
+
+
+def test_heading_of_the_page() -> None:
+    """The one that the head names is the title, of any level, though its element's class speaks of sharing."""
+    page = site(paragraphs(*STORY)).replace(b"<h1>The quay</h1>", b'<div class="social"><h2>The quay</h2></div>')
+    page = page.replace(b'<div class="article">', b'<h1>Harbour</h1><div class="article">')
+    document = read_html(page, "page.html")
+    assert [(b.kind, b.text) for b in document.blocks if b.kind in ("title", "heading")] == [("title", "The quay")]

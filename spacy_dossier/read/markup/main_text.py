@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from lxml import etree
@@ -50,16 +50,15 @@ def main_pieces(root: etree._Element, pieces: Sequence[Piece]) -> list[Piece]:
 
     RETURNS (list[Piece]): In order; empty only where there are none.
     """
-    furniture = furniture_of(pieces)
-    body = [i for i in range(len(pieces)) if i not in furniture]
     if sum(1 for _ in root.iter("a")) < FEW_LINKS:
-        kept = set(body)
+        kept = set(range(len(pieces))) - furniture_of(pieces)
     else:
         found = find_lines(judged_lines(root), [piece.block.text for piece in pieces])
         teasers = {i for i in found if is_teaser(pieces[i])}
         if size(pieces, teasers) < size(pieces, found) / 2:
             found -= teasers
-        prose = {i for i in body if link_share(pieces[i]) < TEASER}
+        furniture = furniture_of(pieces, found)
+        prose = {i for i, piece in enumerate(pieces) if i not in furniture and link_share(piece) < TEASER}
         kept = found | alike(pieces, found, prose) | rest_of_lists(pieces, found)
         kept = kept | page_heading(root, pieces, found, furniture) if found else prose
     return [pieces[i] for i in sorted(kept)] or list(pieces)
@@ -93,11 +92,13 @@ def lines_of(body: etree._Element) -> Iterator[str]:
     yield "".join(parts)
 
 
-def furniture_of(pieces: Sequence[Piece]) -> set[int]:
-    """RETURNS (set[int]): The blocks that lie in elements that say they are none of the main text."""
+def furniture_of(pieces: Sequence[Piece], found: Iterable[int] = ()) -> set[int]:
+    """RETURNS (set[int]): The blocks that lie in elements that say they are none of the main text, but for elements
+    around what was found to be."""
+    around = {element for i in found for element in (pieces[i].element, *pieces[i].element.iterancestors())}
 
     def step(inside: bool, element: etree._Element) -> bool:
-        return element.tag != "body" and (inside or is_furniture(element))
+        return element not in around and (inside or is_furniture(element))
 
     return {i for i, inside in enumerate(from_root(pieces, False, step)) if inside}
 
@@ -135,7 +136,7 @@ def alike(pieces: Sequence[Piece], found: set[int], others: set[int]) -> set[int
         return numbers.setdefault((path, element.tag, element.get("class", "")), len(numbers) + 1)
 
     paths = from_root(pieces, 0, step)
-    long = {i for i, piece in enumerate(pieces) if len(piece.block.text.split()) >= SENTENCE}
+    long = {i for i, piece in enumerate(pieces) if is_sentence(piece)}
     counts = Counter(paths[i] for i in found & long)
     return {i for i in others & long if counts[paths[i]] > 1}
 
@@ -147,6 +148,10 @@ def rest_of_lists(pieces: Sequence[Piece], found: set[int]) -> set[int]:
         if piece.element.tag in ("li", "dt", "dd"):
             lists[piece.element.getparent()].append(i)
     return {i for items in lists.values() if 2 * len(found.intersection(items)) >= len(items) for i in items}
+
+
+def is_sentence(piece: Piece) -> bool:
+    return len(piece.block.text.split()) >= SENTENCE
 
 
 def is_teaser(piece: Piece) -> bool:
@@ -163,12 +168,18 @@ def size(pieces: Sequence[Piece], chosen: set[int]) -> int:
 
 
 def page_heading(root: etree._Element, pieces: Sequence[Piece], found: set[int], furniture: set[int]) -> set[int]:
-    """RETURNS (set[int]): The first-level heading above the main text, where that has none; the one that the page's
-    head names, else the nearest."""
-    headings = [i for i, piece in enumerate(pieces) if piece.element.tag == "h1" and i not in furniture]
-    if not found.isdisjoint(headings):
-        return set()
-    headings = [i for i in headings if i <= min(found) + NEAR]
+    """Find the title of a page whose main text was found: of the headings near its beginning the one that the page's
+    head names, whatever its level and place, else a first-level one in the text, else the nearest one above it.
+
+    RETURNS (set[int]): At most one. One that the head names is now a title.
+    """
+    begin = min((i for i in found if is_sentence(pieces[i])), default=min(found))
+    near = [i for i, piece in enumerate(pieces) if piece.block.kind == "heading" and i <= begin + NEAR]
     title = letters(root.findtext("head/title") or "")
-    named = [i for i in headings if letters(pieces[i].block.text) in title]
-    return set((named or headings)[-1:])
+    for i in reversed(near):
+        block = pieces[i].block
+        if len(block.text.split()) > 1 and letters(block.text) in title:
+            block.kind, block.level = "title", None
+            return {i}
+    first = [i for i in near if pieces[i].block.level == 1 and i not in furniture]
+    return set() if not found.isdisjoint(first) else set(first[-1:])

@@ -99,9 +99,10 @@ def code_blocks(source: str) -> Iterator[Block]:
 
 
 def entitle(blocks: list[Block]) -> list[Block]:
-    """Make a document's only heading of the first level its title, where no other heading comes before it."""
+    """Make the only heading of the first level the title of a document without one, where no other comes before it."""
     headings = [block for block in blocks if block.kind == "heading"]
-    if headings and [block.level for block in headings].count(1) == 1 and headings[0].level == 1:
+    titled = any(block.kind == "title" for block in blocks)
+    if headings and not titled and [block.level for block in headings].count(1) == 1 and headings[0].level == 1:
         headings[0].kind, headings[0].level = "title", None
     return blocks
 
