@@ -166,3 +166,10 @@ def test_heading_of_the_page() -> None:
     page = page.replace(b'<div class="article">', b'<h1>Harbour</h1><div class="article">')
     document = read_html(page, "page.html")
     assert [(b.kind, b.text) for b in document.blocks if b.kind in ("title", "heading")] == [("title", "The quay")]
+
+
+def test_headings_inside_the_main_text() -> None:
+    """Are kept, where trafilatura takes the paragraphs alone; those of other parts are not."""
+    article = "".join(f"<h3>Part {i}</h3><p>{line} {line}</p>" for i, line in enumerate(STORY))
+    found = [block.text for block in read_html(site(article), "").blocks if block.kind == "heading"]
+    assert found == ["Part 0", "Part 1", "Part 2", "Part 3"]

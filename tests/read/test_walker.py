@@ -6,7 +6,7 @@ import pytest
 
 from spacy_dossier.read.document import Block
 from spacy_dossier.read.markup.tree import parse_html
-from spacy_dossier.read.markup.walker import blocks_of
+from spacy_dossier.read.markup.walker import blocks_of, walk
 
 # Signs that readers lose, in scripts that they spoil
 SIGNS = [
@@ -53,6 +53,17 @@ def test_inline_elements_put_no_blank() -> None:
     assert read("<p>H<sub>2</sub>O of <b>Har</b>stad<i>, </i>na&shy;tion<!-- x -->al  <a>\n Pia</a></p>tail") == [
         ("paragraph", "H2O of Harstad, national Pia"),
         ("paragraph", "tail"),
+    ]
+
+
+def test_share_of_links_by_paragraph() -> None:
+    """Links count for the paragraph that they are in, though line breaks alone part it from others."""
+    pieces = walk(parse_html("<p>One<br><br><a>two\n2</a><br>x<br><br><pre>a\n<a>bc</a>\n\nd</pre>"))
+    assert [(piece.block.text, piece.linked) for piece in pieces] == [
+        ("One", 0),
+        ("two 2\nx", 4),
+        ("a\nbc", 2),
+        ("d", 0),
     ]
 
 

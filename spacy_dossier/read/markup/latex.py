@@ -310,7 +310,7 @@ class LatexReader:
         text = BREAK.join(plain_line(line) for line in "".join(self.parts).split(BREAK))
         self.parts = []
         kind, level = self.kinds[-1]
-        self.blocks += [Block(kind, "\n".join(lines), level) for lines in paragraphs(text, code=False)]
+        self.blocks += [Block(kind, "\n".join(lines), level) for _, lines in paragraphs(text, code=False)]
         notes, self.notes = self.notes, []
         for nodes in notes:
             self.blocks += self.apart("footnote", nodes)

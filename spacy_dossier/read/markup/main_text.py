@@ -60,6 +60,7 @@ def main_pieces(root: etree._Element, pieces: Sequence[Piece]) -> list[Piece]:
         furniture = furniture_of(pieces, found)
         prose = {i for i, piece in enumerate(pieces) if i not in furniture and link_share(piece) < TEASER}
         kept = found | alike(pieces, found, prose) | rest_of_lists(pieces, found)
+        kept |= headings_within(pieces, kept, prose)
         kept = kept | page_heading(root, pieces, found, furniture) if found else prose
     return [pieces[i] for i in sorted(kept)] or list(pieces)
 
@@ -148,6 +149,19 @@ def rest_of_lists(pieces: Sequence[Piece], found: set[int]) -> set[int]:
         if piece.element.tag in ("li", "dt", "dd"):
             lists[piece.element.getparent()].append(i)
     return {i for items in lists.values() if 2 * len(found.intersection(items)) >= len(items) for i in items}
+
+
+def headings_within(pieces: Sequence[Piece], found: set[int], others: set[int]) -> set[int]:
+    """RETURNS (set[int]): The headings, of the other blocks, that stand in the main text: what follows them is in it,
+    and so is something before."""
+    kept = set()
+    begin, following = min(found, default=0), False
+    for i in range(max(found, default=0), begin, -1):
+        if pieces[i].block.kind != "heading":
+            following = i in found
+        elif following and i in others:
+            kept.add(i)
+    return kept
 
 
 def is_sentence(piece: Piece) -> bool:

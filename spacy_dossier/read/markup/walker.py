@@ -95,7 +95,7 @@ def blocks_of(root: etree._Element | None, *, mail: bool = False) -> list[Block]
 
 def code_blocks(source: str) -> Iterator[Block]:
     """RETURNS (Iterator[Block]): Code; an empty line ends a block, as in everything else."""
-    return (Block("code", "\n".join(lines).strip()) for lines in paragraphs(source.replace("\n", BREAK), code=True))
+    return (Block("code", "\n".join(lines).strip()) for _, lines in paragraphs(source.replace("\n", BREAK), code=True))
 
 
 def entitle(blocks: list[Block]) -> list[Block]:
@@ -116,7 +116,7 @@ class Walker:
         self.parts: list[str] = []
         self.frames: list[Frame] = []
         self.links = 0  # open ones
-        self.linked = 0
+        self.linked = [0]  # letters of links in each line of the block
 
     def walk(self, root: etree._Element) -> list[Piece]:
         self.frames = [Frame(root, "paragraph", None, 0, False)]
@@ -136,7 +136,7 @@ class Walker:
         """RETURNS (bool): Is what lies in the element still to be read?"""
         tag = element.tag
         if tag == "br":
-            self.parts.append(BREAK)
+            self.break_line()
         elif tag == "a":
             self.links += 1
         if tag in BLOCKS:
@@ -198,37 +198,48 @@ class Walker:
         if not text:
             return
         if self.frames[-1].keeps_lines:
-            self.parts.append(text.replace("\r\n", "\n").replace("\n", BREAK))
+            first, *lines = text.split("\n")
+            self.add_line(first)
+            for line in lines:
+                self.break_line()
+                self.add_line(line)
         else:
-            self.parts.append(WHITE.sub(" ", LINE_END.sub("", text)))
+            self.add_line(WHITE.sub(" ", LINE_END.sub("", text)))
+
+    def add_line(self, text: str) -> None:
+        self.parts.append(text)
         if self.links:
-            self.linked += sum(map(len, text.split()))
+            self.linked[-1] += sum(map(len, text.split()))
+
+    def break_line(self) -> None:
+        self.parts.append(BREAK)
+        self.linked.append(0)
 
     def flush(self) -> None:
         """End the block; lines with an empty one between them are blocks of their own."""
         text = "".join(self.parts).replace(SOFT_HYPHEN, "")
-        linked, self.linked, self.parts = self.linked, 0, []
+        linked, self.linked, self.parts = self.linked, [0], []
         if not text.strip():
             return
         frame = self.frames[-1]
-        for lines in paragraphs(text, frame.kind == "code"):
+        for first, lines in paragraphs(text, frame.kind == "code"):
             block = Block(frame.kind, "\n".join(lines).strip(), frame.level)
-            self.pieces.append(Piece(block, frame.element, linked))
-            linked = 0
+            self.pieces.append(Piece(block, frame.element, sum(linked[first : first + len(lines)])))
 
 
-def paragraphs(text: str, code: bool) -> Iterator[list[str]]:
-    """RETURNS (Iterator[list[str]]): Lines that follow one another; code keeps its blanks."""
+def paragraphs(text: str, code: bool) -> Iterator[tuple[int, list[str]]]:
+    """RETURNS (Iterator[tuple]): Lines that follow one another, and the number of the first; code keeps its blanks."""
     lines: list[str] = []
-    for line in text.split(BREAK):
+    number = 0
+    for number, line in enumerate(text.split(BREAK)):
         line = line.rstrip() if code else BLANKS.sub(" ", line).strip()
         if line:
             lines.append(line)
         elif lines:
-            yield lines
+            yield number - len(lines), lines
             lines = []
     if lines:
-        yield lines
+        yield number + 1 - len(lines), lines
 
 
 def plain_line(text: str) -> str:
