@@ -60,8 +60,11 @@ def main_pieces(root: etree._Element, pieces: Sequence[Piece]) -> list[Piece]:
         furniture = furniture_of(pieces, found)
         prose = {i for i, piece in enumerate(pieces) if i not in furniture and link_share(piece) < TEASER}
         kept = found | alike(pieces, found, prose) | rest_of_lists(pieces, found)
-        kept |= headings_within(pieces, kept, prose)
-        kept = kept | page_heading(root, pieces, found, furniture) if found else prose
+        if found:
+            kept |= page_heading(root, pieces, found, furniture)
+            kept |= headings_within(pieces, kept, prose)
+        else:
+            kept = prose
     return [pieces[i] for i in sorted(kept)] or list(pieces)
 
 
