@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from .document import Block, Kind
-from .reflow import FIRST_HALF, Words, join_lines
+from .reflow import Words, first_half, join_lines
 
 BREAKS = str.maketrans({"\f": "\n\n", "\v": "\n", "\x1c": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"})
 NARROW, WIDE = 40, 130  # columns between which texts are wrapped
@@ -167,9 +167,7 @@ class Chunk:
         open_end = not ends(before) and after.lstrip()[0].islower()
         if kind == "list_item" and deeper >= 2 and open_end:
             return True
-        return open_end and (
-            len(before.strip()) > (self.width or 2 * NARROW) / 2 or FIRST_HALF.search(before) is not None
-        )
+        return open_end and (len(before.strip()) > (self.width or 2 * NARROW) / 2 or first_half(before) is not None)
 
 
 def ends(line: str) -> bool:

@@ -48,7 +48,7 @@ class Words:
         before: str | None = None
         for line in lines:
             line = line.strip()
-            first = FIRST_HALF.search(before) if before else None
+            first = first_half(before) if before else None
             second = SECOND_HALF.match(line) if first else None
             self.own.update(
                 word.translate(PLAIN).lower()
@@ -99,6 +99,12 @@ class Words:
         return not (share(left) > RARE and share(right) > RARE)
 
 
+def first_half(line: str) -> re.Match[str] | None:
+    """RETURNS (re.Match | None): What stands before a hyphen at the end of a line, if it is no longer than a word is."""
+    return FIRST_HALF.search(line[-LONGEST_WORD:]) if line[-1] in HYPHENS else None
+
+
+LONGEST_WORD = 100
 PLAIN = str.maketrans("\u2010\u2011", "--")
 
 
@@ -114,7 +120,7 @@ def joint(before: str, after: str, words: Words) -> tuple[int, str]:
         return 1, ""
     if before.endswith(" -") and after[0] == "-":  # a dash typed as two hyphens
         return 0, ""
-    if first := FIRST_HALF.search(before):
+    if first := first_half(before):
         second = SECOND_HALF.match(after)
         if second is None:
             return 0, " " if after[0].isalnum() or after[0] in "([{“‘\"'" else ""

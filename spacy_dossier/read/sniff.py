@@ -162,7 +162,7 @@ def _zip_type(data: bytes) -> str:
             return found
     if "META-INF/container.xml" in names:
         return EPUB
-    if any(name.endswith("Document.iwa") for name in names):
+    if any(name.endswith("Document.iwa") for name in names) or "buildVersionHistory.plist" in names:
         return "application/x-iwork"
     return ZIP
 

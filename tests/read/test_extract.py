@@ -378,6 +378,8 @@ def test_tables_in_archives_give_rows(name: str, tmp_path: Path) -> None:
         b"<!--" * 50_000,
         b"<?xml " + b"<!-- -->" * 20_000,
         b"a" * 200_000 + b":",
+        b"a" * 200_000 + b"-\nb" + b"a-" * 100_000,
+        b"a b" * 100_000 + b"\n" + b"a " * 100_000,
         b"A: b\n" * 40_000,
         b"From: a@b.c\n" + b" x" * 100_000,
         b"From: " + b"a@" * 100_000 + b"\nDate: 10:00 " + b"1 " * 50_000,
