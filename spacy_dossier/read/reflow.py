@@ -100,7 +100,7 @@ class Words:
 
 
 def first_half(line: str) -> re.Match[str] | None:
-    """RETURNS (re.Match | None): What stands before a hyphen at the end of a line, if it is no longer than a word is."""
+    """RETURNS (re.Match | None): What stands before a hyphen at the end of a line, if no longer than words are."""
     return FIRST_HALF.search(line[-LONGEST_WORD:]) if line[-1] in HYPHENS else None
 
 
