@@ -18,9 +18,10 @@ STAGES = {
 
 
 def stamp(stage: str) -> str:
-    """RETURNS (str): Hexadecimal; what Python caches does not count."""
-    found = [path for part in STAGES[stage] for path in (PACKAGE / part, *(PACKAGE / part).rglob("*"))]
-    files = sorted({path for path in found if path.is_file() and path.parent.name != "__pycache__"})
+    """RETURNS (str): Hexadecimal; what Python caches and what editors hide does not count."""
+    parts = [PACKAGE / part for part in STAGES[stage]]
+    found = {path for part in parts for path in (part, *part.rglob("*")) if path.is_file()}
+    files = sorted(path for path in found if path.parent.name != "__pycache__" and not path.name.startswith("."))
     listed = (f"{path.relative_to(ROOT)} {sha256(path.read_bytes()).hexdigest()}\n" for path in files)
     return sha256("".join([*listed, (ROOT / "requirements.txt").read_text(encoding="utf8")]).encode()).hexdigest()
 

@@ -60,11 +60,12 @@ def after(step: str) -> list[str]:
 
 
 def test_nothing_runs_when_nothing_changed(folder: Path) -> None:
-    """Not even when Python has cached the modules meanwhile, or somebody has touched them."""
+    """Not even when Python has cached the modules meanwhile, or somebody has touched them, or is at work on one."""
     cached = folder / "spacy_dossier" / "models" / "__pycache__"
     cached.mkdir()
     (cached / "crf.cpython-311.pyc").write_bytes(b"cached")
     (folder / "spacy_dossier" / "models" / "crf.py").touch()
+    (folder / "spacy_dossier" / "models" / ".crf.py.swp").write_text("an editor's")
     (folder / "README.md").write_text("Read me.")
     assert run(folder) == []
 
