@@ -10,6 +10,7 @@ import numpy as np
 
 BLANK = 0.17  # of the font size: a gap from which on two letters belong to two words. TeX shrinks blanks to 0.22.
 LIKELY_BLANK = 0.11  # the same where PDFium sees a blank: letters such as f reach over their own width
+TOLD_BLANK = 0.26  # the same between right-to-left letters of which the order tells that none was written
 TRACKED = 0.06  # of the font size: a median gap above it is letter spacing
 SAME_LINE = 0.08  # of the font size: how far baselines of neighbours in a word may differ
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufefc]")
@@ -78,17 +79,18 @@ def to_words(letters: Letters, styles: list[Style]) -> list[Word]:
     """Cut the letters of one direction into words."""
     sizes = np.array([max(s.size, 0.1) for s in styles])
     apart = other_line(letters.y, sizes[letters.style])
+    told = np.zeros(len(apart), bool)
     if RIGHT_TO_LEFT.search("".join(letters.text)):
         right_to_left = np.array([RIGHT_TO_LEFT.match(t) is not None for t in letters.text])
         line = np.cumsum(apart)
-        letters = letters.sorted(np.lexsort((letters.x0 + letters.x1, line)))
-        mixed = np.isin(line, line[right_to_left])  # in drawing order a blank says nothing of what stands beside it
-        letters.blank, letters.likely = letters.blank & ~mixed, letters.likely & ~mixed
+        order = np.lexsort((letters.x0 + letters.x1, line))
+        told = turn(letters, order, np.isin(line, line[right_to_left]))
+        letters = letters.sorted(order)
     text, x0, x1, y, style, blank = letters.text, letters.x0, letters.x1, letters.y, letters.style, letters.blank
     size = sizes[style]
     gap = np.zeros(len(text))
     gap[1:] = (x0[1:] - x1[:-1]) / size[1:]
-    limit = np.where(letters.likely, LIKELY_BLANK, BLANK) + tracking(gap, apart, blank)
+    limit = np.where(told, TOLD_BLANK, np.where(letters.likely, LIKELY_BLANK, BLANK)) + tracking(gap, apart, blank)
     begins = apart | blank | (gap > limit) | (gap < -0.35)
     begins[1:] |= np.abs(size[1:] - size[:-1]) > 0.15 * size[1:]
     starts = np.flatnonzero(begins)
@@ -102,6 +104,24 @@ def to_words(letters: Letters, styles: list[Style]) -> list[Word]:
             starts.tolist(), ends.tolist(), sides, spaced.tolist(), strict=True
         )
     ]
+
+
+def turn(letters: Letters, order: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+    """Move blanks of lines with right-to-left letters to where they stand between letters in the order of the page.
+
+    letters (Letters): In the order of reading; their blanks are changed in place.
+    order (ndarray): (n,) the letters from left to right, line by line.
+    mixed (ndarray): (n,) letters of such lines.
+    RETURNS (ndarray): (n,) for each letter from left to right, whether no blank was written before it.
+    """
+    left, right = order[:-1], order[1:]
+    told = np.zeros(len(order), bool)
+    told[1:] = mixed[right] & (np.abs(left - right) == 1)
+    for marks in (letters.blank, letters.likely):
+        moved = np.zeros(len(order), bool)
+        moved[1:] = told[1:] & marks[np.maximum(left, right)]
+        marks[order] = np.where(mixed[order], moved, marks[order])
+    return told & ~(letters.blank | letters.likely)[order]
 
 
 def other_line(y: np.ndarray, size: np.ndarray) -> np.ndarray:
