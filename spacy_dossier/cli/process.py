@@ -39,6 +39,10 @@ def process_cli(
     whole_page: Annotated[
         bool, typer.Option("--whole-page", help="Read all of a web page, with menus and comments, not its main text.")
     ] = False,
+    ocr: Annotated[bool, typer.Option("--ocr", help="Read scanned pages of PDFs; needs Tesseract.")] = False,
+    ocr_languages: Annotated[
+        str, typer.Option(help="Languages of scanned pages by Tesseract's names, joined by +: eng+deu.")
+    ] = "eng",
     text_field: Annotated[
         str, typer.Option(help="Column or field that holds the text of JSONL, CSV, TSV and Parquet.")
     ] = "text",
@@ -86,6 +90,7 @@ def process_cli(
         with_text=with_text,
         attachments=attachments,
         whole_page=whole_page,
+        ocr=ocr_languages if ocr else None,
         text_field=text_field,
         rules=Rules(tuple(include or ()), tuple(exclude or ()), hidden, follow_links),
         limit=limit,

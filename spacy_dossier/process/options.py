@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +28,7 @@ class RunOptions:
     with_text (bool): Put the texts into the records.
     attachments (bool): Read the attachments of mails.
     whole_page (bool): Read all of a web page, in place of its main text.
+    ocr (str | None): Languages in which Tesseract reads scanned pages of PDFs, as eng+deu; None leaves them out.
     text_field (str): Column or field that holds the text of a table's rows.
     rules (Rules): Which files of a folder count.
     limit (int | None): Files and rows at most.
@@ -43,6 +45,7 @@ class RunOptions:
     with_text: bool = False
     attachments: bool = False
     whole_page: bool = False
+    ocr: str | None = None
     text_field: str = "text"
     rules: Rules = field(default_factory=Rules)
     limit: int | None = None
@@ -66,6 +69,8 @@ class RunOptions:
             raise DossierError(
                 "limits for a file must be positive, memory at least 100 MB", value=(self.time_limit, self.memory_limit)
             )
+        if self.ocr and shutil.which("tesseract") is None:
+            raise DossierError("OCR needs Tesseract", remedy="Install it (Debian: tesseract-ocr), or leave out --ocr")
         if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdecimal():
             raise DossierError("unknown device", value=self.device, remedy="Choose auto, cpu, cuda or cuda:N")
         return replace(self, formats=check_formats(self.formats))
@@ -86,6 +91,7 @@ class RunOptions:
             self.with_text,
             self.attachments,
             self.whole_page,
+            self.ocr,
             self.text_field,
             # A file that ran into a limit gets another chance when the limit is changed.
             self.time_limit,

@@ -83,7 +83,10 @@ class ShardReader:
                 time_limit=self.job.options.time_limit,
                 memory_limit=self.job.options.memory_limit * 1_000_000,
                 options=ReadOptions(
-                    self.job.options.attachments, self.job.options.text_field, self.job.options.whole_page
+                    self.job.options.attachments,
+                    self.job.options.text_field,
+                    self.job.options.whole_page,
+                    ocr=self.job.options.ocr,
                 ),
             )
             self.sandboxes.append(sandbox)

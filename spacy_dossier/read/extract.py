@@ -31,12 +31,14 @@ class ReadOptions:
     text_field (str): The column that holds the text, in tables inside archives.
     whole_page (bool): All of a web page, in place of its main text.
     replies (bool): What a mail quotes of the one it answers is text too.
+    ocr (str | None): Languages in which Tesseract reads scanned pages, as eng+deu; None leaves them out.
     """
 
     attachments: bool = False
     text_field: str = "text"
     whole_page: bool = False
     replies: bool = False
+    ocr: str | None = None
 
 
 @dataclass
@@ -150,7 +152,7 @@ class Walk:
                 yield replace(part, sha256=piece.sha256, media_type=media_type) if part.name == piece.name else part
         else:
             check_binary(data, media_type)
-            reader = find_reader(media_type, whole_page=self.options.whole_page)
+            reader = find_reader(media_type, whole_page=self.options.whole_page, ocr=self.options.ocr)
             lay(read_document(reader, data, name, media_type), piece, self.options)
             if not piece.text:
                 raise Unreadable("NoText", "no text found in it")

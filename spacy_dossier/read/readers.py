@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
 from .document import Document
@@ -62,15 +63,16 @@ WHOLE_PAGES = {
 }
 
 
-def find_reader(media_type: str, *, whole_page: bool = False) -> Reader | None:
+def find_reader(media_type: str, *, whole_page: bool = False, ocr: str | None = None) -> Reader | None:
     """Find the reader of a media type.
 
     whole_page (bool): Of web pages one that leaves out nothing, in place of that of the main text.
+    ocr (str | None): Languages in which the reader of PDFs has Tesseract read scanned pages.
     RETURNS (Reader | None): None where there is none.
     """
     place = (WHOLE_PAGES if whole_page else READERS).get(media_type) or READERS.get(media_type)
     if place is None:
         return None
     module, _, function = place.partition(":")
-    reader: Reader = getattr(import_module(f"{__package__}.{module}"), function)
-    return reader
+    reader: Callable[..., Document] = getattr(import_module(f"{__package__}.{module}"), function)
+    return partial(reader, ocr=ocr) if ocr and media_type == "application/pdf" else reader

@@ -25,7 +25,10 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
 from spacy_dossier.read.document import Block, Unreadable, lay_out
+from spacy_dossier.read.extract import ReadOptions, extract_bytes
 from spacy_dossier.read.pdf.reader import read_pdf
+
+from . import samples
 
 HEIGHT = A4[1]
 LOCK = StandardEncryption("secret")
@@ -399,6 +402,15 @@ def test_pages_that_are_pictures_are_named(tmp_path: Path) -> None:
     picture = PdfReader(io.BytesIO(scan(make(lambda c: put(c, ["A scan"], 70, 90)), tmp_path)))
     data = changed(make(lambda c: put(c, wrap(STORY, 400), 70, 90)), lambda writer: writer.append(picture))
     assert read_pdf(data, "a.pdf").meta == {"pages": 2, "pages_not_read": [2]}
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="needs Tesseract")
+def test_ocr_is_an_option_of_reading(tmp_path: Path) -> None:
+    """Off by default; in archives too when it is on."""
+    data = samples.package({"a.pdf": scan(make(lambda c: put(c, wrap(STORY, 400), 70, 90)), tmp_path)})
+    (off,), (on,) = extract_bytes(data, "a.zip"), extract_bytes(data, "a.zip", ReadOptions(ocr="eng"))
+    assert off.error is not None and off.error[0] == "NoText"
+    assert on.text == STORY and on.meta["ocr"]["pages"] == [1]
 
 
 def test_ocr_says_when_tesseract_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
