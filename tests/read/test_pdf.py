@@ -22,6 +22,8 @@ from pypdf.generic import (
 )
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from spacy_dossier.read.document import Block, Unreadable, lay_out
@@ -31,6 +33,7 @@ from spacy_dossier.read.pdf.reader import read_pdf
 from . import samples
 
 HEIGHT = A4[1]
+FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 LOCK = StandardEncryption("secret")
 STORY = """The harbour board of Narvik met on Monday to settle what should become of the old grain store. Its roof has
 leaked for eleven winters, and the last tenant left in April. Ragna Solberg, who chairs the board, said that a buyer
@@ -193,6 +196,68 @@ def test_tables_are_rows_with_tabs_once() -> None:
     blocks = read(make(page))
     assert [b.kind for b in blocks] == ["paragraph", "table", "paragraph"]
     assert blocks[1].text == "Name\tTown\tPaid\nRagna Solberg\tNarvik\t1,200\nHenning Dahl\tLund\t5"
+
+
+def test_tables_between_lines() -> None:
+    """Cells of several lines, close together, and one over two columns; a frame around a paragraph is no table."""
+
+    def page(canvas: Canvas) -> None:
+        y = put(canvas, wrap(STORY, 400), 70, 90)
+        canvas.rect(60, HEIGHT - y, 420, y - 70)
+        top = HEIGHT - 250
+        edges = (70, 150, 196, 420)
+        heights = (0, 18, 50, 68)
+        for height in heights:
+            canvas.line(70, top - height, 420, top - height)
+        for x in edges:
+            canvas.line(x, top - (18 if x == 196 else 0), x, top - 68)
+        for x, drop, text in (
+            (74, 13, "Name"),
+            (154, 13, "Paid, and what was said"),
+            (74, 31, "Ragna Sol-"),
+            (74, 45, "berg"),
+            (154, 31, "1,200"),
+            (200, 31, "The board would wait for the offer"),
+            (200, 45, "from Kiruna"),
+            (74, 63, "Henning Dahl"),
+            (154, 63, "5"),
+        ):
+            canvas.drawString(x, top - drop, text)
+
+    blocks = read(make(page))
+    assert [(b.kind, b.text) for b in blocks] == [
+        ("paragraph", STORY),
+        (
+            "table",
+            "Name\tPaid, and what was said\n"
+            "Ragna Solberg\t1,200\tThe board would wait for the offer from Kiruna\nHenning Dahl\t5",
+        ),
+    ]
+
+
+def test_bullets_that_are_drawn() -> None:
+    """A dot before a line is a bullet, though no letter."""
+
+    def page(canvas: Canvas) -> None:
+        y = put(canvas, wrap(STORY, 400), 70, 90) + 8
+        for text in (SECOND, "The keys of the store"):
+            canvas.circle(84, HEIGHT - y + 4, 2, fill=1)
+            y = put(canvas, wrap(text, 370), 95, y)
+
+    assert texts(make(page), "list_item") == [SECOND, "The keys of the store"]
+
+
+@pytest.mark.skipif(not Path(FONT).exists(), reason="needs a font with Hebrew letters")
+def test_right_to_left_lines() -> None:
+    """Words, numbers, brackets and Latin names in the order of reading, in lines that the page made."""
+    pdfmetrics.registerFont(TTFont("DejaVu", FONT))
+
+    def page(canvas: Canvas) -> None:
+        canvas.setFont("DejaVu", 11)
+        canvas.drawRightString(500, 700, "(1931 תנשב הנבנש) ןשיה ןסחמה לע לכה ורפיס")
+        canvas.drawRightString(500, 686, ".בוש Ragna Solberg הרמא ךכ")
+
+    assert texts(make(page)) == ["סיפרו הכל על המחסן הישן (שנבנה בשנת 1931) כך אמרה Ragna Solberg שוב."]
 
 
 def test_headings_have_levels() -> None:

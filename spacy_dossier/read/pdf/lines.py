@@ -130,8 +130,11 @@ def attach_small(lines: list[Line]) -> list[Line]:
     return [line for i, line in enumerate(lines) if line.words]
 
 
-def line_text(words: list[Word]) -> str:
-    """RETURNS (str): Words from left to right as text, in the order in which they are said."""
+def line_text(words: list[Word], mirrored: bool = False) -> str:
+    """RETURNS (str): Words from left to right as text, in the order in which they are said.
+
+    mirrored (bool): They are of a right-to-left text, whatever most of them are.
+    """
     parts: list[str] = []
     before: Word | None = None
     for word in words:
@@ -143,14 +146,14 @@ def line_text(words: list[Word]) -> str:
         parts.append(word.text)
         before = word
     text = "".join(parts)
-    return as_said(text) if RIGHT_TO_LEFT.search(text) else text
+    return as_said(text, mirrored) if RIGHT_TO_LEFT.search(text) else text
 
 
-def as_said(text: str) -> str:
+def as_said(text: str, mirrored: bool) -> str:
     """Turn a line with right-to-left letters from the order of the page into the order of reading.
 
-    A short form of the Unicode bidirectional algorithm (UAX #9) backwards: the line has the direction of most of its
-    letters; runs of the other direction, numbers among them, keep theirs.
+    A short form of the Unicode bidirectional algorithm (UAX #9) backwards: the line has the direction of its text or
+    else of most of its letters; runs of the other direction, numbers among them, keep theirs.
     """
     letters: list[str] = []
     for char in text:
@@ -159,7 +162,7 @@ def as_said(text: str) -> str:
         else:
             letters.append(char)
     kinds = [direction(c) for c in letters]
-    base = "R" if kinds.count("R") > kinds.count("L") else "L"
+    base = "R" if mirrored or kinds.count("R") > kinds.count("L") else "L"
     other = "L" if base == "R" else "R"
     strong = ("L", "N") if other == "L" else ("R",)
     if base == "R":

@@ -11,6 +11,7 @@ import numpy as np
 import pypdfium2.raw as pdfium
 
 from .glyphs import Glyphs, clusters
+from .grids import Shapes, shapes_of
 from .notes import NOTE_SIZE, Note, draw_notes
 from .ocr import Scans, scan_words
 from .words import Letters, Style, Word, to_words, written_downwards
@@ -26,6 +27,7 @@ class Page:
     letters, unmapped, guessed (int): Characters on it, those of them that have no Unicode, and those of which PDFium
         only guesses it.
     pictures (bool): An image is on it.
+    shapes (Shapes): What is drawn on it, in the frame of the main group.
     """
 
     number: int
@@ -36,6 +38,7 @@ class Page:
     unmapped: int = 0
     guessed: int = 0
     pictures: bool = False
+    shapes: Shapes = field(default_factory=Shapes)
 
     @property
     def scanned(self) -> bool:
@@ -71,7 +74,8 @@ def page_words(document: Any, number: int, *, fields_to_draw: bool = False, scan
             try:
                 glyphs = Glyphs(ctypes.cast(text_page, ctypes.c_void_p).value or 0, text_page)
                 turned = pdfium.FPDFPage_GetRotation(page) * 90
-                fill_page(read, glyphs, (frame.left, frame.bottom, frame.right, frame.top), turned, bare)
+                main = fill_page(read, glyphs, (frame.left, frame.bottom, frame.right, frame.top), turned, bare)
+                read.shapes = shapes_of(page, main.place)
             finally:
                 pdfium.FPDFText_ClosePage(text_page)
         if scans is not None and (read.scanned or read.unmapped > 0.5 * read.letters):
@@ -116,10 +120,11 @@ class Frame:
 
 def fill_page(
     page: Page, glyphs: Glyphs, edges: tuple[float, float, float, float], turned: int, notes: list[Note]
-) -> None:
+) -> Frame:
     """Make words of the characters that stand on the page, and of the notes that could not be drawn on it.
 
     turned (int): Degrees by which a viewer turns the page.
+    RETURNS (Frame): In which the main group of words is.
     """
     text, at, blank, likely, page.unmapped = clusters(glyphs, edges)
     page.letters, page.guessed = len(text), glyphs.guesses(at)
@@ -143,6 +148,7 @@ def fill_page(
     if notes:
         page.groups = page.groups or [[]]
         page.groups[0] += [word for note in notes for word in note_words(note, *main.place(note.left, note.top))]
+    return main
 
 
 def directions(text: list[str], glyphs: Glyphs, at: np.ndarray) -> np.ndarray:

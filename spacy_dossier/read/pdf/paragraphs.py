@@ -7,7 +7,7 @@ had still fitted, its author broke it.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 from statistics import median
 
 from ..document import Kind
@@ -46,20 +46,31 @@ def parts(lines: list[Line], reach: float, mono_page: bool) -> list[Part]:
     mono_page (bool): The page is typewritten, so a font of fixed width does not mean code.
     """
     rows = as_rows(lines)
-    if not rows:
-        return []
+    plain = [row for row in rows if not row.grid]
+    if not plain:
+        return [grid_part(row) for row in rows]
+    mirrored = plain[0].x1 < plain[0].line.x1
+    width = Width(plain, max(r.x1 for r in plain) if mirrored else reach)
     found: list[Part] = []
-    text: list[Row] = []
-    mirrored = rows[0].x1 < rows[0].line.x1
-    width = Width(rows, max(r.x1 for r in rows) if mirrored else reach)
-    for table, run in table_runs(rows):
-        if table:
-            found += text_parts(text, width, mono_page)
-            text = []
-            found.append(table_part(run))
-        else:
-            text += run
-    return found + text_parts(text, width, mono_page)
+    for grid, run in groupby(rows, key=lambda row: row.grid):
+        if grid:
+            found += [grid_part(row) for row in run]
+            continue
+        text: list[Row] = []
+        for table, inner in table_runs(list(run)):
+            if table:
+                found += text_parts(text, width, mono_page)
+                text = []
+                found.append(table_part(inner))
+            else:
+                text += inner
+        found += text_parts(text, width, mono_page)
+    return found
+
+
+def grid_part(row: Row) -> Part:
+    """RETURNS (Part): A table between drawn lines."""
+    return make_part("table", [row], row.line.words[0].text.split("\n"), keeps=True)
 
 
 def text_parts(rows: list[Row], width: Width, mono_page: bool) -> list[Part]:

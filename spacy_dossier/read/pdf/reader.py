@@ -13,6 +13,7 @@ import pypdfium2.raw as pdfium
 from ..document import Block, Document, Kind, Unreadable
 from ..reflow import Words, joint
 from .columns import Gutter, columns_of, gutters
+from .grids import with_shapes
 from .headings import body_size, name_headings
 from .lines import Line, rows
 from .mend import has_layers, has_named_letters, with_named_letters, without_hidden_layers
@@ -123,7 +124,7 @@ def sheets(data: bytes, seen: Seen, scans: Scans | None) -> Iterator[Sheet]:
             if page.scanned:
                 seen.scanned.append(number)
             main, *others = [rows(words) for words in page.groups] or [[]]
-            yield Sheet(page, main, others)
+            yield Sheet(page, with_shapes(main, page.shapes), others)
     finally:
         pdfium.FPDF_CloseDocument(document)
 

@@ -9,8 +9,8 @@ from itertools import pairwise
 from statistics import median
 
 from ..document import Kind
-from .lines import Line
-from .words import RIGHT_TO_LEFT
+from .lines import Line, line_text
+from .words import RIGHT_TO_LEFT, TABLE
 
 BULLET = re.compile(r"[•▪◦‣●■□❑➢➤➔►✓✔○◆◇⁃∙\ufffd·]+(?=\s|\Z)|[-–—*o](?=\s)")
 SURE_BULLET = re.compile(r"[•▪◦‣●■□❑➢➤➔►✓✔○◆◇⁃∙]")
@@ -69,6 +69,7 @@ class Row:
     font: str
     first: float
     note: bool  # begins with a raised number or sign
+    grid: bool  # stands for a table between drawn lines
 
 
 def as_rows(lines: list[Line]) -> list[Row]:
@@ -80,8 +81,22 @@ def as_rows(lines: list[Line]) -> list[Row]:
         first = line.words[-1] if mirrored else line.words[0]
         x0, x1 = (-line.x1, -line.x0) if mirrored else (line.x0, line.x1)
         note = first.size < 0.85 * line.size and bool(re.match(r"\d{1,3}\Z|[*†‡§¶]+\Z", first.text))
-        width = first.x1 - first.x0
-        made.append(Row(line, line.text, x0, x1, line.y, line.size, line.bold, line.mono, line.font, width, note))
+        grid = line.words[0].style is TABLE
+        looks = line.bold, line.mono, line.font
+        made.append(
+            Row(
+                line,
+                line_text(line.words, mirrored),
+                x0,
+                x1,
+                line.y,
+                line.size,
+                *looks,
+                first.x1 - first.x0,
+                note,
+                grid,
+            )
+        )
     return made
 
 

@@ -35,6 +35,9 @@ class Style(NamedTuple):
     symbols: bool = False
 
 
+TABLE = Style(0.0, font="table")  # of the one word that stands for a table among the lines of a page
+
+
 @dataclass(slots=True)
 class Word:
     """Letters that stand together, from left to right.
