@@ -35,9 +35,15 @@ def process_cli(
     words: Annotated[int | None, typer.Option(help="Words a summary has at most.")] = None,
     min_confidence: Annotated[float, typer.Option(help="Leave out entities with a lower confidence.")] = 0.0,
     with_text: Annotated[bool, typer.Option("--with-text", help="Put the extracted text into the records.")] = False,
+    with_blocks: Annotated[
+        bool, typer.Option("--with-blocks", help="Put the places of headings, paragraphs, tables … into the records.")
+    ] = False,
     attachments: Annotated[bool, typer.Option("--attachments", help="Read the attachments of mails too.")] = False,
     whole_page: Annotated[
         bool, typer.Option("--whole-page", help="Read all of a web page, with menus and comments, not its main text.")
+    ] = False,
+    replies: Annotated[
+        bool, typer.Option("--replies", help="Take what a mail quotes of the one it answers for its text too.")
     ] = False,
     ocr: Annotated[bool, typer.Option("--ocr", help="Read scanned pages of PDFs; needs Tesseract.")] = False,
     ocr_languages: Annotated[
@@ -88,8 +94,10 @@ def process_cli(
         words=words,
         min_confidence=min_confidence,
         with_text=with_text,
+        with_blocks=with_blocks,
         attachments=attachments,
         whole_page=whole_page,
+        replies=replies,
         ocr=ocr_languages if ocr else None,
         text_field=text_field,
         rules=Rules(tuple(include or ()), tuple(exclude or ()), hidden, follow_links),

@@ -26,8 +26,10 @@ class RunOptions:
     sentences, words (int | None): Bounds of a summary.
     min_confidence (float): Entities below it are left out.
     with_text (bool): Put the texts into the records.
+    with_blocks (bool): Put the places of headings, paragraphs, tables … into the records.
     attachments (bool): Read the attachments of mails.
     whole_page (bool): Read all of a web page, in place of its main text.
+    replies (bool): What a mail quotes of the one it answers is text too.
     ocr (str | None): Languages in which Tesseract reads scanned pages of PDFs, as eng+deu; None leaves them out.
     text_field (str): Column or field that holds the text of a table's rows.
     rules (Rules): Which files of a folder count.
@@ -43,8 +45,10 @@ class RunOptions:
     words: int | None = None
     min_confidence: float = 0.0
     with_text: bool = False
+    with_blocks: bool = False
     attachments: bool = False
     whole_page: bool = False
+    replies: bool = False
     ocr: str | None = None
     text_field: str = "text"
     rules: Rules = field(default_factory=Rules)
@@ -89,8 +93,10 @@ class RunOptions:
             list(self.formats),
             self.min_confidence,
             self.with_text,
+            self.with_blocks,
             self.attachments,
             self.whole_page,
+            self.replies,
             self.ocr,
             self.text_field,
             # A file that ran into a limit gets another chance when the limit is changed.

@@ -83,9 +83,10 @@ class ShardReader:
                 time_limit=self.job.options.time_limit,
                 memory_limit=self.job.options.memory_limit * 1_000_000,
                 options=ReadOptions(
-                    self.job.options.attachments,
-                    self.job.options.text_field,
-                    self.job.options.whole_page,
+                    attachments=self.job.options.attachments,
+                    text_field=self.job.options.text_field,
+                    whole_page=self.job.options.whole_page,
+                    replies=self.job.options.replies,
                     ocr=self.job.options.ocr,
                 ),
             )

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_serializer
+
+from ..read.document import PlacedBlock
 
 SCHEMA_VERSION = 1
 
@@ -57,6 +59,7 @@ class Entity(RecordModel):
         description="Probability in [0, 1] that span and label are right; null where the pipeline gives none.",
     )
     page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
+    section: str | None = Field(default=None, description="Heading it stands under; null before the first.")
 
 
 class SummarySentence(RecordModel):
@@ -65,6 +68,25 @@ class SummarySentence(RecordModel):
     end: int = Field(description="One past the last character.")
     score: float | None = Field(default=None, description="Salience in [0, 1]; null where the pipeline gives none.")
     page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
+    section: str | None = Field(default=None, description="Heading it stands under; null before the first.")
+
+
+class TextBlock(RecordModel):
+    """A part of a document; what is null is left out."""
+
+    kind: str = Field(
+        description="title, heading, paragraph, list_item, table (a row a line, cells parted by tabs), caption, code, "
+        "quotation, reply, signature, footnote, page_header or page_footer."
+    )
+    start: int | None = Field(default=None, description="First character; absent for a block outside the text.")
+    end: int | None = Field(default=None, description="One past the last character; absent for one outside the text.")
+    level: int | None = Field(default=None, description="Of a heading, from 1; of a list item, how deep its list is.")
+    page: int | None = Field(default=None, description="Page or slide it starts on, from 1; absent without pages.")
+    text: str | None = Field(default=None, description="Its text, for a block outside the text only.")
+
+    @model_serializer
+    def serialize(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if value is not None}
 
 
 class PipelineInfo(RecordModel):
@@ -99,10 +121,14 @@ class Record(RecordModel):
     )
     pipeline: PipelineInfo = Field(description="What computed it.")
     text: str | None = Field(default=None, description="The extracted text; absent unless asked for (--with-text).")
+    blocks: list[TextBlock] | None = Field(
+        default=None,
+        description="Its parts in reading order, those outside the text too; absent unless asked for (--with-blocks).",
+    )
 
     def to_json(self) -> str:
         """RETURNS (str): One line of JSON, without a line break at its end."""
-        return self.model_dump_json(exclude={"text"} if self.text is None else None)
+        return self.model_dump_json(exclude={name for name in ("text", "blocks") if getattr(self, name) is None})
 
 
 class Failure(RecordModel):
@@ -129,6 +155,15 @@ def page_of(pages: Sequence[tuple[int, int]], start: int) -> int | None:
     return pages[index][1] if index >= 0 else None
 
 
+def section_of(headings: Sequence[tuple[int, str]], start: int) -> str | None:
+    """Find the heading a character stands under.
+
+    headings (Sequence[tuple[int, str]]): (first character, text), in text order.
+    """
+    index = bisect_right(headings, start, key=lambda heading: heading[0]) - 1
+    return headings[index][1] if index >= 0 else None
+
+
 def make_record(
     *,
     id: str,
@@ -141,18 +176,26 @@ def make_record(
     pipeline: PipelineInfo,
     pages: Sequence[tuple[int, int]] = (),
     meta: dict[str, Any] | None = None,
+    blocks: Sequence[PlacedBlock] = (),
     min_confidence: float = 0.0,
     with_text: bool = False,
+    with_blocks: bool = False,
 ) -> Record:
     """Join what was read with what the pipeline found.
 
     text (str): The extracted text.
     findings (Findings): What the pipeline found in it.
     pages (Sequence[tuple[int, int]]): (first character, page number) of each page.
+    blocks (Sequence[PlacedBlock]): Its parts.
     min_confidence (float): Entities surely below it are left out; one without a confidence stays.
     RETURNS (Record): The record; floats are rounded to four decimals.
     RAISES (BadOffsets): An offset outside the text.
     """
+    headings = [
+        (block.start, " ".join(text[block.start : block.end].split()))
+        for block in blocks
+        if block.kind == "heading" and block.start is not None
+    ]
     entities = [
         Entity(
             text=quote(text, start, end),
@@ -161,6 +204,7 @@ def make_record(
             end=end,
             confidence=None if confidence is None else round(confidence, 4),
             page=page_of(pages, start),
+            section=section_of(headings, start),
         )
         for start, end, label, confidence in findings.entities
         if confidence is None or confidence >= min_confidence
@@ -172,6 +216,7 @@ def make_record(
             end=end,
             score=None if score is None else round(score, 4),
             page=page_of(pages, start),
+            section=section_of(headings, start),
         )
         for start, end, score in findings.sentences
     ]
@@ -189,6 +234,7 @@ def make_record(
         summary_sentences=sentences,
         pipeline=pipeline,
         text=text if with_text else None,
+        blocks=[TextBlock(**asdict(block)) for block in blocks] if with_blocks else None,
     )
 
 
@@ -202,7 +248,7 @@ def quote(text: str, start: int, end: int) -> str:
 def schema_markdown() -> str:
     """RETURNS (str): The tables of docs/records.md."""
     parts = []
-    for model in (Record, Entity, SummarySentence, PipelineInfo, Failure):
+    for model in (Record, Entity, SummarySentence, TextBlock, PipelineInfo, Failure):
         parts.append(f"### {model.__name__}\n\n| field | type | what it is |\n|---|---|---|")
         for name, info in model.model_fields.items():
             parts.append(f"| `{name}` | {_type_name(info.annotation)} | {info.description} |")

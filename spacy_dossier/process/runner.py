@@ -208,9 +208,11 @@ class Runner:
                 findings=findings,
                 pipeline=self.info,
                 pages=read.pages,
+                blocks=read.blocks,
                 meta=read.meta,
                 min_confidence=self.job.options.min_confidence,
                 with_text=self.job.options.with_text,
+                with_blocks=self.job.options.with_blocks,
             )
             stage = "sink"
             rows = [sink.prepare(record, findings.docs) for sink in sinks]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from spacy_dossier.process.record import (
@@ -18,6 +19,7 @@ from spacy_dossier.process.record import (
     schema_markdown,
 )
 from spacy_dossier.process.sinks import CsvSink, JsonlSink, ParquetSink, Sink, arrow_schema
+from spacy_dossier.read.document import Block, lay_out
 
 TEXT = "Anna Keller war in der Straße. 😀 Tom auch."
 
@@ -84,7 +86,7 @@ def test_parquet_holds_what_jsonl_holds() -> None:
     assert table.schema.equals(arrow_schema())
     for row, line in zip(table.to_pylist(), to_bytes(JsonlSink(), rows).splitlines(), strict=True):
         expected = json.loads(line)
-        assert {**row, "meta": json.loads(row["meta"])} == {"text": None, **expected}
+        assert {**row, "meta": json.loads(row["meta"])} == {"text": None, "blocks": None, **expected}
     assert to_bytes(ParquetSink(), rows) == to_bytes(ParquetSink(), rows)
     assert pq.read_table(io.BytesIO(to_bytes(ParquetSink(), []))).schema.equals(arrow_schema())
 
@@ -123,3 +125,35 @@ def test_failure_rows() -> None:
 def test_documentation_is_not_stale(root: Path) -> None:
     """docs/records.md holds the tables that the model gives: `python -m spacy_dossier.process.record` prints them."""
     assert schema_markdown() in (root / "docs" / "records.md").read_text(encoding="utf-8")
+
+
+def test_blocks_and_sections() -> None:
+    """Each finding says which heading it stands under; blocks come on request, those outside the text with theirs."""
+    text, placed, _ = lay_out(
+        [
+            Block("paragraph", "Anna came."),
+            Block("heading", "The\nquay", 2),
+            Block("reply", "Old words."),
+            Block("paragraph", "Tom stayed."),
+        ]
+    )
+    tom = text.index("Tom")
+    findings = Findings(9, [(0, 4, "PER", None), (tom, tom + 3, "PER", None)], [(0, 10, None)])
+    values = {"id": "a", "root": ".", "source": "a", "text": text, "sha256": "", "media_type": "message/rfc822"}
+    info = PipelineInfo(name="en_x", version="1")
+    record = make_record(**values, findings=findings, pipeline=info, blocks=placed, with_blocks=True)
+    assert [entity.section for entity in record.entities] == [None, "The quay"]
+    assert [sentence.section for sentence in record.summary_sentences] == [None]
+    assert json.loads(record.to_json())["blocks"] == [
+        {"kind": "paragraph", "start": 0, "end": 10},
+        {"kind": "heading", "start": 12, "end": 20, "level": 2},
+        {"kind": "reply", "text": "Old words."},
+        {"kind": "paragraph", "start": 22, "end": 33},
+    ]
+    without = make_record(**values, findings=findings, pipeline=info, blocks=placed)
+    assert "blocks" not in json.loads(without.to_json())
+    sink = ParquetSink()
+    sink.add(sink.prepare(record, []))
+    (row,) = pq.read_table(io.BytesIO(sink.to_bytes())).to_pylist()
+    assert row["blocks"][2]["text"] == "Old words."
+    assert row["entities"][1]["section"] == "The quay"
