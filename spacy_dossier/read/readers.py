@@ -38,6 +38,7 @@ READERS: dict[str, str] = {
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",
     "application/rtf": "office.rtf:read_rtf",
     "application/vnd.ms-excel": "office.xls:read_xls",
+    "application/msword": "office.doc:read_doc",
     **{
         f"application/vnd.oasis.opendocument.{kind}": "office.odf:read_odf"
         for name in ("text", "spreadsheet", "presentation", "graphics")
