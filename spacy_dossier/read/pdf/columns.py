@@ -125,7 +125,7 @@ def part_columns(lines: list[Line], spaces: list[Space], before: list[Gutter]) -
         over = [g for g in kept if g.left < space.right and space.left < g.right]
         if any(g.top <= lines[space.first].y and lines[space.last].y <= g.bottom for g in over):
             continue
-        known = any(abs(g.right - space.right) < 2 and space.left <= g.left + 2 for g in before)
+        known = any(abs(g.right - space.right) < 2 and space.left <= g.left + 2 for g in before + kept)
         if space.last - space.first < 2 and not known:
             continue
         gutter = as_gutter(lines, starts, space, known=known)

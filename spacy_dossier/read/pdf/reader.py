@@ -178,11 +178,12 @@ def goes_on(part: Part, rest: Part, *, beside: bool) -> bool:
     """
     if part.keeps or rest.keeps or rest.kind != "paragraph" or part.kind not in ("paragraph", "list_item"):
         return False
-    if abs(part.size - rest.size) > 0.06 * part.size or part.bold != rest.bold:
-        return False
     last, first = part.lines[-1], rest.lines[0]
+    cut = small(first) and last[-1] == "-"  # a word, if of another size for the small capitals on its line
+    if abs(part.size - rest.size) > (0.35 if cut else 0.06) * part.size or part.bold != rest.bold:
+        return False
     if small(first) and not ended(last):
-        return part.room < 0.3 * (part.right - part.left) or last[-1] == "-"
+        return cut or part.room < 0.3 * (part.right - part.left)
     if rest.first + 0.35 * part.size < part.room:
         return False  # its first word would have fitted on the last line
     if part.pages[-1][1] == rest.page and part.left < rest.right and rest.left < part.right:
