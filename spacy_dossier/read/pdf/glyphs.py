@@ -87,7 +87,11 @@ class Glyphs:
         units = (ctypes.c_ushort * (n + 1))()
         if pdfium.FPDFText_GetText(text_page, 0, n, units) == n + 1:
             return np.array(units[:n], int)
-        return np.array([unicode_of(address, i) & 0xFFFF for i in range(n)], int)
+        codes = np.array([unicode_of(address, i) & 0xFFFF for i in range(n)], int)
+        for i in np.flatnonzero(codes == 0x02).tolist():
+            if pdfium.FPDFText_IsHyphen(text_page, i) == 1:
+                codes[i] = 0xFFFE
+        return codes
 
     def _styles(self, address: int, n: int) -> np.ndarray:
         known: dict[int | None, int] = {}
@@ -123,7 +127,7 @@ def font_looks(font: int) -> tuple[str, bool, bool, bool]:
 
 def letter(code: int, symbols: bool, soft: str) -> str:
     """RETURNS (str): What a character of PDFium stands for; UNMAPPED where nothing says it."""
-    if code in (0x02, 0xFFFE):  # what PDFium calls a hyphen at a line's end
+    if code == 0xFFFE:  # what PDFium calls a hyphen at a line's end
         return "-"
     if code == 0xAD:
         return soft
