@@ -1,86 +1,104 @@
 """`dossier convert`: column files to `.spacy` files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 SKIPPED = 3  # exit code when sentences were left out
+SHOWN, SHOWN_OF_CHECK = 10, 5  # problems printed; the report has them all
+
+
+PathsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="INPUT... OUTPUT_DIR",
+        help="Column files, folders, globs or - for standard input; last, the folder for the .spacy files. "
+        "With --check there is no output folder.",
+        show_default=False,
+    ),
+]
+LangOption = Annotated[str, typer.Option("--lang", "-l", help="Language of the text: its rules restore spaces.")]
+ReportOption = Annotated[
+    Path | None, typer.Option("--report", help="Write counts and problems of each file to this JSON file.")
+]
+FormatOption = Annotated[
+    str,
+    typer.Option("--format", "-f", help="A name that --formats lists; auto finds it."),
+]
+FormatsOption = Annotated[
+    bool, typer.Option("--formats", help="List the formats in the order in which they are tried, each with rows.")
+]
+TokenColumnOption = Annotated[
+    str | None,
+    typer.Option("--token-column", help="The token's column: its number from 1 (-1 is the last) or its name."),
+]
+TagColumnOption = Annotated[
+    str | None,
+    typer.Option("--tag-column", help="The entity tag's column: a number, a name, or a key of the MISC column."),
+]
+NestedOption = Annotated[bool, typer.Option("--nested", help='Keep a second layer of entities as doc.spans["nested"].')]
+NestedColumnOption = Annotated[
+    str | None, typer.Option("--nested-column", help="The second layer's column, as in --tag-column.")
+]
+OutsideOption = Annotated[
+    str | None,
+    typer.Option("--outside", help="What stands for tokens outside entities, where it is not O; found as a rule."),
+]
+EncodingOption = Annotated[
+    str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
+]
+SpacingOption = Annotated[
+    str,
+    typer.Option(
+        "--spacing",
+        help="restore: spaces as the language writes them; keep: one after each token. "
+        "What the file itself says about spaces comes first.",
+    ),
+]
+SentencesPerDocOption = Annotated[
+    int,
+    typer.Option("--sentences-per-doc", "-n", min=0, help="Sentences to a document where the file marks none; 0: all."),
+]
+MaxDocsOption = Annotated[
+    int | None,
+    typer.Option("--max-docs-per-file", min=1, help="Write shards of at most this many documents."),
+]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first bad row or tag instead of leaving its sentence out.")
+]
+CheckOption = Annotated[bool, typer.Option("--check", help="Check the files and write none.")]
+MaxSentenceOption = Annotated[
+    int, typer.Option("--max-sentence", min=1, help="With --check: report sentences of more tokens than this.")
+]
+KeepRowsOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-rows/--no-keep-rows", help="Keep the rows beside each document, so that export can write them back."
+    ),
+]
 
 
 def convert_cli(
-    paths: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="INPUT... OUTPUT_DIR",
-            help="Column files, folders, globs or - for standard input; last, the folder for the .spacy files. "
-            "With --check there is no output folder.",
-            show_default=False,
-        ),
-    ] = None,
-    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the text: its rules restore spaces.")] = "en",
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write counts and problems of each file to this JSON file.")
-    ] = None,
-    format: Annotated[
-        str,
-        typer.Option("--format", "-f", help="A name that --formats lists; auto finds it."),
-    ] = "auto",
-    formats: Annotated[
-        bool, typer.Option("--formats", help="List the formats in the order in which they are tried, each with rows.")
-    ] = False,
-    token_column: Annotated[
-        str | None,
-        typer.Option("--token-column", help="The token's column: its number from 1 (-1 is the last) or its name."),
-    ] = None,
-    tag_column: Annotated[
-        str | None,
-        typer.Option("--tag-column", help="The entity tag's column: a number, a name, or a key of the MISC column."),
-    ] = None,
-    nested: Annotated[
-        bool, typer.Option("--nested", help='Keep a second layer of entities as doc.spans["nested"].')
-    ] = False,
-    nested_column: Annotated[
-        str | None, typer.Option("--nested-column", help="The second layer's column, as in --tag-column.")
-    ] = None,
-    outside: Annotated[
-        str | None,
-        typer.Option("--outside", help="What stands for tokens outside entities, where it is not O; found as a rule."),
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
-    ] = None,
-    spacing: Annotated[
-        str,
-        typer.Option(
-            "--spacing",
-            help="restore: spaces as the language writes them; keep: one after each token. "
-            "What the file itself says about spaces comes first.",
-        ),
-    ] = "restore",
-    sentences_per_doc: Annotated[
-        int,
-        typer.Option(
-            "--sentences-per-doc", "-n", min=0, help="Sentences to a document where the file marks none; 0: all."
-        ),
-    ] = 10,
-    max_docs: Annotated[
-        int | None,
-        typer.Option("--max-docs-per-file", min=1, help="Write shards of at most this many documents."),
-    ] = None,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first bad row or tag instead of leaving its sentence out.")
-    ] = False,
-    check: Annotated[bool, typer.Option("--check", help="Check the files and write none.")] = False,
-    max_sentence: Annotated[
-        int, typer.Option("--max-sentence", min=1, help="With --check: report sentences of more tokens than this.")
-    ] = 200,
-    keep_rows: Annotated[
-        bool,
-        typer.Option(
-            "--keep-rows/--no-keep-rows", help="Keep the rows beside each document, so that export can write them back."
-        ),
-    ] = True,
+    paths: PathsArgument = None,
+    lang: LangOption = "en",
+    report: ReportOption = None,
+    format: FormatOption = "auto",
+    formats: FormatsOption = False,
+    token_column: TokenColumnOption = None,
+    tag_column: TagColumnOption = None,
+    nested: NestedOption = False,
+    nested_column: NestedColumnOption = None,
+    outside: OutsideOption = None,
+    encoding: EncodingOption = None,
+    spacing: SpacingOption = "restore",
+    sentences_per_doc: SentencesPerDocOption = 10,
+    max_docs: MaxDocsOption = None,
+    strict: StrictOption = False,
+    check: CheckOption = False,
+    max_sentence: MaxSentenceOption = 200,
+    keep_rows: KeepRowsOption = True,
 ) -> None:
     """Convert column files (CoNLL, IOB, BIOES, CoNLL-U …) to .spacy files; every layout is found by itself.
 
@@ -141,35 +159,41 @@ def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | 
         )
     if report is not None:
         write_json(report, {name: found.as_dict() for name, found in reports.items()})
-    outside = options.outside
     for name, found in reports.items():
-        documents = f"{found.docs:,} documents" if found.docs else f"no document marks, {found.written:,} groups"
-        typer.echo(
-            f"{name}: {found.format}, {found.scheme}, {found.encoding}: {documents}, {found.sents:,} sentences, "
-            f"{found.tokens:,} tokens, {found.ents:,} entities -> {', '.join(found.outputs)}"
-        )
-        if found.orphans:
-            typer.echo(f"{name}: {found.orphans:,} inner tags without a beginning opened an entity", err=True)
-        if found.unclosed:
-            typer.echo(f"{name}: {found.unclosed:,} entities lack the tag that ends them", err=True)
-        if found.tokens and "tag" not in found.columns:
-            typer.echo(f"{name}: no column holds entity tags, so none are annotated (see --tag-column)", err=True)
-        elif found.missing:
-            remedy = "" if outside else "; if that means outside, say so with --outside"
-            typer.echo(f"{name}: {found.missing:,} tokens are marked as not annotated{remedy}", err=True)
-        for problem in found.problems[:10]:
-            typer.echo(f"{name}:{problem['line']}: expected {problem['expected']}, found {problem['row']!r}", err=True)
-        if found.skipped:
-            typer.echo(f"{name}: {found.skipped:,} sentences left out", err=True)
+        _print_report(name, found)
+        for warning in _warnings(found, outside=options.outside):
+            typer.echo(f"{name}{warning}", err=True)
     if any(found.skipped for found in reports.values()):
         raise typer.Exit(SKIPPED)
 
 
-def _check(paths: list[str], options: Any, max_sentence: int, report: Path | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _print_report(name: str, found: Any) -> None:
+    documents = f"{found.docs:,} documents" if found.docs else f"no document marks, {found.written:,} groups"
+    typer.echo(
+        f"{name}: {found.format}, {found.scheme}, {found.encoding}: {documents}, {found.sents:,} sentences, "
+        f"{found.tokens:,} tokens, {found.ents:,} entities -> {', '.join(found.outputs)}"
+    )
 
-    from ..convert.columns.lint import LEVELS, lint
+
+def _warnings(found: Any, *, outside: str | None) -> Iterator[str]:
+    """YIELDS (str): What may be wrong with a file, to stand behind its name."""
+    if found.orphans:
+        yield f": {found.orphans:,} inner tags without a beginning opened an entity"
+    if found.unclosed:
+        yield f": {found.unclosed:,} entities lack the tag that ends them"
+    if found.tokens and "tag" not in found.columns:
+        yield ": no column holds entity tags, so none are annotated (see --tag-column)"
+    elif found.missing:
+        remedy = "" if outside else "; if that means outside, say so with --outside"
+        yield f": {found.missing:,} tokens are marked as not annotated{remedy}"
+    for problem in found.problems[:SHOWN]:
+        yield f":{problem['line']}: expected {problem['expected']}, found {problem['row']!r}"
+    if found.skipped:
+        yield f": {found.skipped:,} sentences left out"
+
+
+def _check(paths: list[str], options: Any, max_sentence: int, report: Path | None) -> None:
+    from ..convert.columns.lint import lint
     from ..convert.source import is_output_dir
 
     if len(paths) > 1 and is_output_dir(paths[-1]):
@@ -178,26 +202,32 @@ def _check(paths: list[str], options: Any, max_sentence: int, report: Path | Non
     if report is not None:
         write_json(report, result.as_dict())
     if str(report) != "-":
-        console = Console(highlight=False, soft_wrap=False)
-        files = Table("file", "layout", "scheme", "docs", "sents", "tokens", "entities", "found again")
-        for name, found in result.reports.items():
-            share = result.retokenized[name]
-            counts = (f"{n:,}" for n in (found.docs, found.sents, found.tokens, found.ents))
-            files.add_row(name, found.format, found.scheme, *counts, "" if share is None else f"{share:.1%}")
-        console.print(files)
-        findings = Table("level", "check", "count", "where", "found", "")
-        for check, level in LEVELS.items():
-            shown = [finding for finding in result.findings if finding.check == check][:5]
-            for i, finding in enumerate(shown):
-                where = f"{finding.file}:{finding.line}" if finding.line else finding.file
-                head = (level, check, f"{result.counts[check]:,}") if i == 0 else ("", "", "")
-                findings.add_row(*head, where, finding.value[:60], finding.message)
-        if result.findings:
-            console.print(findings)
-        else:
-            console.print("Nothing suspicious found.")
+        _print_lint(result)
     if result.errors or (options.strict and result.findings):
         raise typer.Exit(SKIPPED)
+
+
+def _print_lint(result: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..convert.columns.lint import LEVELS
+
+    console = Console(highlight=False, soft_wrap=False)
+    files = Table("file", "layout", "scheme", "docs", "sents", "tokens", "entities", "found again")
+    for name, found in result.reports.items():
+        share = result.retokenized[name]
+        counts = (f"{n:,}" for n in (found.docs, found.sents, found.tokens, found.ents))
+        files.add_row(name, found.format, found.scheme, *counts, "" if share is None else f"{share:.1%}")
+    console.print(files)
+    findings = Table("level", "check", "count", "where", "found", "")
+    for check, level in LEVELS.items():
+        shown = [finding for finding in result.findings if finding.check == check][:SHOWN_OF_CHECK]
+        for i, finding in enumerate(shown):
+            where = f"{finding.file}:{finding.line}" if finding.line else finding.file
+            head = (level, check, f"{result.counts[check]:,}") if i == 0 else ("", "", "")
+            findings.add_row(*head, where, finding.value[:60], finding.message)
+    console.print(findings if result.findings else "Nothing suspicious found.")
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .convert import SKIPPED, write_json
+from .convert import SHOWN, SKIPPED, write_json
 
 
 def pairs_cli(
@@ -63,14 +63,14 @@ def pairs_cli(
             f"{name}: {found.written:,} of {found.pairs:,} pairs, {found.sents:,} sentences, {found.tokens:,} tokens "
             f"-> {', '.join(found.outputs)}"
         )
-        named = {role: name for role, name in found.fields.items() if role != name and role != "id"}
-        if named:
-            typer.echo(f"{name}: {', '.join(f'{role} from the field {field}' for role, field in named.items())}")
-        for problem in found.problems[:10]:
+        if named := [
+            f"{role} from the field {field}" for role, field in found.fields.items() if role not in (field, "id")
+        ]:
+            typer.echo(f"{name}: {', '.join(named)}")
+        for problem in found.problems[:SHOWN]:
             typer.echo(f"{name}:{problem['row']}: {problem['problem']}", err=True)
         left = {"empty text": found.empty_text, "empty summary": found.empty_summary, "unreadable": found.skipped}
-        if any(left.values()):
-            counts = ", ".join(f"{n:,} {what}" for what, n in left.items() if n)
-            typer.echo(f"{name}: left out: {counts}", err=True)
+        if counts := [f"{n:,} {what}" for what, n in left.items() if n]:
+            typer.echo(f"{name}: left out: {', '.join(counts)}", err=True)
     if any(found.skipped for found in reports.values()):
         raise typer.Exit(SKIPPED)

@@ -2,7 +2,6 @@
 
 import tempfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -153,19 +152,3 @@ class DocBinWriter:
             ]
         for temporary, path in zip(self._done, self.paths, strict=True):
             move_file(temporary, path)
-
-
-def read_docbin(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """Read a `.spacy` file.
-
-    path (Path): The file.
-    vocab (Vocab): The vocab of the documents.
-    YIELDS (Doc): Its documents.
-    RAISES (DossierError): If it is not there, or is no `.spacy` file.
-    """
-    try:
-        docs = DocBin().from_disk(path)
-    except (OSError, ValueError) as error:
-        message = getattr(error, "strerror", None) or "not a .spacy file"
-        raise DossierError(message, file=path) from None
-    yield from docs.get_docs(vocab)

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 import spacy
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, Span
 from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
 
 from ..errors import DossierError
+from ..text.docbin import read_docbin
 
 Advance = Callable[[int], None]
 
@@ -68,14 +69,7 @@ def read_docs(path: Path | str) -> list[Doc]:
     vocab = Vocab()
     docs: list[Doc] = []
     for file in sorted(walk_corpus(path, ".spacy")) if path.is_dir() else [path]:
-        try:
-            docs.extend(DocBin().from_disk(file).get_docs(vocab))
-        except Exception as error:  # zlib, msgpack and DocBin's own reading each raise errors of their own
-            raise DossierError(
-                f"not a file of spaCy documents ({type(error).__name__})",
-                file=file,
-                remedy="Column files become one with `dossier convert`.",
-            ) from error
+        docs.extend(read_docbin(file, vocab))
     if not docs:
         raise DossierError("the corpus holds no document", file=path)
     return docs

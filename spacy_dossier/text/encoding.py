@@ -320,6 +320,8 @@ def guess_encoding(sample: bytes, *, lang: str | None = None) -> str:
         raise Undecodable("binary data")
     found = next(iter(likely))
     high = len(sample) - len(sample.translate(None, HIGH))
+    if not high and found == USUAL["ascii"]:
+        return "utf-8"
     if not high or (found in TWO_BYTES and not ALONE.search(sample)):
         return _fitting(sample, found)
     words = [word for word in WORD.findall(sample) if not word.isascii()]

@@ -1,15 +1,15 @@
 """`spacy-dossier.Corpus.v1`: one training corpus out of several DocBin files."""
 
 import random
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import DossierError
+from ..text.docbin import read_docbin
 from .layout import draw_layout, lay_out
 
 TOKENS = ("gold", "text", "both")
@@ -47,7 +47,7 @@ def build_corpus(
     rng = random.Random(seed)
 
     def read(nlp: Language) -> Iterator[Example]:
-        docs: Iterable[Doc] = (doc for file in files for doc in _read(file, nlp))
+        docs: Iterable[Doc] = (doc for file in files for doc in read_docbin(file, nlp.vocab))
         if shuffle:
             docs = list(docs)
             rng.shuffle(docs)
@@ -67,16 +67,6 @@ def _files(path: Path) -> list[Path]:
     if missing:
         raise DossierError("no such corpus", file=missing[0], remedy="Run the convert command of the project")
     return found
-
-
-def _read(file: Path, nlp: Language) -> Iterator[Doc]:
-    try:
-        corpus = DocBin().from_disk(file)
-    except (ValueError, KeyError, TypeError, OSError, zlib.error) as error:
-        raise DossierError(
-            f"not a DocBin file ({error})", file=file, remedy="Make one with `dossier convert`"
-        ) from None
-    yield from corpus.get_docs(nlp.vocab)
 
 
 def _same_tokens(reference: Doc, nlp: Language) -> Doc:

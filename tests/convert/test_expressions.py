@@ -92,3 +92,10 @@ def test_time_is_linear(name: str) -> None:
         for text in (head + run * (LENGTH // len(run)) + tail for head in HEADS for run in RUNS for tail in TAILS):
             if seconds(apply, text) > LIMIT:  # or the machine was busy
                 assert min(seconds(apply, text) for _ in range(5)) < LIMIT, (method, text[:40], text[-5:])
+
+
+def test_expressions_have_names() -> None:
+    """So that the test above sees them all."""
+    for info in pkgutil.walk_packages(convert.__path__, "spacy_dossier.convert."):
+        source = inspect.getsource(importlib.import_module(info.name))
+        assert re.findall(r"\bre\.(?!compile\b|escape\b|Pattern\b|Match\b|[A-Z]+\b)\w+", source) == [], info.name

@@ -264,3 +264,8 @@ def test_a_word_a_line_of_a_known_western_language(lang: str, codec: str) -> Non
     for repeats in (1, 20):
         text = "\n".join(WESTERN_TEXTS[lang].split() * repeats)
         assert text.encode(codec).decode(find_encoding([text.encode(codec)], lang=lang).codec) == text
+
+
+def test_ascii_that_could_be_an_escape_is_ascii() -> None:
+    """A plus before letters is no UTF-7 by itself; what is ASCII is UTF-8 too."""
+    assert find_encoding([b"1 +AB O\n2 ~{ O\nOslo B-LOC\n" * 50]).codec == "utf-8"

@@ -111,7 +111,7 @@ def test_a_file_that_is_no_docbin_is_a_clear_error(nlp: Language, tmp_path: Path
     """Whatever is in it instead."""
     path = tmp_path / "a.spacy"
     path.write_bytes(content)
-    with pytest.raises(DossierError, match="not a DocBin file"):
+    with pytest.raises(DossierError, match=r"not a \.spacy file"):
         read(nlp, paths=[path])
 
 

@@ -8,8 +8,8 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
+from ...text.docbin import read_docbin
 from ...text.files import open_whole
-from ..docbin import read_docbin
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .formats.registry import FORMATS
 from .layout import Layout

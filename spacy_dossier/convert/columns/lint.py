@@ -170,36 +170,45 @@ class _Linter:
 
     def compare(self) -> None:
         """Look at what only all files together show."""
-        add = self.result.add
-        for label, n in self.labels.items():
-            if n == 1:
-                add("label seen once", *self.label_places[label], label, "too rare to learn, or a misspelling")
+        self._compare_labels()
+        self._compare_forms()
+        self._compare_documents()
+
+    def _compare_labels(self) -> None:
         folded: dict[str, list[str]] = {}
-        for label in self.labels:
+        for label, n in self.labels.items():
             folded.setdefault(label.casefold(), []).append(label)
+            if n == 1:
+                message = "too rare to learn, or a misspelling"
+                self.result.add("label seen once", *self.label_places[label], label, message)
         for spellings in folded.values():
             if len(spellings) > 1:
                 rare = min(spellings, key=lambda label: self.labels[label])
                 counts = ", ".join(f"{label} ({self.labels[label]:,})" for label in spellings)
-                add("labels differ by case", *self.label_places[rare], rare, counts)
+                self.result.add("labels differ by case", *self.label_places[rare], rare, counts)
+
+    def _compare_forms(self) -> None:
         several = [(form, labels) for form, labels in self.forms.items() if len(labels) > 1]
         # A form that is mostly one thing and once another is more likely an error than one that is evenly both.
         several.sort(key=lambda item: (-sum(item[1].values()) / min(item[1].values()), item[0]))
         for form, labels in several:
             rare = min(labels, key=lambda label: labels[label])
             counts = ", ".join(f"{label} ({n:,})" for label, n in labels.most_common())
-            add("form with several labels", *self.form_places[form, rare], form, counts)
-        reports = self.result.reports
+            self.result.add("form with several labels", *self.form_places[form, rare], form, counts)
+
+    def _compare_documents(self) -> None:
+        """Compare how long documents are in each file."""
+        reports, check = self.result.reports, "documents and single sentences"
         marked = {name for name, report in reports.items() if report.docs}
-        if marked and len(marked) < len(reports):
-            for name in reports.keys() - marked:
-                message = "no document marks, but " + ", ".join(sorted(marked)) + " has them"
-                add("documents and single sentences", name, 0, f"{reports[name].sents:,} sentences", message)
+        for name in reports.keys() - marked if marked else ():
+            message = "no document marks, but " + ", ".join(sorted(marked)) + " has them"
+            self.result.add(check, name, 0, f"{reports[name].sents:,} sentences", message)
         lengths = {name: reports[name].sents / reports[name].docs for name in marked}
+        # Single sentences in one file, and documents of three or more in another
         if len(lengths) > 1 and min(lengths.values()) < 1.5 <= 3 <= max(lengths.values()):
             name = min(lengths, key=lambda name: lengths[name])
             message = "; ".join(f"{other}: {n:.1f} sentences a document" for other, n in lengths.items())
-            add("documents and single sentences", name, 0, f"{lengths[name]:.1f} sentences a document", message)
+            self.result.add(check, name, 0, f"{lengths[name]:.1f} sentences a document", message)
 
 
 def _crosses(before: Sentence, after: Sentence, scheme: Scheme) -> bool:

@@ -11,7 +11,7 @@ from ...text.words import word_set
 from .evidence import ROLE_NAMES, TAG_NAMES, TOKEN_NAMES, is_chunk, is_lemma, is_pos, key_value, tag_key
 from .layout import QUOTED, Layout
 from .sample import Sample
-from .schemes import MISSING, OPENED, OUTSIDE, is_bracket, is_tag
+from .schemes import MISSING, MISSING_TAG, OPENED, OUTSIDE, is_bracket, is_tag
 from .tags import INTEGER, PLAIN, TagForm, find_form, find_outside
 
 FLAGS = ("SpaceAfter=No", "NoSpaceAfter", "EndOfSentence")
@@ -250,8 +250,9 @@ def _spelled(sample: Sample, layout: Layout, *, brackets: bool) -> Layout:
     counts = Counter(cell.strip() for cell in column)
     outside = find_outside(counts, sample.outside)
     if layout.label is not None:
-        cells = [row[layout.label] for row in sample.rows if row[layout.tag or 0].strip() == outside]
-        return replace(layout, form=TagForm(outside), label_outside=cells[0] if cells else "_")
+        pairs = zip(column, sample.columns[layout.label], strict=True)
+        label_outside = next((label for cell, label in pairs if cell.strip() == outside), MISSING_TAG)
+        return replace(layout, form=TagForm(outside), label_outside=label_outside)
     if all(map(is_bracket, counts)) and (brackets or any(cell.startswith("(") for cell in counts)):
         return replace(layout, brackets=True)
     form = find_form(counts, sample.outside)

@@ -14,6 +14,7 @@ from ...errors import DossierError
 
 OUTSIDE = "O"
 MISSING = frozenset(("-", "_"))
+MISSING_TAG = "_"  # as it is written
 # A few corpora (LST20) write an underscore for the hyphen.
 PREFIXED = re.compile(r"([BIESLUMW])[-_](\S.*)", re.DOTALL)
 BRACKET = re.compile(r"(?:\([^()*\s]+)*\*?\)*")

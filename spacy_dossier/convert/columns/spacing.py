@@ -100,45 +100,42 @@ class Spacer:
         kinds = self.kinds
         special = [i for i, token in enumerate(tokens) if kinds.get(token, SPECIAL) and self.kind(token)]
         open_quotes: set[str] = set()
-        last = len(tokens) - 1
         for i in special:
-            token = tokens[i]
-            before = tokens[i - 1] if i else ""
-            after = tokens[i + 1] if i < last else ""
-            left = right = False  # whether it clings to its neighbour
-            if token in self.quotes:
-                left, right = self._quote(token, i, tokens, open_quotes)
-            elif token in self.opening:
-                right = True
-            elif token in self.closing:
-                left = not self._stands_alone(token, before)
-            elif token.isspace():
-                left = right = True
-            elif token == "/":
-                left = right = bool(before and after) and before[-1].isalnum() and after[0].isalnum()
-            elif token in ("’", "‘"):
-                left, right = (token == "’", False) if before else (False, True)
-            elif self.enclitic is not None and self.enclitic.fullmatch(token):
-                left = bool(before) and before[-1].isalnum()
-            elif self.elision is not None and self.elision.fullmatch(token):
-                right = bool(after) and after[0].isalnum()
-            if not token.isascii() and UNSPACED.match(token[-1]) and i < last:
-                right = right or self._joins(token, after)
-            if not token.isascii() and UNSPACED.match(token[0]) and i:
-                left = left or self._joins(before, token)
-            if left and i:
+            left, right = self._clings(i, tokens, open_quotes)
+            if i and (left or self._joins(tokens[i - 1], tokens[i], UNSPACED.match(tokens[i][0]))):
                 spaces[i - 1] = False
-            if right:
+            if right or (i + 1 < len(tokens) and self._joins(tokens[i], tokens[i + 1], UNSPACED.match(tokens[i][-1]))):
                 spaces[i] = False
         if spaces:
             spaces[-1] = not (tokens[-1] and UNSPACED.match(tokens[-1][-1])) and not tokens[-1].isspace()
         return spaces
 
-    def _joins(self, before: str, after: str) -> bool:
+    def _clings(self, i: int, tokens: Sequence[str], open_quotes: set[str]) -> tuple[bool, bool]:
+        """RETURNS (tuple[bool, bool]): Whether a token clings to the one before, and to the one after."""
+        token = tokens[i]
+        before = tokens[i - 1] if i else ""
+        after = tokens[i + 1] if i + 1 < len(tokens) else ""
+        if token in self.quotes:
+            return self._quote(token, i, tokens, open_quotes)
+        if token in self.opening:
+            return False, True
+        if token in self.closing:
+            return not self._stands_alone(token, before), False
+        if token.isspace():
+            return True, True
+        if token == "/":
+            return (before[-1:].isalnum() and after[:1].isalnum(),) * 2
+        if token in ("’", "‘"):
+            return (token == "’", False) if before else (False, True)
+        if self.enclitic is not None and self.enclitic.fullmatch(token):
+            return before[-1:].isalnum(), False
+        elided = self.elision is not None and self.elision.fullmatch(token) is not None
+        return False, elided and after[:1].isalnum()
+
+    def _joins(self, before: str, after: str, unspaced: object) -> bool:
         """Whether a language without spaces writes these two without one."""
-        if self.lang == "ko":  # Korean spaces its words; full-width punctuation is its only business here
-            return False
-        return not before.isspace() and not after.isspace()
+        # Korean spaces its words; full-width punctuation is its only business here.
+        return bool(unspaced) and self.lang != "ko" and not before.isspace() and not after.isspace()
 
     def _stands_alone(self, token: str, before: str) -> bool:
         """Whether a closing mark is a mark of its own, as a smiley or bullet would be."""

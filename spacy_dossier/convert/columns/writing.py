@@ -8,10 +8,9 @@ from itertools import pairwise
 from spacy.tokens import Doc, Span
 
 from ...errors import DossierError
-from .schemes import entities_to_tags
+from .schemes import MISSING_TAG, entities_to_tags
 
 Entity = tuple[int, int, str]
-MISSING_TAG = "_"
 LINE_END_OR_TAB = re.compile(r"[\r\n\t]")
 SPACE = re.compile(r"[ \t]")
 WHITE_SPACE = re.compile(r"\s")

@@ -19,7 +19,7 @@ from .twins import find_twin, read_story, read_twins, twin_folders
 
 SUMMARY_KEY = "summary_reference"  # user_data: the reference summary
 SENTENCES = "sentences"  # span group: sentences found by rule
-TABLES = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 # Where the named field is absent, names that public corpora use for it.
 ALIASES = {
     "id": "id guid article_id doc_id bill_id paper_id publication_number bbcid fname filename url",
@@ -97,8 +97,8 @@ class BadRow:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a table or file of pairs: its number, counted from 1 (of the line, in a text file), and its fields."""
+class PairRow:
+    """One row of a file of pairs: its number, counted from 1 (of the line, in a text file), and its fields."""
 
     number: int
     fields: dict[str, Any]
@@ -178,59 +178,73 @@ def read_pairs(
     YIELDS (Doc): The articles.
     RAISES (DossierError): If the file cannot be read or, with `strict`, at the first bad row.
     """
-    name = name or str(path)
-    ids: set[str] = set()
-    texts: set[int] = set()
-    names: dict[str, str] = {}
-    for row in _rows(path, options, report, name):
-        if isinstance(row, BadRow):
-            if options.strict:
-                raise DossierError(row.problem, file=name, line=row.row)
-            report.skipped += 1
-            report.note(row.row, "", row.problem)
-            continue
-        if not names:
-            names = _field_names(row.fields, options, name)
-            report.fields = names
+    yield from _PairReader(nlp, options, report, name or str(path)).read(path)
+
+
+class _PairReader:
+    """Makes Docs of the rows of one input, and reports what is wrong with them."""
+
+    def __init__(self, nlp: Language, options: PairOptions, report: PairReport, name: str) -> None:
+        self.nlp, self.options, self.report, self.name = nlp, options, report, name
+        self.ids: set[str] = set()
+        self.texts: set[int] = set()  # hashes, so that memory does not hold the corpus
+
+    def read(self, path: Path) -> Iterator[Doc]:
+        """YIELDS (Doc): The articles."""
+        for row in _rows(path, self.options, self.report, self.name):
+            if isinstance(row, BadRow):
+                self._leave_out(row.row, "", row.problem)
+            elif (doc := self._make_doc(row)) is not None:
+                yield doc
+
+    def _leave_out(self, number: int, id: str, problem: str) -> None:
+        if self.options.strict:
+            raise DossierError(problem, file=self.name, line=number)
+        self.report.skipped += 1
+        self.report.note(number, id, problem)
+
+    def _make_doc(self, row: PairRow) -> Doc | None:
+        report = self.report
+        if not report.fields:
+            report.fields = _field_names(row.fields, self.options, self.name)
+        names = report.fields
         report.pairs += 1
-        id_ = row.fields.get(names["id"])
-        id_ = f"{Path(name).name}#{row.number}" if id_ is None or id_ == "" else str(id_)
-        sides = {side: _text_of(row.fields.get(names[side]), side) for side in ("text", "summary")}
-        bad = next((side for side, text in sides.items() if text is None), None)
-        if bad is not None:
-            if options.strict:
-                raise DossierError(f"expected text in the field {names[bad]}", file=name, line=row.number)
-            report.skipped += 1
-            report.note(row.number, id_, f"no text in the field {names[bad]}")
-            continue
-        text, summary = sides["text"] or "", sides["summary"] or ""
-        if has_bad_bytes(text + summary):
-            if options.strict:
-                raise DossierError("bytes that are not in the encoding of the file", file=name, line=row.number)
-            report.skipped += 1
-            report.note(row.number, id_, "bytes that are not in the encoding of the file")
-            continue
-        if not text.strip() or not summary.strip():
-            empty = "text" if not text.strip() else "summary"
-            report.empty_text += empty == "text"
-            report.empty_summary += empty == "summary"
-            report.note(row.number, id_, f"empty {empty}")
-            continue
-        report.repeated_ids += id_ in ids
-        report.repeated_texts += hash(text) in texts
-        report.longer_summary += len(summary) > len(text)
-        repeated = [name for name, seen in (("id", id_ in ids), ("text", hash(text) in texts)) if seen]
-        if repeated:
-            report.note(row.number, id_, f"an earlier pair has this {' and '.join(repeated)}")
+        given = row.fields.get(names["id"])
+        id_ = f"{Path(self.name).name}#{row.number}" if given is None or given == "" else str(given)
+        text, summary = (_text_of(row.fields.get(names[side]), side) for side in ("text", "summary"))
+        if text is None or summary is None:
+            self._leave_out(row.number, id_, f"no text in the field {names['text' if text is None else 'summary']}")
+        elif has_bad_bytes(text + summary):
+            self._leave_out(row.number, id_, "bytes that are not in the encoding of the file")
+        elif not text.strip():
+            report.empty_text += 1
+            report.note(row.number, id_, "empty text")
+        elif not summary.strip():
+            report.empty_summary += 1
+            report.note(row.number, id_, "empty summary")
+        else:
+            self._compare(row.number, id_, text, summary)
+            doc = make_pair_doc(self.nlp, text, summary, id_)
+            report.written += 1
+            report.tokens += len(doc)
+            report.sents += len(doc.spans[SENTENCES])
+            return doc
+        return None
+
+    def _compare(self, number: int, id: str, text: str, summary: str) -> None:
+        """Report what an earlier pair has too, and a summary that is none."""
+        report = self.report
+        repeated = {"id": id in self.ids, "text": hash(text) in self.texts}
+        report.repeated_ids += repeated["id"]
+        report.repeated_texts += repeated["text"]
+        if any(repeated.values()):
+            what = " and ".join(name for name, seen in repeated.items() if seen)
+            report.note(number, id, f"an earlier pair has this {what}")
         if len(summary) > len(text):
-            report.note(row.number, id_, "the summary is longer than the text")
-        ids.add(id_)
-        texts.add(hash(text))
-        doc = make_pair_doc(nlp, text, summary, id_)
-        report.written += 1
-        report.tokens += len(doc)
-        report.sents += len(doc.spans[SENTENCES])
-        yield doc
+            report.longer_summary += 1
+            report.note(number, id, "the summary is longer than the text")
+        self.ids.add(id)
+        self.texts.add(hash(text))
 
 
 def make_pair_doc(nlp: Language, text: str, summary: str, id: str) -> Doc:
@@ -308,7 +322,7 @@ def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dic
     return names
 
 
-def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> Iterator[Row | BadRow]:
+def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> Iterator[PairRow | BadRow]:
     suffix = path.suffix.lower()
     if path.is_dir():
         yield from _number(read_twins(path, options.summaries, encoding=options.encoding, lang=options.lang))
@@ -316,16 +330,16 @@ def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> It
         report.encoding = "parquet"
         yield from _parquet_rows(path, name)
     else:
-        twin = options.summaries or (None if suffix in TABLES else find_twin(path))
+        twin = options.summaries or (None if suffix in DELIMITERS else find_twin(path))
         if twin is not None:
             yield from _number(read_twins(path, twin, encoding=options.encoding, lang=options.lang))
             return
         file = open_text(path, name=name, encoding=options.encoding, lang=options.lang)
         report.encoding = file.encoding
-        if suffix in TABLES:
+        if suffix in DELIMITERS:
             yield from _table_rows(file, suffix)
         elif suffix == ".story":
-            yield Row(1, read_story(path, options.encoding, options.lang))
+            yield PairRow(1, read_story(path, options.encoding, options.lang))
         elif suffix in (".jsonl", ".ndjson", ".json") or name == STDIN or _is_json(file):
             yield from _json_rows(file)
         else:
@@ -345,11 +359,11 @@ def _magic(path: Path) -> bytes:
         return file_.read(4)
 
 
-def _number(fields: Iterable[dict[str, Any]]) -> Iterator[Row]:
-    return (Row(number, row) for number, row in enumerate(fields, 1))
+def _number(fields: Iterable[dict[str, Any]]) -> Iterator[PairRow]:
+    return (PairRow(number, row) for number, row in enumerate(fields, 1))
 
 
-def _json_rows(file: TextFile) -> Iterator[Row | BadRow]:
+def _json_rows(file: TextFile) -> Iterator[PairRow | BadRow]:
     for number, line in enumerate(file.lines(), 1):
         if not line.strip():
             continue
@@ -358,13 +372,13 @@ def _json_rows(file: TextFile) -> Iterator[Row | BadRow]:
         except ValueError as error:
             yield BadRow(number, f"not JSON: {error}")
             continue
-        yield Row(number, row) if isinstance(row, dict) else BadRow(number, "expected a JSON object")
+        yield PairRow(number, row) if isinstance(row, dict) else BadRow(number, "expected a JSON object")
 
 
-def _table_rows(file: TextFile, suffix: str) -> Iterator[Row | BadRow]:
+def _table_rows(file: TextFile, suffix: str) -> Iterator[PairRow | BadRow]:
     csv.field_size_limit(2**31 - 1)
     head = next(file.lines(), "")
-    delimiter = TABLES[suffix]
+    delimiter = DELIMITERS[suffix]
     if delimiter not in head:
         delimiter = max(",;\t|", key=head.count)
     # NUL and lone carriage returns inside quoted fields are legal for the reader as long as lines are not translated.
@@ -377,12 +391,12 @@ def _table_rows(file: TextFile, suffix: str) -> Iterator[Row | BadRow]:
             if len(columns) != len(header):
                 yield BadRow(reader.line_num, f"expected {len(header)} columns, not {len(columns)}")
             else:
-                yield Row(reader.line_num, dict(zip(header, columns, strict=True)))
+                yield PairRow(reader.line_num, dict(zip(header, columns, strict=True)))
     except csv.Error as error:
         raise DossierError(str(error), file=file.name, line=reader.line_num) from None
 
 
-def _parquet_rows(path: Path, name: str) -> Iterator[Row]:
+def _parquet_rows(path: Path, name: str) -> Iterator[PairRow]:
     import pyarrow
     from pyarrow import parquet
 
@@ -392,6 +406,6 @@ def _parquet_rows(path: Path, name: str) -> Iterator[Row]:
         for batch in table.iter_batches(batch_size=256):
             for row in batch.to_pylist():
                 number += 1
-                yield Row(number, row)
+                yield PairRow(number, row)
     except pyarrow.ArrowException as error:
         raise DossierError(f"not a Parquet file: {error}", file=name) from None

@@ -1,7 +1,7 @@
 """Articles and summaries in files or folders of their own."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ LINE_SUFFIXES = (".source", ".src")
 SUMMARY_FOLDER = re.compile(r"summar|highlight|abstract|target|tgt", re.IGNORECASE)
 ARTICLE_FOLDER = re.compile(r"article|text|document|source|src|stor|news|bod", re.IGNORECASE)
 HIGHLIGHT = "@highlight"
+WORDS = re.compile(r"([._-])")
 
 
 def twin_folders(folder: Path) -> tuple[Path, Path] | None:
@@ -33,7 +34,7 @@ def twin_folders(folder: Path) -> tuple[Path, Path] | None:
 
 def find_twin(path: Path) -> Path | None:
     """RETURNS (Path | None): The summary file that belongs to a text file by its name."""
-    words = re.split(r"([._-])", path.name)
+    words = WORDS.split(path.name)
     for i, word in enumerate(words):
         for other in TWIN_WORDS.get(word.lower(), ()):
             twin = path.with_name("".join((*words[:i], other, *words[i + 1 :])))
@@ -59,24 +60,24 @@ def read_twins(articles: Path, summaries: Path | None, *, encoding: str | None, 
     def read(path: Path) -> str:
         return open_text(path, encoding=encoding, lang=lang).read()
 
-    if articles.is_dir():
-        if summaries is None:
-            found = twin_folders(articles)
-            if found is None:
-                for path in sorted(articles.glob("*.story")):
-                    yield read_story(path, encoding, lang)
-                return
-            articles, summaries = found
-        if not summaries.is_dir():
-            raise DossierError("expected a folder, since the articles are one", file=summaries)
-        texts, twins = _by_stem(articles), _by_stem(summaries)
-        for stem in sorted({*texts, *twins}):
-            yield {
-                "id": stem,
-                "text": read(texts[stem]) if stem in texts else "",
-                "summary": read(twins[stem]) if stem in twins else "",
-            }
+    if articles.is_file():
+        yield from _read_files(articles, summaries, read)
         return
+    found = (articles, summaries) if summaries is not None else twin_folders(articles)
+    if found is None:
+        for path in sorted(articles.glob("*.story")):
+            yield read_story(path, encoding, lang)
+    elif not found[1].is_dir():
+        raise DossierError("expected a folder, since the articles are one", file=found[1])
+    else:
+        texts, twins = map(_by_stem, found)
+        for stem in sorted({*texts, *twins}):
+            sides = {"text": texts.get(stem), "summary": twins.get(stem)}
+            yield {"id": stem, **{side: read(path) if path else "" for side, path in sides.items()}}
+
+
+def _read_files(articles: Path, summaries: Path | None, read: Callable[[Path], str]) -> Iterator[dict[str, Any]]:
+    """YIELDS (dict[str, Any]): A pair a line, or one."""
     if summaries is None or not summaries.is_file():
         raise DossierError("expected a file of summaries", file=summaries or articles)
     text, reference = read(articles), read(summaries)

@@ -26,6 +26,7 @@ class Conll2012(RowFormat):
         "\n#end document\n"
     )
     commented = True
+    least = 5  # up to the part of speech
     family = Family(token=3, bracket_tag=ENTITIES, brackets=True)
 
     def sniff(self, head: Head) -> bool:

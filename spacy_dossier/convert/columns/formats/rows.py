@@ -22,12 +22,14 @@ class RowFormat(Format):
 
     columns (tuple[str, ...]): Names of the columns of the format, where files do not give them.
     fixed (bool): Whether no file has others.
+    least (int): Columns that each file has.
     delimiters (str): What parts the columns, where that tells the format.
     commented (bool): Whether lines that begin with `#` and are no rows are comments.
     """
 
     columns: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[bool] = False
+    least: ClassVar[int] = 1
     delimiters: ClassVar[str] = ""
     commented: ClassVar[bool] = False
 
@@ -36,13 +38,14 @@ class RowFormat(Format):
         sample = part_rows(head, self.delimiters) if forced and self.delimiters else head.sample
         if not sample.rows:
             raise DossierError("no rows", file=head.file, remedy="A column file has one token a line.")
+        wanted, there = len(self.columns), len(sample.columns)
+        if (self.columns and (forced or self.fixed) and there != wanted) or there < self.least:
+            raise DossierError(
+                f"expected {wanted or self.least} columns as in {self.name}, not {there}",
+                file=head.file,
+                value=" ".join(sample.rows[0])[:80],
+            )
         if self.columns and (forced or self.fixed):
-            if len(sample.columns) != len(self.columns):
-                raise DossierError(
-                    f"expected {len(self.columns)} columns as in {self.name}, not {len(sample.columns)}",
-                    file=head.file,
-                    value=" ".join(sample.rows[0])[:80],
-                )
             sample.names = self.columns if self.fixed else sample.names or self.columns
         layout = self.layout(sample)
         return sample, layout if sample.parted else _parted_by_numbers(sample, layout)
