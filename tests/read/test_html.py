@@ -173,3 +173,11 @@ def test_headings_inside_the_main_text() -> None:
     article = "".join(f"<h3>Part {i}</h3><p>{line} {line}</p>" for i, line in enumerate(STORY))
     found = [block.text for block in read_html(site(article), "").blocks if block.kind == "heading"]
     assert found == ["Part 0", "Part 1", "Part 2", "Part 3"]
+
+
+@pytest.mark.parametrize("tag", ["article", "main", "section", "x-story"])
+def test_a_page_without_tags_for_head_and_body(tag: str) -> None:
+    """Elements that came with HTML 5 begin the body too."""
+    source = f"<!doctype html><meta charset=utf-8><title>T</title><{tag}><p>Said Pia.</p></{tag}>Loose.<p>Last.</p>"
+    text = "\n\n".join(block.text for block in read_html(source.encode(), "a.html").blocks)
+    assert text.split() == ["Said", "Pia.", "Loose.", "Last."]

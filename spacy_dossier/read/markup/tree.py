@@ -47,7 +47,31 @@ def parse_html(source: str) -> etree._Element | None:
         return None
     if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
         return etree.fromstring(data, etree.HTMLParser(encoding="utf-8", huge_tree=True, target=ShallowBuilder()))
+    out_of_head(root)
     return root
+
+
+def out_of_head(root: etree._Element) -> None:
+    """Begin the body where a page that leaves out its tag begins it.
+
+    libxml2 ends the head before elements of HTML 4 only, and would keep <article> and all in it there.
+    """
+    head = root.find("head")
+    if head is None:
+        return
+    first = next((place for place, child in enumerate(head) if child.tag not in OF_HEAD), len(head))
+    if first < len(head):
+        body = root.find("body")
+        if body is None:
+            body = etree.SubElement(root, "body")
+        shown = head[first:]
+        body[:0] = shown
+        if body.text and body.text.strip():
+            shown[-1].tail = (shown[-1].tail or "") + body.text
+            body.text = None
+
+
+OF_HEAD = {"title", "meta", "link", "base", "style", "script", "noscript", "template", "object", "bgsound"}
 
 
 def without_cdata(source: str) -> str:
