@@ -29,7 +29,10 @@ FIGURE = re.compile(r"\s{2,40}[-+(]?[$€£]?\d[\d.,' %)]{0,30}\Z")
 CODE = re.compile(
     r"[{};]\s*\Z|^\s*(?:def|class|import|from|return|if|for|while|#include|//|/\*|\$|>>>)\b|[=!<>]=|=>|->|\(\);?\Z"
 )
-LOGGED = re.compile(r"\W{0,3}\d{2,4}[-/.:]\d{2}[-/.:]\d{2}")
+LOGGED = re.compile(r"\W{0,3}(?:\d{2,4}[-/.:]\d{2}[-/.:]\d{2}|[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d)")
+INSIDE = re.compile(
+    r"[a-z\d)\]][.!?][\"')”’]? {1,2}[A-Z\"'“‘(]"
+)  # a sentence's end and another's beginning in one line
 
 
 def text_blocks(text: str, words: Words | None = None) -> list[Block]:
@@ -103,7 +106,10 @@ class Chunk:
         self.width = own or width
         longest = max(map(len, lines))
         capitals = sum(not line.lstrip()[0].islower() for line in lines[1:])
-        self.verse = len(lines) > 2 and longest < VERSE and capitals >= 0.75 * (len(lines) - 1)
+        # Running text whose lines are of uneven length, as it comes out of other programs
+        self.sentences = ends(lines[-1]) and any(INSIDE.search(line) for line in lines)
+        listed = capitals == len(lines) - 1 and not any(map(ends, lines))  # headlines, names
+        self.verse = len(lines) > 2 and (listed or (longest < VERSE and capitals >= 0.75 * (len(lines) - 1)))
 
     def blocks(self) -> list[Block]:
         lines = self.lines
@@ -166,6 +172,8 @@ class Chunk:
             return True
         open_end = not ends(before) and after.lstrip()[0].islower()
         if kind == "list_item" and deeper >= 2 and open_end:
+            return True
+        if self.sentences and not ends(before) and len(before.strip()) >= VERSE:
             return True
         return open_end and (len(before.strip()) > (self.width or 2 * NARROW) / 2 or first_half(before) is not None)
 

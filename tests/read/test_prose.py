@@ -50,6 +50,11 @@ def test_lines_of_uneven_length_that_go_on() -> None:
     """Wrapped by hand: a line that ends in the midst of a sentence, before a small letter."""
     text = "We met the mayor of Lund on Monday, and he told us\nthat the bridge would be shut for most of\nthe winter."
     assert kinds(text) == [("paragraph", text.replace("\n", " "))]
+    text = (
+        "She played 647 games in a career of nineteen years, almost half of which were for\nNorwich. Then she left for "
+    )
+    text += "Lund, where she had grown up and\nwhere her brother was the master of the harbour."
+    assert kinds(text) == [("paragraph", text.replace("\n", " "))]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +63,8 @@ def test_lines_of_uneven_length_that_go_on() -> None:
         "Irma Delgado\nVantor AG\n12 Harbour Street\n9405 Harstad",
         "O ferry grey, O ferry slow,\nThe tide is high, the lamps are low,\n"
         "And who will sail and who will row\nBefore the bells of Visby go?",
+        "Council of Harstad to decide on the quay that nobody wanted to pay for\n"
+        "Vantor AG says that the ferry of Visby will be late again this year\nMaster of the harbour leaves",
         "2023-03-07 10:00:01 started\n2023-03-07 10:00:02 reading the file of the harbour board, which took some time\n"
         "2023-03-07 10:00:09 done",
     ],
