@@ -146,7 +146,7 @@ class Walk:
         elif media_type == sniff.MAIL:
             yield from self.mail(data, piece.name, depth)
         elif media_type == sniff.OUTLOOK:
-            from .office.msg import to_mail
+            from .office.legacy.msg import to_mail
 
             for part in self.mail(to_mail(data), piece.name, depth):
                 yield replace(part, sha256=piece.sha256, media_type=media_type) if part.name == piece.name else part

@@ -36,9 +36,9 @@ READERS: dict[str, str] = {
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "office.docx:read_docx",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "office.xlsx:read_xlsx",
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": "office.pptx:read_pptx",
-    "application/rtf": "office.rtf:read_rtf",
-    "application/vnd.ms-excel": "office.xls:read_xls",
-    "application/msword": "office.doc:read_doc",
+    "application/rtf": "office.legacy.rtf:read_rtf",
+    "application/vnd.ms-excel": "office.legacy.xls:read_xls",
+    "application/msword": "office.legacy.doc:read_doc",
     **{
         f"application/vnd.oasis.opendocument.{kind}": "office.odf:read_odf"
         for name in ("text", "spreadsheet", "presentation", "graphics")

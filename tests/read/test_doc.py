@@ -12,8 +12,8 @@ import pytest
 
 from spacy_dossier.read.document import Unreadable
 from spacy_dossier.read.extract import extract_bytes
-from spacy_dossier.read.office.doc import read_doc
 from spacy_dossier.read.office.docx import read_docx
+from spacy_dossier.read.office.legacy.doc import read_doc
 
 from .office_samples import TEXTS, compound, kinds
 

@@ -11,7 +11,7 @@ import pytest
 
 from spacy_dossier.read.document import Unreadable, lay_out
 from spacy_dossier.read.office.docx import read_docx
-from spacy_dossier.read.office.rtf import read_rtf
+from spacy_dossier.read.office.legacy.rtf import read_rtf
 
 from .office_samples import TEXTS, kinds
 

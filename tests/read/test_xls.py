@@ -8,7 +8,7 @@ import xlwt
 
 from spacy_dossier.read.document import Unreadable
 from spacy_dossier.read.extract import extract_bytes
-from spacy_dossier.read.office.xls import read_xls
+from spacy_dossier.read.office.legacy.xls import read_xls
 
 from .office_samples import TEXTS, kinds
 

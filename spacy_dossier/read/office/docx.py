@@ -20,7 +20,6 @@ from .word_styles import BODY_LEVEL, Style, Styles, W, switched, value
 R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 M = "{http://schemas.openxmlformats.org/officeDocument/2006/math}"
 V = "{urn:schemas-microsoft-com:vml}"
-W14 = "{http://schemas.microsoft.com/office/word/2010/wordml}"
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
 DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
 

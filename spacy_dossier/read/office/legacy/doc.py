@@ -12,11 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 
-from ..document import Block, Document, Unreadable
+from ...document import Block, Document, Unreadable
+from ..layout import CONTROLS, join_code
+from ..symbols import from_font, translate
 from .doc_format import BOXES, END_REFS, END_TEXTS, HEADERS, NOTE_REFS, NOTE_TEXTS, Letters, Marks, WordFile
-from .layout import CONTROLS, join_code
 from .rtf_story import Paragraph, Story
-from .symbols import from_font, translate
 
 CONTROL = re.compile("[\x01-\x1f]")
 MARK = re.compile("[\r\x07\x0c]")  # ends a paragraph, a cell or row, a page or section

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import olefile
 
-from ..document import Unreadable
+from ...document import Unreadable
 from .rtf_story import BODY_LEVEL, Merge, Style
 
 NO_STYLE = 0xFFF

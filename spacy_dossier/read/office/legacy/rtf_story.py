@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..document import Block, Kind
-from .layout import arrange, join_surrogates, tidy
-from .word_styles import BODY_LEVEL, CONTENTS, HEADING, KINDS
+from ...document import Block, Kind
+from ..layout import arrange, join_surrogates, tidy
+from ..word_styles import BODY_LEVEL, CONTENTS, HEADING, KINDS
 
 Merge = tuple[bool, bool]
 """Of a cell: it is the rest of a merged one before it, or above it."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import xlrd
 from xlrd.compdoc import CompDocError
 
-from ..document import Block, Document, Unreadable
-from .layout import tidy
-from .number_format import BUILT_IN, show_number, show_text
-from .sheet import Sheet
+from ...document import Block, Document, Unreadable
+from ..layout import tidy
+from ..number_format import BUILT_IN, show_number, show_text
+from ..sheet import Sheet
 
 SYSTEM_FORMATS = (14, 22)  # dates that each machine writes in its own way
 

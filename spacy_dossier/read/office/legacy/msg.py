@@ -10,8 +10,8 @@ from email.utils import format_datetime
 from oxmsg import Message
 from oxmsg.domain import constants
 
-from ..document import Unreadable
-from ..plain import decode_text
+from ...document import Unreadable
+from ...plain import decode_text
 
 RICH_TEXT = 0x1009  # PidTagRtfCompressed
 HEADERS = ("From", "To", "Cc", "Date")

@@ -10,11 +10,11 @@ import re
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-from ...text.words import word_set
-from ..document import Block, Document, Unreadable
-from .layout import CONTROLS, join_code
+from ....text.words import word_set
+from ...document import Block, Document, Unreadable
+from ..layout import CONTROLS, join_code
+from ..symbols import FONTS, from_font, translate
 from .rtf_story import BODY_LEVEL, Merge, Paragraph, Story, Style
-from .symbols import FONTS, from_font, translate
 
 TOKEN = re.compile(
     rb"""\\(?P<word>[a-zA-Z]{1,32})(?P<number>-?\d{1,10})?\ ?|\\'(?P<hex>[0-9a-fA-F]{2})|\\(?P<sign>[^a-zA-Z])"""
