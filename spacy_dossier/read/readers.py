@@ -54,6 +54,8 @@ REMEDIES = {
     "application/vnd.ms-powerpoint": "PowerPoint 97 to 2003 " + CONVERTED.format("pptx"),
     "application/x-hwp": "Hangul " + CONVERTED.format("odt"),
     "application/vnd.ms-excel.sheet.binary.macroenabled.12": "the binary workbook " + CONVERTED.format("xlsx"),
+    "text/x-org": "Org is not read; convert it first, for example by `pandoc -t gfm FILE -o FILE.md`",
+    "application/x-typst": "Typst is not read; convert it first, for example by `pandoc -t gfm FILE -o FILE.md`",
     "application/x-iwork": "iWork is not read; export it as .docx, .xlsx or .pptx",
 }
 

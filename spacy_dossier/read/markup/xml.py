@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.entities import html5
 
 from lxml import etree
@@ -18,6 +19,8 @@ DOCTYPE_END = re.compile(r"\]\s*>")
 ENTITY = re.compile(r"&(?!#)([\w.:-]+;)?")
 OWN_ENTITIES = word_set("amp; lt; gt; quot; apos;")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>?", re.S)
+WHOLE = 0.95  # share of the letters outside tags that a tree of broken XML has when nothing is lost
 EMBEDDED = re.compile(r"</?(?:p|br|div|a|img|b|i|em|strong|span|ul|ol|li|table|h[1-6]|blockquote)\b[^<>]*>", re.I)
 UNSEEN_IN_SVG = word_set("script style metadata")
 
@@ -38,18 +41,32 @@ def read_xml(data: bytes, name: str) -> Document:
 def parse_xml(source: str) -> etree._Element:
     """Parse XML without its document type: entities of HTML are known, others stay as written, a bare & is text.
 
-    RAISES (Unreadable): It is not well-formed, or nested more than 2,048 deep.
+    What is not well-formed, such as a file that was cut off, is read as far as no text is lost.
+
+    RAISES (Unreadable): Text would be lost, or it is nested more than 2,048 deep.
     """
-    source = FORBIDDEN.sub("", ENTITY.sub(resolve, without_cdata(without_doctype(source))))
-    parser = etree.XMLParser(
-        encoding="utf-8", resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
-    )
+    source = FORBIDDEN.sub("", ENTITY.sub(resolve, without_cdata(without_doctype(source)))).strip()
+    data = source.encode("utf-8", "replace")
     try:
-        return etree.fromstring(source.strip().encode("utf-8", "replace"), parser)
+        return etree.fromstring(data, xml_parser(recover=False))
     except etree.XMLSyntaxError as error:
-        if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
+        if error.code == etree.ErrorTypes.ERR_RESOURCE_LIMIT:
             raise Unreadable("Unsupported", "its XML is nested more than 2,048 deep") from None
-        raise Unreadable("Corrupt", f"broken XML: {' '.join(str(error).split())}") from None
+        root = etree.fromstring(data, xml_parser(recover=True))
+        if root is None or letters_in("".join(root.itertext())) < WHOLE * letters_in(unescape(TAG.sub(" ", source))):
+            raise Unreadable("Corrupt", f"broken XML: {' '.join(str(error).split())}") from None
+        return root
+
+
+def xml_parser(*, recover: bool) -> etree.XMLParser:
+    return etree.XMLParser(
+        **{"encoding": "utf-8", "resolve_entities": False, "no_network": True, "huge_tree": True},
+        **{"remove_comments": True, "remove_pis": True, "recover": recover},
+    )
+
+
+def letters_in(text: str) -> int:
+    return sum(map(len, text.split()))
 
 
 def without_doctype(source: str) -> str:
