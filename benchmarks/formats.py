@@ -159,13 +159,25 @@ def records_of(folder: Path, pipeline: str) -> dict[str, Record]:
     return {Path(record.source).stem: record for record in process_documents(folder, pipeline)}
 
 
-def compare(name: str, folder: Path, pipeline: str | None) -> Agreement:
+@dataclass
+class Reading:
+    """What one format gives: blocks, and records where there is a pipeline, by document."""
+
+    paragraphs: dict[str, list[str]]
+    records: dict[str, Record] | None
+
+
+def read(folder: Path, pipeline: str | None) -> Reading:
+    return Reading(paragraphs_of(folder), None if pipeline is None else records_of(folder, pipeline))
+
+
+def compare(name: str, plain: Reading, other: Reading) -> Agreement:
     """Compare a format with the plain text."""
-    truth, found = paragraphs_of(folder / "plain"), paragraphs_of(folder / name)
+    truth, found = plain.paragraphs, other.paragraphs
     kept = sum(sum((Counter(truth[key]) & Counter(found.get(key, []))).values()) for key in truth)
     result = Agreement(name, len(truth), sum(map(len, truth.values())), kept)
-    if pipeline is not None:
-        compare_records(result, records_of(folder / "plain", pipeline), records_of(folder / name, pipeline))
+    if plain.records is not None and other.records is not None:
+        compare_records(result, plain.records, other.records)
     return result
 
 
@@ -212,7 +224,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = [json.loads(line) for line in options.texts.read_text(encoding="utf-8").splitlines()][: options.limit]
     names = make({str(row["id"]).replace("/", "_"): row["text"] for row in rows}, options.folder)
-    results = [compare(name, options.folder, options.pipeline) for name in names if name != "plain"]
+    plain, *others = (read(options.folder / name, options.pipeline) for name in names)
+    results = [compare(name, plain, other) for name, other in zip(names[1:], others, strict=True)]
     Console().print(show(results))
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in results], indent=2) + "\n", encoding="utf-8")

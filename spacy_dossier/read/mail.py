@@ -184,11 +184,20 @@ def plain_blocks(lines: list[str]) -> Iterator[Block]:
         if quoted:
             yield from (Block("reply", block.text, block.level) for block in text_blocks("\n".join(parts)))
         elif signed:
-            text = "\n".join(line.strip() for line in parts if line.strip() and not SIGNATURE.match(line))
-            if text:
-                yield Block("signature", text)
+            yield from signature_blocks([line.strip() for line in parts if not SIGNATURE.match(line)])
         else:
             yield from text_blocks("\n".join(parts))
+
+
+def signature_blocks(lines: list[str]) -> Iterator[Block]:
+    """YIELDS (Block): The signature, and the line after it that says whose mail is quoted below."""
+    *signature, last = re.split(r"\n\n+", "\n".join(lines).strip("\n"))
+    whose = bool(signature) and ATTRIBUTION.match(last.replace("\n", " ")) is not None
+    text = "\n".join(line for part in (signature if whose else [*signature, last]) for line in part.split("\n") if line)
+    if text:
+        yield Block("signature", text)
+    if whose:
+        yield Block("paragraph", last)
 
 
 class StateOfLine:

@@ -32,6 +32,17 @@ def test_a_thread_in_plain_text() -> None:
     ]
 
 
+def test_a_signature_above_what_is_quoted() -> None:
+    """The signature ends where the line begins that says whose mail is quoted."""
+    body = "I agree.\n\n-- \nAnn Brill\nVantor AG\n\nOn 31 March 2025, Bob Lund wrote:\n> Yes?\n"
+    assert blocks(body) == [
+        ("paragraph", "I agree."),
+        ("signature", "Ann Brill\nVantor AG"),
+        ("reply", "On 31 March 2025, Bob Lund wrote:"),
+        ("reply", "Yes?"),
+    ]
+
+
 def test_replies_are_text_when_asked_for() -> None:
     """Outside the text by default, and inside where the mail has nothing else."""
     mail = f"{HEAD}\nNew words.\n\n> Old words.\n".encode()
