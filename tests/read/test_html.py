@@ -181,3 +181,18 @@ def test_a_page_without_tags_for_head_and_body(tag: str) -> None:
     source = f"<!doctype html><meta charset=utf-8><title>T</title><{tag}><p>Said Pia.</p></{tag}>Loose.<p>Last.</p>"
     text = "\n\n".join(block.text for block in read_html(source.encode(), "a.html").blocks)
     assert text.split() == ["Said", "Pia.", "Loose.", "Last."]
+
+
+def test_page_around_a_plain_text() -> None:
+    """What is hardly more than one `pre` is read as a text file: its paragraphs are joined. A listing stays."""
+    lines = "\n".join(
+        ["Anna Keller of the harbour office met the mayor of Visby on Monday and", "asked for piles."] * 6
+    )
+    page = f"<html><body><h1>Mail</h1><pre>{lines}\n\n{lines}</pre></body></html>".encode()
+    assert {block.kind for block in read_html(page, "").blocks} == {"paragraph"}
+    assert "\n" not in read_html(page, "").blocks[0].text
+    code = "def f(x):\n    return x + 1\n"
+    assert [b.kind for b in read_html(f"<p>Use it so:</p><pre>{code}</pre>".encode(), "").blocks] == [
+        "paragraph",
+        "code",
+    ]

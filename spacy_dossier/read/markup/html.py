@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lxml import etree
 
 from ..document import Document, Unreadable
 from ..plain import decode_text
+from ..prose import text_blocks
 from .main_text import main_pieces
 from .tree import parse_html
-from .walker import blocks_of, entitle, walk
+from .walker import Piece, entitle, walk
+
+PLAIN = 0.9  # share of a page that is `pre` when the page only frames a plain text
 
 
 def read_html(data: bytes, name: str) -> Document:
@@ -28,12 +32,22 @@ def read_whole_page(data: bytes, name: str) -> Document:
 
 def main_text(source: str) -> Document:
     root = parse_page(source)
-    return Document(entitle([piece.block for piece in main_pieces(root, walk(root))]), page_meta(root))
+    return document(root, main_pieces(root, walk(root)))
 
 
 def whole_page(source: str) -> Document:
     root = parse_page(source)
-    return Document(blocks_of(root), page_meta(root))
+    return document(root, walk(root))
+
+
+def document(root: etree._Element, pieces: Sequence[Piece]) -> Document:
+    """Make the document of a page. One that is hardly more than `pre` is a plain text in a frame, such as a mail in an
+    archive of them: its lines are told apart as those of a text file are."""
+    listings = {piece.element: None for piece in pieces if piece.block.kind == "code"}  # in order, each once
+    size = sum(len(piece.block.text) for piece in pieces if piece.block.kind == "code")
+    if size > PLAIN * sum(len(piece.block.text) for piece in pieces):
+        return Document(text_blocks("\n\n".join("".join(pre.itertext()) for pre in listings)), page_meta(root))
+    return Document(entitle([piece.block for piece in pieces]), page_meta(root))
 
 
 def parse_page(source: str) -> etree._Element:
