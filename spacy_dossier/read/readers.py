@@ -56,8 +56,6 @@ REMEDIES = {
     "application/vnd.ms-excel.sheet.binary.macroenabled.12": "the binary workbook " + CONVERTED.format("xlsx"),
     "text/x-org": "Org is not read; convert it first, for example by `pandoc -t gfm FILE -o FILE.md`",
     "application/x-typst": "Typst is not read; convert it first, for example by `pandoc -t gfm FILE -o FILE.md`",
-    "text/x-org": "Org is not read; export it, for example as HTML",
-    "application/x-typst": "Typst is not read; compile it to PDF",
     "application/x-iwork": "iWork is not read; export it as .docx, .xlsx or .pptx",
 }
 
