@@ -226,4 +226,4 @@ def part_text(part: Part, words: Words) -> tuple[str, list[tuple[int, int]]]:
             starts.append((length, pages[i]))
         pieces.append(line)
         length += len(line)
-    return "".join(pieces), starts
+    return "".join(pieces).strip(), starts
