@@ -234,11 +234,12 @@ def write_json(path: Path, data: Any) -> None:
     """Write JSON; `-` is standard output."""
     import json
 
+    from ..convert.source import make_folder
     from ..text.files import write_file
 
     text = json.dumps(data, ensure_ascii=False, indent=1)
     if str(path) == "-":
         typer.echo(text)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_file(path, text + "\n")

@@ -13,6 +13,7 @@ from srsly.msgpack import Packer
 
 from ..errors import DossierError
 from ..text.files import move_file, sync_file, unfinished_name
+from .source import make_folder
 
 # Attributes stored for each token beside its text; what is not set stays missing when it is read.
 ATTRS = ("ENT_IOB", "ENT_TYPE", "LEMMA", "MORPH", "POS", "TAG", "SENT_START")
@@ -60,11 +61,15 @@ class DocBinWriter:
                 path.unlink(missing_ok=True)
 
     def _open_shard(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._spools: dict[str, IO[bytes]] = {
-            name: tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
-            for name in ("tokens", "spaces", "span_groups", "user_data")
-        }
+        make_folder(self.path.parent)
+        names = ("tokens", "spaces", "span_groups", "user_data")
+        try:
+            self._spools: dict[str, IO[bytes]] = {
+                name: tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
+                for name in names
+            }
+        except OSError as error:
+            raise DossierError(error.strerror or "cannot be written to", file=self.path.parent) from None
         self._lengths: list[int] = []
         self._unknown_spaces: list[bool] = []
         self._strings: set[str] = set()

@@ -73,9 +73,22 @@ class TextFile:
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def has_bad_bytes(text: str) -> bool:
-    """RETURNS (bool): Whether the text holds bytes that could not be decoded."""
-    return not text.isascii() and any("\udc80" <= char <= "\udcff" for char in text)
+def has_surrogates(text: str) -> bool:
+    """RETURNS (bool): Whether a text holds bytes that could not be decoded, or halves of characters that JSON names."""
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs.
+
+    RAISES (DossierError): If that cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise DossierError("a file, not a folder", file=folder, remedy="Name the output folder last.") from None
+    except OSError as error:
+        raise DossierError(error.strerror or "cannot be made", file=folder) from None
 
 
 def open_text(path: Path, *, name: str | None = None, encoding: str | None = None, lang: str = "en") -> TextFile:

@@ -186,3 +186,32 @@ def test_a_large_file_is_converted_in_flat_memory(tmp_path: Path) -> None:
         command = [sys.executable, "-c", MEMORY, str(path), str(tmp_path / "out")]
         used.append(int(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
     assert used[1] - used[0] < 30
+
+
+def test_half_a_character_spoils_its_row_only(tmp_path: Path) -> None:
+    """JSON can name halves of surrogate pairs, which no file can hold; a bad byte can be reported as JSON."""
+    rows = ['{"tokens": ["Oslo", "is"], "tags": ["B-LOC", "O"]}', '{"tokens": ["\\ud83d", "x"], "tags": ["O", "O"]}']
+    path = _write(tmp_path / "a.jsonl", "\n".join([rows[0], rows[1], rows[0]]))
+    code, _, err = run("convert", path, tmp_path / "out", "--report", tmp_path / "report.json")
+    assert (code, "halves of characters" in err) == (3, True)
+    assert [doc.text for doc in read_bin(tmp_path / "out" / "a.spacy")] == ["Oslo is Oslo is"]
+    pair = json.dumps({"text": "Rain fell.", "summary": "Rain."})
+    bad = pair.replace("Rain.", r"Rain \udc00")
+    assert run("pairs", _write(tmp_path / "b.jsonl", f"{bad}\n{pair}\n"), tmp_path / "out")[0] == 3
+    assert [doc.text for doc in read_bin(tmp_path / "out" / "b.spacy")] == ["Rain fell."]
+    (tmp_path / "c.tsv").write_bytes("é\tO\nO\tB-X\n\n".encode() * 20 + b"\xe9\tO\n")
+    assert run("convert", tmp_path / "c.tsv", tmp_path / "out", "--report", tmp_path / "report.json")[0] == 3
+    assert "udce9" in (tmp_path / "report.json").read_text()
+
+
+def test_where_no_output_can_be(tmp_path: Path) -> None:
+    """One line, no traceback, nothing left behind."""
+    a, b = (_write(tmp_path / "in" / f"{name}.tsv", GOOD) for name in "ab")
+    pair = _write(tmp_path / "in" / "c.jsonl", json.dumps({"text": "Rain fell.", "summary": "Rain."}))
+    for arguments in (("convert", a, b), ("convert", a, "/proc/x"), ("pairs", pair, pair)):
+        code, _, err = run(*arguments)
+        assert (code, err.count("\n"), err.startswith("dossier: ")) == (1, 1, True)
+    convert([str(a)], tmp_path / "out", ColumnOptions())
+    code, _, err = run("export", tmp_path / "out" / "a.spacy", tmp_path / "in")
+    assert (code, "in: a folder. Name the file to write." in err) == (1, True)
+    assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["a.tsv", "b.tsv", "c.jsonl"]

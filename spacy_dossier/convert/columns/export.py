@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 from ...errors import DossierError
 from ...text.docbin import read_docbin
 from ...text.files import open_whole
+from ..source import make_folder
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .formats.registry import FORMATS
 from .layout import Layout
@@ -42,7 +43,9 @@ def export(corpora: Iterable[Path], output: Path, *, layout: str = AUTO, scheme:
         layout = SOURCE if docs and all(TEMPLATE_KEY in doc.user_data for doc in docs) else "tsv"
     counts = Counts(docs=len(docs))
     encoding, mark = _encoding(docs) if layout == SOURCE else ("utf-8", b"")
-    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.is_dir():
+        raise DossierError("a folder", file=output, remedy="Name the file to write.")
+    make_folder(output.parent)
     with open_whole(output) as file:
         file.write(mark)
         for piece in _pieces(docs, layout, scheme, counts):

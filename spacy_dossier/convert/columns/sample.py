@@ -91,6 +91,8 @@ class Sample:
             self.hashes += 1
         elif not any(self.sentences) and not self.names and is_header(columns):
             self.names, self.header = tuple(columns), True
+        elif self.header and tuple(columns) == self.names:
+            pass  # files that were joined
         elif fits:
             self.sentences[-1].append(columns)
         else:

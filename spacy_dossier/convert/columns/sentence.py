@@ -11,7 +11,7 @@ from .marks import Mark
 from .schemes import MISSING, OUTSIDE, brackets_to_iob2, split_tag
 from .tags import PLAIN
 
-BAD_BYTE = re.compile("[\udc80-\udcff]")
+SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that could not be decoded, or half a pair that JSON names
 Columns = Sequence[Sequence[str]]  # (columns, tokens)
 
 
@@ -65,6 +65,11 @@ class Problem:
     def error(self, file: str) -> DossierError:
         """RETURNS (DossierError): The problem as an error."""
         return DossierError(f"expected {self.expected}", file=file, line=self.line, value=self.row)
+
+
+def printable(row: str) -> str:
+    """RETURNS (str): A row without its line end, with bytes that could not be decoded as escapes."""
+    return row.rstrip("\r\n").encode("utf-8", "backslashreplace").decode()
 
 
 def token_reader(layout: Layout) -> Callable[[Columns], Sequence[str]]:
@@ -178,7 +183,7 @@ class SentenceBuilder:
 
     def _spoil(self, number: int, line: str, expected: str) -> None:
         if self.problem is None:
-            self.problem = Problem(number, line.rstrip("\r\n"), expected)
+            self.problem = Problem(number, printable(line), expected)
 
     def _add_special(self, number: int, line: str, columns: list[str]) -> None:
         """Take a row without a token of its own: a multi-word token (`3-4`) or an empty node (`8.1`) of CoNLL-U."""
@@ -203,7 +208,7 @@ class SentenceBuilder:
         try:
             self.rows = unfold(line, self.layout)
         except ValueError as error:
-            self.problem = Problem(number, line.rstrip("\r\n")[:200], str(error))
+            self.problem = Problem(number, printable(line)[:200], str(error))
         self.source.append(line)
         self.places = [len(self.source) - 1] * len(self.rows)
 
@@ -230,9 +235,9 @@ class SentenceBuilder:
         if "" in tokens:
             return self._problem(tokens.index(""), "a token")
         joined = "".join(tokens)
-        if not joined.isascii() and BAD_BYTE.search(joined):
-            bad = next(i for i, token in enumerate(tokens) if BAD_BYTE.search(token))
-            return self._problem(bad, "text in the encoding of the file (see --encoding)")
+        if not joined.isascii() and SURROGATE.search(joined):
+            bad = next(i for i, token in enumerate(tokens) if SURROGATE.search(token))
+            return self._problem(bad, "text in the encoding of the file (see --encoding), without halves of characters")
         # What is no tag spoils the sentence; what is one need not be looked at again.
         for tag in sorted(set(tags) - self.known, key=tags.index):
             if not self._is_tag(tag):
@@ -250,5 +255,5 @@ class SentenceBuilder:
         return True
 
     def _problem(self, i: int, expected: str) -> Problem:
-        row = self.source[self.places[i]].rstrip("\r\n")
-        return Problem(self.line + self.places[i] - self.places[0], row, expected)
+        row = self.source[self.places[i]]
+        return Problem(self.line + self.places[i] - self.places[0], printable(row), expected)

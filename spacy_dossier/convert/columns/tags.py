@@ -72,7 +72,7 @@ class TagForm:
         prefixes, labels = {prefix for prefix, _ in pairs}, {label for _, label in pairs}
         if prefixes & INSIDES or len(pairs) > min(len(prefixes), len(labels)):
             return True
-        cells = counts.keys() - {self.outside, *MISSING}
+        cells = counts.keys() - {self.outside, OUTSIDE, *MISSING}
         alone = [cell for cell in cells if not self.matches(cell) and LABEL.fullmatch(cell)]
         often = sum(counts[cell] for cell in alone)
         kin = any(cell.endswith(f"{self.joint}{label}") for cell in alone for label in labels)

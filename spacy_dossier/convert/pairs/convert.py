@@ -14,7 +14,7 @@ from spacy.tokens import Doc, Span
 from ...errors import DossierError
 from ...text.sentences import rule_sentences
 from ..docbin import DocBinWriter
-from ..source import STDIN, Input, TextFile, find_inputs, has_bad_bytes, open_text, spooled
+from ..source import STDIN, Input, TextFile, find_inputs, has_surrogates, open_text, spooled
 from .twins import find_twin, read_story, read_twins, twin_folders
 
 SUMMARY_KEY = "summary_reference"  # user_data: the reference summary
@@ -214,8 +214,8 @@ class _PairReader:
         text, summary = (_text_of(row.fields.get(names[side]), side) for side in ("text", "summary"))
         if text is None or summary is None:
             self._leave_out(row.number, id_, f"no text in the field {names['text' if text is None else 'summary']}")
-        elif has_bad_bytes(text + summary):
-            self._leave_out(row.number, id_, "bytes that are not in the encoding of the file")
+        elif has_surrogates(text + summary):
+            self._leave_out(row.number, id_, "bytes that are not in the encoding of the file, or halves of characters")
         elif not text.strip():
             report.empty_text += 1
             report.note(row.number, id_, "empty text")
