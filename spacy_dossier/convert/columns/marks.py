@@ -7,6 +7,9 @@ from .layout import WORD_ID, Layout
 from .schemes import split_tag
 
 DOCSTART = "-DOCSTART"  # Liner2 goes on with a space and the name of a file, all others with a hyphen
+DOCSTART_TOKENS = ("-DOCSTART-", "DOCSTART")  # in any case: copies in lower case, and those that lost the hyphens
+MAX_FILLER = 3  # characters of what stands beside it: -X-, O, a number
+BYTE_ORDER_MARK = "\ufeff"
 LINER2_MARK = re.compile(r"-DOCSTART (?:CONFIG FEATURES.*|FILE (?P<id>.*))")  # the first names the columns
 SENTENCE_END = "EOS"  # what MeCab and CaboCha write
 MARKUP = re.compile(r"<(/?)(\w+)(?:\s[^<>]*)?/?>\s*")
@@ -60,6 +63,7 @@ class Classifier:
         self.blank, self.split = layout.blank, layout.splits
         self.least = max(layout.token, layout.tag or 0) + 1  # columns that a row must have
         self.header = list(layout.names) if layout.header else None
+        self.begins = True  # whether a sentence may begin at the next line
 
     def __call__(self, line: str, number: int) -> tuple[list[str], Mark]:
         """Read a line.
@@ -69,9 +73,12 @@ class Classifier:
         RETURNS (tuple[list[str], Mark]): Its columns and what it says.
         """
         if not line.strip(self.blank) or line.isspace():
+            self.begins = True
             return [], BLANK
+        line = without_mark(line, begins=self.begins)
         columns = self.split(line)
         mark = self._mark(line, columns, number)
+        self.begins = mark is not None
         if mark is not None:
             return columns, mark
         width = self.layout.width
@@ -83,8 +90,8 @@ class Classifier:
         first = line[0]
         if first == "#" and not self.is_row(columns):
             return self._comment(line, number)
-        if DOCSTART in line:
-            return self._docstart(line, columns[min(self.layout.token, len(columns) - 1)])
+        if "docstart" in line.lower():
+            return self._docstart(line, columns)
         if first == "<" and (match := MARKUP.fullmatch(line)) and not self.is_row(columns):
             return self._markup(line, match)
         if first == "E" and columns == [SENTENCE_END] and self.least > 1:
@@ -117,11 +124,14 @@ class Classifier:
         begins = SENTENCE_COMMENT.match(line) is not None
         return Mark(before=ends or begins, kept=ends or number == 1, text=text)
 
-    def _docstart(self, line: str, token: str) -> Mark | None:
+    def _docstart(self, line: str, columns: list[str]) -> Mark | None:
         """RETURNS (Mark | None): What a line with `-DOCSTART` says; `None` where it is part of a longer token."""
         if match := LINER2_MARK.fullmatch(line.rstrip()):
             return Mark(before=True, document=match["id"], kept=True)
-        if not line.startswith(f"{DOCSTART}-") and token != f"{DOCSTART}-":
+        token = columns[min(self.layout.token, len(columns) - 1)].upper()
+        alone = all(len(cell) <= MAX_FILLER or cell.upper() in DOCSTART_TOKENS for cell in columns)
+        marked = f"{DOCSTART}-" in (line[: len(DOCSTART) + 1].upper(), token)
+        if not marked and not (token in DOCSTART_TOKENS and alone):
             return None
         rest = line[len(DOCSTART) + 1 :].strip()
         named = rest.startswith("(") and rest.endswith(")")
@@ -131,6 +141,21 @@ class Classifier:
         begins = match[2].lower() in DOCUMENTS and not match[1]
         id_ = MARKUP_ID.search(line) if begins else None
         return Mark(before=match[2] != GLUE, document=(id_[1] if id_ else "") if begins else None, kept=begins)
+
+
+def is_docstart(line: str) -> bool:
+    """RETURNS (bool): Whether a line begins as the mark of a document does, in any case."""
+    return line[: len(DOCSTART)].upper() == DOCSTART
+
+
+def without_mark(line: str, *, begins: bool) -> str:
+    """Drop a byte-order mark that stands in a file because files were joined.
+
+    line (str): A line.
+    begins (bool): Whether a sentence may begin at it: a mark inside one, or alone in its cell, is a token.
+    RETURNS (str): The line without the mark.
+    """
+    return line[1:] if begins and line[0] == BYTE_ORDER_MARK and line[1:2].strip() else line
 
 
 def document_mark(line: str) -> str | None:

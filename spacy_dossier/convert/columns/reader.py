@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .layout import Layout
-from .marks import BLANK, DOCSTART, HEADER, Classifier, Mark
+from .marks import BLANK, HEADER, Classifier, Mark, is_docstart
 from .schemes import OUTSIDE, Scheme, find_scheme
 from .sentence import Problem, Sentence, SentenceBuilder
 
@@ -49,7 +49,7 @@ def read_lines(
     """
     builder = SentenceBuilder(layout)
     for number, line in enumerate(lines, 1):
-        if line.startswith(f"{DOCSTART}-"):
+        if is_docstart(line):
             builder.take(number, line, [], DOCUMENT)
         elif number == 1 and layout.header and is_header(line, layout):
             builder.take(number, line, [], HEADER)

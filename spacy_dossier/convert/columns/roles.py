@@ -12,7 +12,7 @@ from .evidence import ROLE_NAMES, TAG_NAMES, TOKEN_NAMES, is_chunk, is_lemma, is
 from .layout import QUOTED, Layout
 from .sample import Sample
 from .schemes import MISSING, MISSING_TAG, OPENED, OUTSIDE, is_bracket, is_tag
-from .tags import INTEGER, PLAIN, TagForm, find_form, find_outside
+from .tags import INTEGER, PLAIN, TagForm, bare_cell, find_form, find_outside
 
 FLAGS = ("SpaceAfter=No", "NoSpaceAfter", "EndOfSentence")
 UPOS = word_set("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X _")
@@ -178,7 +178,7 @@ def _named_tag(sample: Sample, layout: Layout) -> int | None:
 def _tag_columns(sample: Sample, taken: set[int | None]) -> dict[int, TagForm]:
     """RETURNS (dict[int, TagForm]): Columns that hold entity tags, and how these are spelled."""
     forms = {
-        i: find_form(Counter(cell.strip() for cell in column), sample.outside)
+        i: find_form(Counter(map(bare_cell, column)), sample.outside)
         for i, column in enumerate(sample.columns)
         if i not in taken
     }
@@ -208,7 +208,7 @@ def _outside_column(sample: Sample, free: Sequence[int], unannotated: bool) -> i
 def _bare_column(sample: Sample, free: Sequence[int]) -> int | None:
     """RETURNS (int | None): A column that can hold labels without prefixes: few, and one that says outside."""
     for i in reversed(free):
-        counts = Counter(sample.columns[i])
+        counts = Counter(map(bare_cell, sample.columns[i]))
         outside = find_outside(counts, sample.outside)
         few = len(counts) <= max(8, counts.total() / 10) and not all(map(INTEGER.fullmatch, counts))
         known = outside in (OUTSIDE, sample.outside) or counts.most_common(1)[0][0] == outside
@@ -247,7 +247,7 @@ def _spelled(sample: Sample, layout: Layout, *, brackets: bool) -> Layout:
     if layout.key:
         values = [key_value(layout.key, cell) for cell in column]
         return replace(layout, key_default="_" if OUTSIDE in values else OUTSIDE)
-    counts = Counter(cell.strip() for cell in column)
+    counts = Counter(map(bare_cell, column))
     outside = find_outside(counts, sample.outside)
     if layout.label is not None:
         pairs = zip(column, sample.columns[layout.label], strict=True)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from .evidence import is_header, is_index
 from .layout import DELIMITERS, WORD_ID, Layout, splitter
-from .marks import DOCSTART, MARKUP, SENTENCE_END, document_mark
+from .marks import BYTE_ORDER_MARK, MARKUP, SENTENCE_END, document_mark, is_docstart, without_mark
 from .tags import find_form, find_outside
 
 ENOUGH = 1000  # lines that tell whether each is a sentence
@@ -25,12 +25,17 @@ class Head:
     """
 
     def __init__(self, texts: Sequence[str], outside: str | None = None, file: str = "") -> None:
-        self.texts, self.outside, self.file = texts, outside, file
+        before = ("", *texts)
+        self.texts = [
+            without_mark(line, begins=not last.strip() or line[1:2] == "{") if line[0] == BYTE_ORDER_MARK else line
+            for last, line in zip(before, texts, strict=False)
+        ]
+        self.outside, self.file = outside, file
 
     @cached_property
     def lines(self) -> list[str]:
         """RETURNS (list[str]): Lines that can hold a sentence each."""
-        return [line for line in self.texts if line.strip() and not line.startswith(DOCSTART)][:ENOUGH]
+        return [line for line in self.texts if line.strip() and not is_docstart(line)][:ENOUGH]
 
     @cached_property
     def sample(self) -> "Sample":
@@ -82,7 +87,7 @@ class Sample:
         blank (str): The characters of a line without cells.
         """
         fits = len(columns) == self.width or (self.width is None and len(columns) > 2)
-        if not line.strip() or not line.strip(blank) or line.startswith(DOCSTART) or columns == [SENTENCE_END]:
+        if not line.strip() or not line.strip(blank) or is_docstart(line) or columns == [SENTENCE_END]:
             self.parted |= bool(self.sentences[-1])
             self.sentences.append([])
         elif match := COLUMNS_LINE.match(line):
@@ -123,7 +128,7 @@ def part_rows(head: Head, delimiters: str = f"\t {DELIMITERS}") -> Sample:
     delimiters (str): The delimiters that are possible.
     RETURNS (Sample): The rows.
     """
-    body = [line for line in head.texts if line.strip() and not line.startswith(DOCSTART)]
+    body = [line for line in head.texts if line.strip() and not is_docstart(line)]
     plain = [line for line in body if not line.startswith("#") and not MARKUP.fullmatch(line)] or body
     delimiter, quoted = _find_delimiter(plain, head.outside, delimiters)
     split = splitter(delimiter, quoted=quoted)

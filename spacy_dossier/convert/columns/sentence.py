@@ -9,7 +9,7 @@ from .evidence import key_value
 from .layout import DELIMITERS, WORD_ID, Layout, unquote
 from .marks import Mark
 from .schemes import MISSING, OUTSIDE, brackets_to_iob2, split_tag
-from .tags import PLAIN
+from .tags import PLAIN, bare_cell
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that could not be decoded, or half a pair that JSON names
 Columns = Sequence[Sequence[str]]  # (columns, tokens)
@@ -115,7 +115,7 @@ def _bracketed(cells: Sequence[str]) -> Sequence[str]:
 
 
 def _stripped(cells: Sequence[str]) -> Sequence[str]:
-    return cells if all(cell == cell.strip() for cell in set(cells)) else [cell.strip() for cell in cells]
+    return cells if all(cell == bare_cell(cell) for cell in set(cells)) else [bare_cell(cell) for cell in cells]
 
 
 class SentenceBuilder:

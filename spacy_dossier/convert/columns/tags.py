@@ -19,6 +19,9 @@ UNLABELLED = (*map(frozenset, ("BO", "BIO", "IO", "BIESO", "BESO", "BILUO", "BLU
 CODE = re.compile(r"(\d+)(?::([^;]+))?")
 SEPARATORS = "|#;+,"
 INTEGER = re.compile(r"-?\d+")
+# Characters that take no room: zero-width spaces and joiners, marks of direction and byte order, soft hyphens.
+INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+NOT_IN_TAGS = str.maketrans("", "", INVISIBLE)
 LABEL = re.compile(r"[^\W\d_](?:[\w-]*\w)?")
 
 
@@ -86,7 +89,7 @@ class TagForm:
             return _read_codes(cells)
         seen = self._seen
         for cell in set(cells).difference(seen):
-            seen[cell] = self._read(cell.strip())
+            seen[cell] = self._read(bare_cell(cell))
         return [seen[cell] for cell in cells]
 
     def _read(self, cell: str) -> str:
@@ -97,7 +100,7 @@ class TagForm:
         if self.unlabelled and len(cell) == 1 and cell in PREFIXES:
             return f"{cell}-{ONLY_LABEL}"
         match = self._pattern.fullmatch(cell)
-        return f"{match['prefix'].upper()}-{match['label']}" if match else cell
+        return f"{match['prefix'].upper()}-{match['label'].strip()}" if match else cell
 
     def write(self, tags: Sequence[str]) -> list[str]:
         """RETURNS (list[str]): Tags as `B-PER` in this form."""
@@ -120,6 +123,11 @@ class TagForm:
 
 
 PLAIN = TagForm()
+
+
+def bare_cell(cell: str) -> str:
+    """RETURNS (str): A cell of a tag column without white space around it and invisible characters in it."""
+    return cell.strip() if cell.isascii() else cell.translate(NOT_IN_TAGS).strip()
 
 
 def find_form(counts: Counter[str], outside: str | None = None) -> TagForm | None:

@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 
 from ....errors import DossierError
 from ..layout import Layout
+from ..marks import BYTE_ORDER_MARK
 from ..sample import Head
 from ..tags import number_error
 from ..writing import Counts, tagged_sentences
@@ -43,7 +44,7 @@ class JsonLists(LineFormat):
     def unfold(self, line: str, layout: Layout) -> list[list[str]]:
         """RETURNS (list[list[str]]): The columns of each token."""
         try:
-            row = json.loads(line)
+            row = json.loads(line.lstrip(BYTE_ORDER_MARK))
         except ValueError:
             raise ValueError("a JSON object") from None
         found = [row.get(name) if isinstance(row, dict) else None for name in layout.names]
@@ -55,7 +56,8 @@ class JsonLists(LineFormat):
     def refold(self, line: str, layout: Layout, column: int, cells: Sequence[str]) -> str:
         """RETURNS (str): A line with other cells in a column."""
         end = line[len(line.rstrip("\r\n")) :]
-        return json.dumps({**json.loads(line), layout.names[column]: list(cells)}, ensure_ascii=False) + end
+        row = json.loads(line.lstrip(BYTE_ORDER_MARK))
+        return json.dumps({**row, layout.names[column]: list(cells)}, ensure_ascii=False) + end
 
     def fold(self, tokens: Sequence[str], tags: Sequence[str]) -> str:
         """RETURNS (str): A sentence as a line."""
