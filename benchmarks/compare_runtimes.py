@@ -23,7 +23,7 @@ from spacy.training import Example
 from speed import runtime_config
 
 from spacy_dossier.evaluate.corpus import read_docs, with_tokens_of
-from spacy_dossier.models.runtime import RUNTIMES
+from spacy_dossier.models.settings import RUNTIMES
 
 SCORES = {"entity F1": "ents_f", "ROUGE-1": "summary_rouge1", "ROUGE-2": "summary_rouge2"}
 VECTOR_DOCS = 40  # documents that vectors are compared on

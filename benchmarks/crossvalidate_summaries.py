@@ -29,7 +29,7 @@ from thinc.api import fix_random_seed
 from spacy_dossier.evaluate.cells import number
 from spacy_dossier.evaluate.metrics import SEED
 from spacy_dossier.evaluate.summaries import MEASURES, comparison, score_extracts
-from spacy_dossier.pipeline.summarizer.component import Summarizer
+from spacy_dossier.pipeline.summarizer.pipe import Summarizer
 
 CONFIG = Path(__file__).resolve().parents[1] / "configs" / "summarizer.cfg"
 Scores = dict[str, list[float]]

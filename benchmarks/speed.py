@@ -32,7 +32,7 @@ from spacy.language import Language
 from spacy_dossier.cli.console import progress, stderr
 from spacy_dossier.errors import DossierError
 from spacy_dossier.evaluate.corpus import load_pipeline
-from spacy_dossier.models.runtime import check_runtime
+from spacy_dossier.models.settings import check_runtime
 from spacy_dossier.process.discover import Rules, discover, require
 from spacy_dossier.process.engine import usable_cores
 from spacy_dossier.process.options import RunOptions

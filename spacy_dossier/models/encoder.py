@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
-from .runtime import Encode, check_runtime, computes_bfloat16, export, make_encode
+from .runtime import Encode, computes_bfloat16, export, make_encode
+from .settings import EncoderSettings
 from .threads import leave_threads_behind
 from .windows import N_CASES
 
@@ -108,44 +109,12 @@ class SubWordTokenizer:
 class EncoderShim(PyTorchShim):
     """Holds a CasedEncoder and its tokenizer for a Thinc model; serializes with safetensors, never with pickle.
 
-    The settings are those of the config a pipeline is built or loaded with; only weights and tokenizer are stored.
-
-    window, context (int): Most sub-words kept of a window, and sub-words read on either side of it.
-    batch_subwords (int): Most padded sub-words that go through the encoder at once.
-    case_embedding (bool): Tell an uncased encoder how each sub-word is written.
-    mixed_precision (bool): Train under bfloat16 autocast, where the device computes that natively.
-    learn_rate_scale (float): The encoder's learning rate, as a factor of the optimizer's.
-    layer_decay (float): Each layer learns slower than the one above it by this factor (Howard & Ruder 2018, 3.1).
-    frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
-    frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
-    runtime (str): What inference runs in: one of `runtime.RUNTIMES`. Training is PyTorch's always.
+    settings (EncoderSettings): Those of the config that a pipeline is built or loaded with.
     """
 
-    def __init__(
-        self,
-        *,
-        window: int,
-        context: int,
-        batch_subwords: int,
-        case_embedding: bool,
-        mixed_precision: bool,
-        learn_rate_scale: float,
-        layer_decay: float,
-        frozen_embeddings: bool,
-        frozen_layers: int,
-        runtime: str,
-    ) -> None:
+    def __init__(self, settings: EncoderSettings) -> None:
         super().__init__(None)
-        self.window = window
-        self.context = context
-        self.batch_subwords = batch_subwords
-        self.case_embedding = case_embedding
-        self.mixed_precision = mixed_precision
-        self.learn_rate_scale = learn_rate_scale
-        self.layer_decay = layer_decay
-        self.frozen_embeddings = frozen_embeddings
-        self.frozen_layers = frozen_layers
-        self.runtime = check_runtime(runtime)
+        self.settings = settings
         self.exported: dict[str, bytes] = {}
         self.tokenizer: SubWordTokenizer | None = None
         self._encode: Encode | None = None
@@ -174,7 +143,7 @@ class EncoderShim(PyTorchShim):
                 value=str(source),
                 remedy="Name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
             ) from None
-        self._set(CasedEncoder(encoder, self.case_embedding))
+        self._set(CasedEncoder(encoder, self.settings.case_embedding))
         self.check_window()
 
     def check_window(self) -> None:
@@ -182,21 +151,28 @@ class EncoderShim(PyTorchShim):
         assert self.tokenizer is not None
         frame = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
         longest = min(map(_positions, self.module.encoder.modules()))
-        if self.window + 2 * self.context + frame > longest:
+        if self.settings.window + 2 * self.settings.context + frame > longest:
             raise DossierError(
                 f"the encoder reads {longest:g} sub-words at most, with {frame} special tokens: too few for this window"
-                + f" and {self.context} sub-words of context on either side" * bool(self.context),
-                value=self.window,
+                + f" and {self.settings.context} sub-words of context on either side" * bool(self.settings.context),
+                value=self.settings.window,
                 remedy="Make the window or the context of the transformer's model smaller",
             )
 
     def _set(self, module: CasedEncoder) -> None:
+        layers = int(module.encoder.config.num_hidden_layers)
+        if self.settings.frozen_layers > layers:
+            raise DossierError(
+                f"the encoder has {layers} layers, fewer than 'frozen_layers'",
+                value=self.settings.frozen_layers,
+                remedy="Make it smaller",
+            )
         self._model = module.to(get_torch_default_device())
         self._model.eval()
         self._encode = None
         for name, parameter in module.named_parameters():
-            parameter.requires_grad = self.depth(name) > self.frozen_layers or self.frozen_layers == 0
-        if self.frozen_embeddings:
+            parameter.requires_grad = self.depth(name) > self.settings.frozen_layers or self.settings.frozen_layers == 0
+        if self.settings.frozen_embeddings:
             module.encoder.get_input_embeddings().requires_grad_(False)
 
     def copy(self) -> "EncoderShim":
@@ -227,20 +203,22 @@ class EncoderShim(PyTorchShim):
     def autocast(self) -> torch.autocast:
         """Around all passes of a training batch: leaving it drops the weights' copies in bfloat16."""
         device = self.device.type
-        return torch.autocast(device, dtype=torch.bfloat16, enabled=self.mixed_precision and computes_bfloat16(device))
+        return torch.autocast(
+            device, dtype=torch.bfloat16, enabled=self.settings.mixed_precision and computes_bfloat16(device)
+        )
 
     def predict(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Vectors in the runtime, which is set up at its first use."""
         leave_threads_behind()
         self.module.eval()
         if self._encode is None:
-            self._encode = make_encode(self.module, self.runtime, self.exported.get(self.runtime))
+            self._encode = make_encode(self.module, self.settings.runtime, self.exported.get(self.settings.runtime))
         with torch.inference_mode():
             return self._encode(*inputs)
 
     def export(self) -> None:
         """Export the encoder for the ONNX runtime it is set to, to be stored with the weights."""
-        self.exported = {self.runtime: export(self.module, self.runtime)}
+        self.exported = {self.settings.runtime: export(self.module, self.settings.runtime)}
         self._encode = None
 
     def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -255,12 +233,12 @@ class EncoderShim(PyTorchShim):
             if parameter.grad is None:
                 continue
             is_new = name.startswith("cases.")
-            decay = self.layer_decay ** (self.n_layers - self.depth(name))
+            decay = self.settings.layer_decay ** (self.n_layers - self.depth(name))
             updated, _ = optimizer(
                 (self.id, name),
                 cast(Any, torch2xp(parameter.data)),
                 cast(Any, torch2xp(parameter.grad)),
-                lr_scale=1.0 if is_new else self.learn_rate_scale * decay,
+                lr_scale=1.0 if is_new else self.settings.learn_rate_scale * decay,
             )
             weights = xp2torch(updated, device=parameter.device)
             if weights.data_ptr() != parameter.data_ptr():  # Thinc's Adam works in place where it can
@@ -304,7 +282,7 @@ class EncoderShim(PyTorchShim):
             return self
         config = json.loads(message["config"])
         encoder = AutoModel.from_config(AutoConfig.for_model(**config))
-        module = CasedEncoder(encoder, self.case_embedding)
+        module = CasedEncoder(encoder, self.settings.case_embedding)
         weights = safetensors.torch.load(message["weights"])
         if weights.keys() != _state(module).keys():
             raise DossierError(

@@ -16,19 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DossierError
+from .onednn import packed
 
-RUNTIMES = ("torch", "bf16", "onnx", "int8")
 OPSET = 17
-PACKED_ROWS = 2048  # sub-words of a usual batch, for which oneDNN lays weights out; others run as well
 
 Encode = Callable[[Tensor, Tensor, Tensor], Tensor]
-
-
-def check_runtime(runtime: str) -> str:
-    """RAISES (DossierError): Where there is no such runtime."""
-    if runtime not in RUNTIMES:
-        raise DossierError("unknown runtime", value=runtime, remedy=f"Choose one of {', '.join(RUNTIMES)}")
-    return runtime
 
 
 def computes_bfloat16(device: str) -> bool:
@@ -52,7 +44,7 @@ def make_encode(module: nn.Module, runtime: str, exported: bytes | None) -> Enco
     if runtime == "bf16":
         if computes_bfloat16(device):
             # Weights once in bfloat16: autocast would turn them anew for each batch.
-            return _packed(copy.deepcopy(module).eval().bfloat16(), device)
+            return packed(copy.deepcopy(module).eval().bfloat16(), device)
         _warn(f"this {'CPU' if device == 'cpu' else 'GPU'} does not multiply bfloat16")
     elif runtime in ("onnx", "int8"):
         try:
@@ -63,39 +55,7 @@ def make_encode(module: nn.Module, runtime: str, exported: bytes | None) -> Enco
             _warn(f"{error.name} is not installed (pip install 'spacy-dossier[onnx]')")
         except DossierError as error:
             _warn(str(error))
-    return _packed(module, device)
-
-
-class PackedLinear(nn.Module):
-    """A linear layer whose weights oneDNN has laid out for this CPU once, instead of at every product."""
-
-    def __init__(self, linear: nn.Linear) -> None:
-        super().__init__()
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), PACKED_ROWS)
-        self.bias = None if linear.bias is None else linear.bias.detach()
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """inputs (Tensor): Shape: (..., nI). RETURNS (Tensor): Shape: (..., nO)"""
-        return torch.ops.mkldnn._linear_pointwise(inputs.contiguous(), self.weight, self.bias, "none", [], "")
-
-
-def _packed(module: nn.Module, device: str) -> nn.Module:
-    """The same module with packed linear layers; all other weights are shared. The module itself where PyTorch has no
-    oneDNN, and on a GPU.
-    """
-    if (
-        device != "cpu"
-        or not torch.backends.mkldnn.is_available()
-        or not hasattr(torch.ops.mkldnn, "_linear_pointwise")
-    ):
-        return module
-    weights: dict[int, Any] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
-    packed = copy.deepcopy(module, weights)
-    for layer in list(packed.modules()):
-        for name, child in layer.named_children():
-            if type(child) is nn.Linear:
-                setattr(layer, name, PackedLinear(child))
-    return packed
+    return packed(module, device)
 
 
 def _warn(reason: str) -> None:

@@ -1,6 +1,6 @@
 """Tag schemes of a sequence labeller: which tags there are, and which may follow which."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,6 +71,3 @@ class TagScheme:
             if prefix in "BU":
                 start, label = i, self.labels[(tag - 1) // n]
         return found
-
-    def extended(self, labels: Iterable[str]) -> "TagScheme":
-        return TagScheme(self.name, (*self.labels, *(label for label in labels if label not in self.labels)))

@@ -19,8 +19,8 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
-from ..errors import DossierError
 from .encoder import EncoderShim, SubWordTokenizer
+from .settings import EncoderSettings
 from .windows import SubWords, Window, align, cut_windows
 
 TOK2VEC = "spacy-dossier.Tok2VecTransformer.v1"
@@ -97,39 +97,27 @@ def build_transformer_model(
     a trained pipeline carries its weights and tokenizer.
 
     name (str): A folder with the encoder, or its name on the hub.
-    window (int): Most sub-words of a window, special tokens and context not counted.
-    context (int): Sub-words read on either side of a window as context.
-    batch_subwords (int): Most padded sub-words that go through the encoder at once.
-    case_embedding (bool): Tell an uncased encoder how each sub-word is written.
-    mixed_precision (bool): Train under bfloat16 autocast, where the device computes that natively.
-    learn_rate_scale (float): The encoder's learning rate, as a factor of the optimizer's.
-    layer_decay (float): Each layer learns slower than the one above it by this factor.
-    frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
-    frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
-    runtime (str): What inference runs in: "torch" (float32), "bf16", "onnx" or "int8"; the last two are for the CPU
-        and need the extra `onnx`. Training is PyTorch's always.
     tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
+    The others: See `EncoderSettings`.
     """
-    if window < 1 or context < 0:
-        raise DossierError("a window holds one sub-word at least, and no negative context", value=(window, context))
-    shim = EncoderShim(
-        window=window,
-        context=context,
-        batch_subwords=batch_subwords,
-        case_embedding=case_embedding,
-        mixed_precision=mixed_precision,
-        learn_rate_scale=learn_rate_scale,
-        layer_decay=layer_decay,
-        frozen_embeddings=frozen_embeddings,
-        frozen_layers=frozen_layers,
-        runtime=runtime,
+    settings = EncoderSettings(
+        window,
+        context,
+        batch_subwords,
+        case_embedding,
+        mixed_precision,
+        learn_rate_scale,
+        layer_decay,
+        frozen_embeddings,
+        frozen_layers,
+        runtime,
     )
     return Model(
         "dossier-transformer",
         forward,
         init=init,
         dims={"nO": None},
-        shims=[shim],
+        shims=[EncoderShim(settings)],
         attrs={
             "name": name,
             "tokenizer_config": dict(tokenizer_config),
@@ -213,7 +201,11 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
     assert tokenizer is not None
     texts = [doc.text for doc in docs]
     subwords = list(map(align, docs, texts, tokenizer.encode(texts, parallel=shim.device.type != "cpu")))
-    windows = [(i, window) for i, doc in enumerate(subwords) for window in cut_windows(doc, shim.window, shim.context)]
+    windows = [
+        (i, window)
+        for i, doc in enumerate(subwords)
+        for window in cut_windows(doc, shim.settings.window, shim.settings.context)
+    ]
     # A graph is kept for all windows of a training batch, so its size is the batcher's business, not ours.
     if not windows:
         vectors = torch.zeros((0, width), device=shim.device)
@@ -246,7 +238,7 @@ def _encode_windows(
     kept = np.array([window.end - window.start for _, window in windows])
     parts: list[Tensor] = []
     order: list[int] = []
-    for batch in _batches(sizes, shim.batch_subwords, fill=FILL if device.type == "cpu" else 0.0):
+    for batch in _batches(sizes, shim.settings.batch_subwords, fill=FILL if device.type == "cpu" else 0.0):
         length = int(sizes[batch].max())
         ids = np.full((len(batch), length), tokenizer.pad_id, dtype=np.int64)
         cases = np.zeros((len(batch), length), dtype=np.int64)

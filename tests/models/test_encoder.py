@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.encoder import EncoderShim, SubWordTokenizer
+from spacy_dossier.models.settings import EncoderSettings
 
 SETTINGS: dict[str, Any] = {
     "window": 20,
@@ -30,7 +31,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def make_shim(folder: Path, **settings: Any) -> EncoderShim:
-    shim = EncoderShim(**{**SETTINGS, **settings})
+    shim = EncoderShim(EncoderSettings(**{**SETTINGS, **settings}))
     shim.load(folder, {}, {})
     return shim
 
@@ -79,7 +80,7 @@ def test_weights_survive_bytes_without_pickle(
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, never)
     data = shim.to_bytes()
-    copied = EncoderShim(**{**SETTINGS, "case_embedding": True}).from_bytes(data)
+    copied = EncoderShim(EncoderSettings(**{**SETTINGS, "case_embedding": True})).from_bytes(data)
     torch.testing.assert_close(run(copied), run(shim))
     assert copied.tokenizer is not None and shim.tokenizer is not None
     assert copied.tokenizer.frame == shim.tokenizer.frame
@@ -89,8 +90,8 @@ def test_weights_survive_bytes_without_pickle(
 
 def test_a_shim_without_weights_stores_nothing_and_says_what_to_do(tiny_encoder: Path) -> None:
     """As in a pipeline that was not initialized yet."""
-    shim = EncoderShim(**SETTINGS)
-    assert EncoderShim(**SETTINGS).from_bytes(shim.to_bytes())._model is None
+    shim = EncoderShim(EncoderSettings(**SETTINGS))
+    assert EncoderShim(EncoderSettings(**SETTINGS)).from_bytes(shim.to_bytes())._model is None
     with pytest.raises(DossierError, match="initialize"):
         _ = shim.module
 
@@ -99,7 +100,7 @@ def test_stored_weights_that_do_not_fit_the_settings_are_refused(tiny_encoder: P
     """A case embedding that is switched off at load would change the outputs silently."""
     data = make_shim(tiny_encoder, case_embedding=True).to_bytes()
     with pytest.raises(DossierError, match="case_embedding"):
-        EncoderShim(**SETTINGS).from_bytes(data)
+        EncoderShim(EncoderSettings(**SETTINGS)).from_bytes(data)
 
 
 @pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_roberta"])
@@ -143,7 +144,7 @@ def test_broken_weights_are_a_clear_error(tiny_encoder: Path, tmp_path: Path) ->
 def test_a_slow_tokenizer_is_a_clear_error(tiny_encoder: Path) -> None:
     """Its offsets are unknown, so nothing could be aligned."""
     with pytest.raises(DossierError, match="no fast tokenizer"):
-        EncoderShim(**SETTINGS).load(tiny_encoder, {"use_fast": False}, {})
+        EncoderShim(EncoderSettings(**SETTINGS)).load(tiny_encoder, {"use_fast": False}, {})
 
 
 @pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_roberta"])

@@ -13,7 +13,9 @@ from thinc.api import Adam
 from transformers import LongformerConfig, LongformerModel
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.models.runtime import PackedLinear, computes_bfloat16
+from spacy_dossier.models import onednn
+from spacy_dossier.models.onednn import PackedLinear
+from spacy_dossier.models.runtime import computes_bfloat16
 from spacy_dossier.models.transformer import build_transformer_model
 
 TEXTS = [
@@ -173,3 +175,24 @@ def test_an_encoder_that_cannot_be_exported_runs_in_pytorch(tiny_roberta: Path, 
 def test_an_unknown_runtime_is_refused(tiny_encoder: Path) -> None:
     with pytest.raises(DossierError, match="unknown runtime"):
         build_transformer_model(str(tiny_encoder), runtime="tpu")
+
+
+@pytest.mark.parametrize("way", ["gone", "other result", "other call"])
+def test_without_onednns_operators_the_module_stays_as_it_is(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are PyTorch's private ones: they may go, or come to do something else."""
+    module = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    if not onednn.can_pack(torch.float32):
+        pytest.skip("this PyTorch has no oneDNN")
+    assert isinstance(onednn.packed(module, "cpu")[0], PackedLinear)
+
+    def refuse(*arguments: Any) -> None:
+        raise RuntimeError("called otherwise")
+
+    if way == "gone":
+        monkeypatch.setattr(torch.ops, "mkldnn", object())
+    elif way == "other result":
+        monkeypatch.setattr(PackedLinear, "forward", lambda self, inputs: inputs[..., :2] + 9)
+    else:
+        monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", refuse)
+    assert onednn.packed(module, "cpu") is module
+    assert onednn.packed(module, "cuda") is module
