@@ -13,7 +13,7 @@ from spacy.training import Example, validate_examples
 from thinc.api import Model, Optimizer
 from thinc.types import Floats2d, Ints1d
 
-from .listeners import listens
+from .listeners import listens, require_vectors
 
 
 @Language.factory(
@@ -44,6 +44,7 @@ class PartialSentenceRecognizer(SentenceRecognizer):
         RETURNS (list[Ints1d]): For each token, 1 where it begins a sentence. Shape: (n_tokens,)
         """
         docs = list(docs)
+        require_vectors(self, docs)
         guesses = [np.array(self.model.ops.to_numpy(guess)) for guess in super().predict(docs)]
         for doc, guess in zip(docs, guesses, strict=True):
             guess[after_empty_lines(doc)] = 1

@@ -18,7 +18,7 @@ from thinc.api import Config, Model, fix_random_seed
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.tags import TagScheme
 from spacy_dossier.pipeline.crf_ner import chains
-from spacy_dossier.pipeline.crf_ner.component import CRFEntityRecognizer
+from spacy_dossier.pipeline.crf_ner.pipe import CRFEntityRecognizer
 
 TOK2VEC = {
     "@architectures": "spacy.HashEmbedCNN.v2",
@@ -560,8 +560,34 @@ def test_a_long_document_is_decoded_in_bounded_memory(
             largest = max(largest, batch.index.size * len(fake.scheme))
             yield batch
 
-    monkeypatch.setattr("spacy_dossier.pipeline.crf_ner.component.batch_chains", watched)
+    monkeypatch.setattr("spacy_dossier.pipeline.crf_ner.pipe.batch_chains", watched)
     doc = Doc(fake.vocab, words=["word"] * 200_000)
     found = fake.predict([doc])[0]
     assert len(found) > 10_000 and largest <= chains.BATCH_SCORES
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(found))
+
+
+def test_entities_with_a_final_mark_inside_are_found() -> None:
+    """Chains are cut alike in training and in use: what can be learnt can be found."""
+    nlp = make_nlp()
+    names = [("Yahoo ! Inc", "ORG"), ("No . 5 Lane", "LOC"), ("Mrs . Doubtfire", "PER")]
+    examples = []
+    for name, label in names:
+        words = ["Maria", "likes", *name.split(), "today", ".", "She", "left", "."]
+        doc = Doc(nlp.vocab, words=words)
+        doc.ents = [Span(doc, 2, 2 + len(name.split()), label=label)]
+        examples.append(Example(Doc(nlp.vocab, words=words), doc))
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(60):
+        nlp.update(examples, sgd=optimizer)
+    found = [[(ent.text, ent.label_) for ent in nlp(eg.predicted.copy()).ents] for eg in examples]
+    assert found == [[name] for name in names]
+
+
+def test_entities_that_no_chain_holds_are_counted() -> None:
+    """With the setting that limits them."""
+    nlp = make_nlp(max_chain=2)
+    with pytest.warns(UserWarning, match="1 of 1 entities are longer than max_chain, 2 tokens"):
+        doc = nlp.make_doc("New York City sleeps")
+        doc.ents = [Span(doc, 0, 3, label="LOC")]
+        nlp.initialize(lambda: [Example(nlp.make_doc(doc.text), doc)])

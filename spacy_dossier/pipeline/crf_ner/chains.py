@@ -22,11 +22,15 @@ CLOSING = ('"', "'", "''", "”", "’", "»", ")", "]", "}")
 BATCH_SCORES = 2**21  # emissions of one batch; training keeps some five float64 values of each, at most 100 MB
 
 
-def find_chains(doc: Doc, max_length: int, uncut: Sequence[tuple[int, int]] = ()) -> list[Ints]:
+def find_chains(
+    doc: Doc, max_length: int, uncut: Sequence[tuple[int, int]] = (), inside: NDArray[np.bool_] | None = None
+) -> list[Ints]:
     """The token indices of each chain.
 
     max_length (int): Most tokens of a chain.
     uncut (Sequence[tuple[int, int]]): Spans that must not be cut, the annotated entities in training.
+    inside (NDArray[bool] | None): Whether each token looks like part of an entity. A final mark that does, or that
+        stands between two such tokens, ends no chain: training does not cut "Yahoo ! Inc" either. Shape: (n_tokens,)
     """
     orth, is_space, is_lower = doc.to_array([ORTH, IS_SPACE, IS_LOWER]).astype(np.uint64).reshape(-1, 3).T
     tokens = np.flatnonzero(is_space == 0)
@@ -35,6 +39,11 @@ def find_chains(doc: Doc, max_length: int, uncut: Sequence[tuple[int, int]] = ()
     strings = doc.vocab.strings
     final = np.isin(orth, np.array([strings[s] for s in FINAL], dtype=np.uint64))[tokens]
     closing = np.isin(orth, np.array([strings[s] for s in CLOSING], dtype=np.uint64))[tokens]
+    if inside is not None:
+        near = inside[tokens]
+        between = np.zeros_like(near)
+        between[1:-1] = near[:-2] & near[2:]
+        final &= ~(near | between)
     # A final mark may be followed by closing marks, which belong to its chain.
     ended = final.copy()
     for _ in range(2):
