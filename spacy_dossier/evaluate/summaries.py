@@ -12,11 +12,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import DossierError
-from ..pipeline.summarizer.component import Summarizer
 from ..pipeline.summarizer.features import SentenceFeatures
 from ..pipeline.summarizer.labels import WordTokenizer, oracle_rows
+from ..pipeline.summarizer.names import REFERENCE, SUMMARY_GROUP
+from ..pipeline.summarizer.pipe import Summarizer
 from ..pipeline.summarizer.select import salient_entities
-from ..pipeline.summarizer.store import SUMMARY_KEY, load_sentences
+from ..pipeline.summarizer.store import load_sentences
 from .metrics import LEVEL, RESAMPLES, SEED, interval, resample
 
 ROUGE = {"rouge1": "rouge1", "rouge2": "rouge2", "rougeL": "rougeLsum"}
@@ -36,9 +37,9 @@ def score_summaries(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any
     """
     rows = []
     for eg in examples:
-        reference = eg.reference.user_data.get("summary_reference")
+        reference = eg.reference.user_data.get(REFERENCE)
         if reference:
-            spans = eg.predicted.spans.get(SUMMARY_KEY, ())
+            spans = eg.predicted.spans.get(SUMMARY_GROUP, ())
             rows.append(rouge([span.text for span in spans], reference, eg.predicted.vocab.lang))
     if not rows:
         return {f"summary_{name}": None for name in ROUGE}
@@ -109,7 +110,7 @@ def evaluate_summaries(
         `difference` of the means with `low` and `high` of its paired bootstrap interval.
     RAISES (DossierError): The pipeline has no summarizer, or no document has a reference summary.
     """
-    pairs = [doc for doc in docs if doc.user_data.get("summary_reference") and len(doc)]
+    pairs = [doc for doc in docs if doc.user_data.get(REFERENCE) and len(doc)]
     if not pairs:
         raise DossierError("no document has a reference summary", remedy="Make some with `dossier pairs`")
     summarizer = next((pipe for _, pipe in nlp.pipeline if isinstance(pipe, Summarizer)), None)
@@ -121,7 +122,7 @@ def evaluate_summaries(
     rng = np.random.default_rng(SEED)
     for doc, reference in zip(nlp.pipe(doc.text for doc in pairs), pairs, strict=True):
         advance(1)
-        scores.append(score_extracts(summarizer, doc, reference.user_data["summary_reference"], rng, sentences))
+        scores.append(score_extracts(summarizer, doc, reference.user_data[REFERENCE], rng, sentences))
     return comparison([row for row in scores if row], sentences=sentences, lang=nlp.lang)
 
 

@@ -296,9 +296,16 @@ class RankerShim(PyTorchShim):
 
     learn_rate_scale = 1.0
 
-    def __call__(self, inputs: ArgsKwargs, is_train: bool) -> Any:
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """As PyTorchShim's, which ends in training mode, so that another thread's pass has dropout; this never does."""
         leave_threads_behind()
-        return super().__call__(inputs, is_train)
+        self._model.eval()
+        with torch.inference_mode():
+            return self._model(*inputs.args, **inputs.kwargs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> Any:
+        leave_threads_behind()
+        return super().begin_update(inputs)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         for name, parameter in self._model.named_parameters():

@@ -1,9 +1,13 @@
-"""`Span._.confidence`: the probability that a span with its label is an entity.
+"""The extension attributes of Doc and Span: `Span._.confidence`, and how a name is registered that may be taken.
 
-It is kept where spaCy keeps span attributes, keyed by the characters of the span, so that `Span.as_doc`,
-`Doc.from_docs`, `to_bytes` and DocBin carry it along; but under the label, so that a relabelled span or one made by
-somebody else has none.
+The confidence, the probability that a span with its label is an entity, is kept where spaCy keeps span attributes,
+keyed by the characters of the span, so that `Span.as_doc`, `Doc.from_docs`, `to_bytes` and DocBin carry it along; but
+under the label, so that a relabelled span or one made by somebody else has none.
 """
+
+import warnings
+from collections.abc import Callable
+from typing import Any
 
 from spacy.tokens import Doc, Span
 
@@ -30,9 +34,33 @@ def clear_confidences(doc: Doc) -> None:
 
 
 def register_confidence() -> None:
-    """Register the extension attributes, once."""
-    if not Span.has_extension("confidence"):
-        Span.set_extension("confidence", getter=get_confidence)
-    if not Span.has_extension(STORE):
-        # `Doc.from_docs` and `Span.as_doc` carry only attributes that are registered.
-        Span.set_extension(STORE, default=None)
+    register(Span, "confidence", getter=get_confidence)
+    register_store(STORE)
+
+
+def register_store(name: str) -> None:
+    """Register what results are kept under: `Doc.from_docs` and `Span.as_doc` carry registered attributes only."""
+    if not Span.has_extension(name):
+        Span.set_extension(name, default=None)
+
+
+def register(kind: type[Doc] | type[Span], name: str, **behaviour: Callable) -> None:
+    """Register an extension attribute. One of that name that is somebody else's is left as it is, with a warning.
+
+    kind (type): Doc or Span.
+    name (str): The attribute.
+    behaviour (Callable): Its `getter` or its `method`.
+    """
+    if not kind.has_extension(name):
+        kind.set_extension(name, **behaviour)
+        return
+    (ours,) = behaviour.values()
+    taken: tuple[Any, ...] = kind.get_extension(name)
+    if ours in taken:
+        return
+    owner = next((part.__module__ for part in taken if callable(part)), f"default {taken[0]!r}")
+    warnings.warn(
+        f"{kind.__name__}._.{name} is registered already, by other code ({owner}), and stays that; spacy-dossier's is "
+        f"{ours.__module__}.{ours.__name__}",
+        stacklevel=3,
+    )

@@ -6,14 +6,20 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
+from spacy.tokens.underscore import Underscore
 from spacy.training import Example
+
+from spacy_dossier.errors import DossierError
+from spacy_dossier.pipeline.extensions import get_confidence
 
 from .conftest import TEXT, whole_examples
 from .summaries import untrained
@@ -188,3 +194,58 @@ def test_an_entity_is_found_again_by_its_characters(whole: Language) -> None:
         assert again._.confidence == ent._.confidence
         assert 0 <= again._.confidence <= 1
     assert np.isfinite([ent._.confidence for ent in doc.ents]).all()
+
+
+def test_threads_do_not_change_each_others_results(whole: Language) -> None:
+    """200 documents by 8 threads are as by one; no module is ever left in training mode."""
+    texts = [f"{TEXT} Number {i} of {i * i} ships." for i in range(200)]
+
+    def result(text: str) -> tuple[Any, ...]:
+        doc = whole(text)
+        salience = [sent._.salience for sent in doc.sents]
+        return salience, doc._.summary, [(ent.text, ent._.confidence) for ent in doc.ents]
+
+    alone = [result(text) for text in texts]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(result, texts)) == alone
+    for _, pipe in whole.pipeline:
+        for node in pipe.model.walk() if hasattr(pipe, "model") else ():
+            assert not any(shim._model.training for shim in node.shims)
+
+
+@pytest.mark.parametrize("name", ["senter", "crf_ner", "summarizer"])
+def test_a_missing_encoder_is_an_error(whole_folder: Path, name: str) -> None:
+    """Left out, disabled, removed or never sourced: no results are made from nothing."""
+    others = [other for other in ("senter", "crf_ner", "summarizer") if other != name]
+    removed = spacy.load(whole_folder, exclude=others)
+    removed.remove_pipe("transformer")
+    sourced = spacy.blank("en")
+    sourced.add_pipe(name, source=spacy.load(whole_folder))
+    for nlp in (
+        spacy.load(whole_folder, exclude=["transformer", *others]),
+        spacy.load(whole_folder, exclude=others, disable=["transformer"]),
+        removed,
+        sourced,
+    ):
+        with pytest.raises(DossierError, match=f"'{name}' reads the vectors of the component 'transformer'.*Put"):
+            nlp(TEXT)
+        assert len(nlp("")) == 0
+
+
+def test_names_that_others_took_are_left_to_them(whole_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by itself, with one message that names both sides; what is computed is there all the same."""
+    taken: dict[str, tuple[Any, Any]] = {"confidence": (Span, None), "salience": (Span, 5), "summary": (Doc, "")}
+    for store in ("span_extensions", "doc_extensions"):
+        monkeypatch.setattr(Underscore, store, {})
+    for name, (kind, default) in taken.items():
+        kind.set_extension(name, default=default)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nlp = spacy.load(whole_folder)
+        doc = nlp(TEXT)
+    for name, (kind, default) in taken.items():
+        said = [str(warning.message) for warning in caught if f"{kind.__name__}._.{name} is" in str(warning.message)]
+        assert said and all(repr(default) in message and "spacy_dossier." in message for message in said)
+    assert doc._.summarize(sentences=1)
+    assert doc._.summary == ""
+    assert get_confidence(doc.ents[0]) is not None

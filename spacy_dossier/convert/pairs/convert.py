@@ -12,12 +12,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from ...errors import DossierError
+from ...pipeline.summarizer.names import REFERENCE
 from ...text.sentences import rule_sentences
 from ..docbin import DocBinWriter
 from ..source import STDIN, Input, TextFile, find_inputs, has_surrogates, open_text, spooled
 from .twins import find_twin, read_story, read_twins, twin_folders
 
-SUMMARY_KEY = "summary_reference"  # user_data: the reference summary
 SENTENCES = "sentences"  # span group: sentences found by rule
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 # Where the named field is absent, names that public corpora use for it.
@@ -259,7 +259,7 @@ def make_pair_doc(nlp: Language, text: str, summary: str, id: str) -> Doc:
     doc = nlp.tokenizer(text)  # make_doc would refuse long articles for the sake of a parser
     doc.spans[SENTENCES] = [Span(doc, start, end) for start, end in rule_sentences(doc)]
     doc.user_data["id"] = id
-    doc.user_data[SUMMARY_KEY] = summary
+    doc.user_data[REFERENCE] = summary
     return doc
 
 

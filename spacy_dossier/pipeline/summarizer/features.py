@@ -189,18 +189,15 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     detached = np.array([doc[i].text == "." and i > 0 and bool(doc[i - 1].whitespace_) for i in finals], dtype=bool)
     if n and detached.mean() > MOSTLY:  # the text is one of tokens between spaces
         detached[:] = False
-    flags = np.stack(
-        [
-            count(quote) > 0,
-            quote[first],
-            quotation_parts(doc, owner, n),
-            count(num) > 0,
-            stop[first],
-            np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
-            np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool) | detached,
-        ],
-        axis=1,
-    ).astype(np.uint8)
+    flags = {
+        "quote": count(quote) > 0,
+        "opens_quote": quote[first],
+        "unbalanced": quotation_parts(doc, owner, n),
+        "number": count(num) > 0,
+        "starts_stop": stop[first],
+        "question": np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
+        "incomplete": np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool) | detached,
+    }
     entity_owner = [owner[ent.start] for ent in doc.ents]
     entity_hash = [hash_entity(ent.text, ent.label_, doc) for ent in doc.ents]
     pairs = [(o, h) for o, h in zip(entity_owner, entity_hash, strict=True) if o >= 0]
@@ -210,7 +207,7 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
         ends=ends,
         n_words=n_words.astype(np.int32),
         vectors=(vectors / np.maximum(norms, 1e-6)).astype(np.float16),
-        flags=flags.reshape(n, len(FLAGS)),
+        flags=np.stack([flags[name] for name in FLAGS], axis=1).astype(np.uint8).reshape(n, len(FLAGS)),
         words=hashes[content & (owner >= 0)],
         word_counts=count(content),
         names=hashes[name & (owner >= 0)],

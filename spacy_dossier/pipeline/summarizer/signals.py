@@ -1,11 +1,12 @@
 """Signals of a sentence's importance, computed for a whole document in time linear in its sentences."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.signals import SIGNALS, DocumentFrequency
+from ...models.signals import FLAGS, SIGNALS, DocumentFrequency
 from .features import SentenceFeatures
 
 Floats1d = NDArray[np.float32]
@@ -37,56 +38,53 @@ def signals(features: SentenceFeatures, frequency: DocumentFrequency, counted: b
         return np.zeros((0, len(SIGNALS)), dtype=np.float32)
     index = np.arange(n, dtype=np.float32)
     length = features.n_words.astype(np.float32)
-    centrality, lead, previous, following, repeats = similarities(features.vectors)
     weights = frequency.idf(features.words, counted)
-    word_vectors = hashed_vectors(features.words, features.word_counts, weights)
-    word_centrality, word_lead, word_previous, word_following, word_repeats = similarities(word_vectors)
-    plain = np.ones(len(features.words))
-    tf, coverage, novelty, lead_overlap = lexical(features.words, features.word_counts, plain)
-    tf_idf, rare_coverage, rare_novelty, _ = lexical(features.words, features.word_counts, weights)
-    idf = mean_of(weights, features.word_counts)
-    name_tf, _, name_novelty, _ = lexical(features.names, features.name_counts, np.ones(len(features.names)))
-    columns = [
-        np.exp(-index),
-        np.exp(-index / 3),
-        np.exp(-index / 10),
-        index / max(n - 1, 1),
-        np.full(n, np.log1p(n) / 5),
-        np.log1p(length) / 3 - 1,
-        np.minimum(length, 60) / 30 - 1,
-        np.exp(-length / 5),
-        centrality,
-        rank(centrality),
-        lead,
-        rank(lead),
-        previous,
-        following,
-        repeats,
-        tf,
-        rank(tf),
-        coverage,
-        rank(coverage),
-        novelty,
-        lead_overlap,
-        word_centrality,
-        rank(word_centrality),
-        word_lead,
-        rank(word_lead),
-        word_previous,
-        word_following,
-        word_repeats,
-        idf / 5,
-        tf_idf / 5,
-        rank(tf_idf),
-        rare_coverage,
-        rank(rare_coverage),
-        rare_novelty,
-        np.log1p(features.name_counts.astype(np.float32)) / 2,
-        name_tf,
-        name_novelty,
-        *features.flags.T.astype(np.float32),
-    ]
-    return np.stack(columns, axis=1).astype(np.float32)
+    vectors = similarities(features.vectors)
+    keywords = similarities(hashed_vectors(features.words, features.word_counts, weights))
+    plain = word_statistics(features.words, features.word_counts, np.ones(len(features.words)))
+    weighted = word_statistics(features.words, features.word_counts, weights)
+    names = word_statistics(features.names, features.name_counts, np.ones(len(features.names)))
+    columns = {
+        "position_first": np.exp(-index),
+        "position_head": np.exp(-index / 3),
+        "position_early": np.exp(-index / 10),
+        "position_relative": index / max(n - 1, 1),
+        "document_length": np.full(n, np.log1p(n) / 5),
+        "length_log": np.log1p(length) / 3 - 1,
+        "length": np.minimum(length, 60) / 30 - 1,
+        "length_short": np.exp(-length / 5),
+        "centrality": vectors.centrality,
+        "centrality_rank": rank(vectors.centrality),
+        "lead_similarity": vectors.lead,
+        "lead_similarity_rank": rank(vectors.lead),
+        "previous_similarity": vectors.previous,
+        "next_similarity": vectors.following,
+        "repetition": vectors.repeats,
+        "frequent_words": plain.frequency,
+        "frequent_words_rank": rank(plain.frequency),
+        "word_coverage": plain.coverage,
+        "word_coverage_rank": rank(plain.coverage),
+        "word_novelty": plain.novelty,
+        "lead_words": plain.lead,
+        "keyword_centrality": keywords.centrality,
+        "keyword_centrality_rank": rank(keywords.centrality),
+        "keyword_lead": keywords.lead,
+        "keyword_lead_rank": rank(keywords.lead),
+        "keyword_previous": keywords.previous,
+        "keyword_next": keywords.following,
+        "keyword_repetition": keywords.repeats,
+        "rare_words": mean_of(weights, features.word_counts) / 5,
+        "keywords": weighted.frequency / 5,
+        "keywords_rank": rank(weighted.frequency),
+        "keyword_coverage": weighted.coverage,
+        "keyword_coverage_rank": rank(weighted.coverage),
+        "keyword_novelty": weighted.novelty,
+        "names": np.log1p(features.name_counts.astype(np.float32)) / 2,
+        "frequent_names": names.frequency,
+        "new_names": names.novelty,
+        **dict(zip(FLAGS, features.flags.T.astype(np.float32), strict=True)),
+    }
+    return np.stack([columns[name] for name in SIGNALS], axis=1).astype(np.float32)
 
 
 # What `Span._.salience_reason` names: signals that mean much the same, together.
@@ -107,12 +105,32 @@ GROUPS = {
 }
 
 
-def similarities(unit_vectors: NDArray[np.float16]) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d, Floats1d]:
-    """Cosine similarities to the document, its first sentences, the neighbours and the most similar one before.
-
-    unit_vectors (NDArray[float16]): One of length 1 for each sentence, (n, width).
-    RETURNS (tuple): Five arrays of shape (n,).
+class Similarities(NamedTuple):
+    """Cosine similarities of each sentence, (n,) each: to the whole document, to its first sentences, to the sentence
+    before and the one after, and to the most similar one of those before.
     """
+
+    centrality: Floats1d
+    lead: Floats1d
+    previous: Floats1d
+    following: Floats1d
+    repeats: Floats1d
+
+
+class WordStatistics(NamedTuple):
+    """Of the words of each sentence within its document, (n,) each: mean log frequency; share of the document's word
+    mass that the sentence's different words make up; share of words not seen before; share of words that are in the
+    first sentence.
+    """
+
+    frequency: Floats1d
+    coverage: Floats1d
+    novelty: Floats1d
+    lead: Floats1d
+
+
+def similarities(unit_vectors: NDArray[np.float16]) -> Similarities:
+    """unit_vectors (NDArray[float16]): One of length 1 for each sentence, (n, width)."""
     n = len(unit_vectors)
     total = np.zeros(unit_vectors.shape[1], dtype=np.float32)
     for start, end in blocks(n):
@@ -136,7 +154,7 @@ def similarities(unit_vectors: NDArray[np.float16]) -> tuple[Floats1d, Floats1d,
         has_previous = np.arange(max(start, 1), end)
         previous[has_previous] = similar[has_previous - start, has_previous - 1 - near]
     following = np.append(previous[1:], np.float32(0))
-    return centrality, lead, previous, following, repeats
+    return Similarities(centrality, lead, previous, following, repeats)
 
 
 def hashed_vectors(
@@ -169,22 +187,19 @@ def mean_of(values: NDArray[np.float64], counts: NDArray[np.int32]) -> Floats1d:
     return (np.bincount(owner, weights=values, minlength=len(counts)) / np.maximum(counts, 1)).astype(np.float32)
 
 
-def lexical(
+def word_statistics(
     words: NDArray[np.uint32], counts: NDArray[np.int32], weights: NDArray[np.float64]
-) -> tuple[Floats1d, Floats1d, Floats1d, Floats1d]:
-    """Word statistics of each sentence within its document.
+) -> WordStatistics:
+    """Word statistics of each sentence within its document, each word counted by its weight.
 
     words (NDArray[uint32]): Hashes of the words, sentence after sentence.
     counts (NDArray[int32]): Words in each sentence, (n,).
     weights (NDArray[float64]): Of each word, the same wherever it is.
-    RETURNS (tuple): Mean log frequency of the words; share of the document's word mass that the sentence's different
-        words make up; share of words not seen before; share of words that are in the first sentence. Each (n,), each
-        word counted by its weight.
     """
     n = len(counts)
     if len(words) == 0:
         zero = np.zeros(n, dtype=np.float32)
-        return zero, zero, zero, zero
+        return WordStatistics(zero, zero, zero, zero)
     owner = np.repeat(np.arange(n), counts)
     _, first, inverse, frequency = np.unique(words, return_index=True, return_inverse=True, return_counts=True)
     log_tf = np.log(frequency)[inverse]
@@ -201,7 +216,7 @@ def lexical(
     in_first[inverse[: counts[0]]] = 1
     total = np.maximum(np.bincount(owner, weights=weights, minlength=n), 1e-6)
     novelty, lead = (np.bincount(owner, weights=x * weights, minlength=n) / total for x in (new, in_first[inverse]))
-    return tuple(x.astype(np.float32) for x in (tf, np.sqrt(mass), novelty, lead))  # type: ignore[return-value]
+    return WordStatistics(*(x.astype(np.float32) for x in (tf, np.sqrt(mass), novelty, lead)))
 
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

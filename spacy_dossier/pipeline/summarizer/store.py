@@ -10,24 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, SpanGroup
 
+from ...errors import DossierError
+from ..extensions import register, register_store
 from .budget import SummaryBudget
 from .features import SentenceFeatures, sentence_features
+from .names import SUMMARY_GROUP
 from .select import entity_bonus, select_rows
 
 STORE = "summarizer_sentence"
-SUMMARY_KEY = "summary"
 FULL_LENGTH = 25  # words of a sentence that counts fully where a budget is in words or characters; measured on news
 
 
-def store_sentences(
-    doc: Doc, features: SentenceFeatures, salience: NDArray[np.floating], reasons: list[dict[str, float]]
-) -> None:
+def store_sentences(doc: Doc, features: SentenceFeatures, salience: NDArray[np.floating]) -> None:
     """Write the sentences' entries, in place of any from before.
 
     doc (Doc): The document.
     features (SentenceFeatures): Its sentences.
     salience (NDArray): In [0, 1], (n,).
-    reasons (list[dict[str, float]]): The leading signals of each sentence with their weight.
     """
     for key in stored_keys(doc):
         del doc.user_data[key]
@@ -35,8 +34,16 @@ def store_sentences(
         doc.user_data["._.", STORE, start, end] = {
             "salience": float(salience[i]),
             "vector": features.vectors[i].tobytes(),
-            "reason": reasons[i],
         }
+
+
+def store_reasons(doc: Doc, reasons: list[dict[str, float]]) -> None:
+    """Write the reasons beside the entries that are there.
+
+    reasons (list[dict[str, float]]): The leading signals of each sentence with their weight.
+    """
+    for key, reason in zip(stored_keys(doc), reasons, strict=True):
+        doc.user_data[key]["reason"] = reason
 
 
 def stored_keys(doc: Doc) -> list[tuple[str, str, int, int]]:
@@ -81,12 +88,13 @@ def get_salience(span: Span) -> float | None:
 
 
 def get_reason(span: Span) -> dict[str, float] | None:
+    """RETURNS (dict[str, float] | None): What `Summarizer.explain` found; None before it was asked."""
     entry = sentence_entry(span)
-    return None if entry is None else entry["reason"]
+    return None if entry is None else entry.get("reason")
 
 
 def get_summary(doc: Doc) -> str:
-    group = doc.spans.get(SUMMARY_KEY)
+    group = doc.spans.get(SUMMARY_GROUP)
     if group is None:
         return ""
     # By characters: a Doc that was stored, and whose tokens were merged since, has a group of tokens that are gone.
@@ -130,14 +138,20 @@ def summarize_doc(
     redundancy (float | None): Weight of the similarity to what is already chosen; None takes the pipeline's.
     cover_entities (bool | None): Name the salient entities if the budget allows; None takes the pipeline's.
     RETURNS (list[Span]): The sentences in document order; empty if no summarizer has been over the document.
-    RAISES (DossierError): Without any budget, or with one that no summary can keep.
+    RAISES (DossierError): Without any budget, or with one that no summary can keep; or the Doc was stored without its
+        user data.
     """
     budget = SummaryBudget(sentences, words, characters, ratio).required()
     loaded = load_sentences(doc)
     if loaded is None:
+        if doc.spans.get(SUMMARY_GROUP):
+            raise DossierError(
+                "this Doc has a summary, but its sentences' scores are not stored with it",
+                remedy="Store it with its user data: DocBin(store_user_data=True), or Doc.to_bytes",
+            )
         return []
     features, salience = loaded
-    attrs = doc.spans[SUMMARY_KEY].attrs if SUMMARY_KEY in doc.spans else {}
+    attrs = doc.spans[SUMMARY_GROUP].attrs if SUMMARY_GROUP in doc.spans else {}
     if redundancy is None:
         redundancy = attrs.get("redundancy", 0.0)
     if cover_entities is None:
@@ -177,12 +191,9 @@ def row_span(doc: Doc, features: SentenceFeatures, row: int) -> Span:
 
 
 def register_extensions() -> None:
-    """Register what the summarizer adds to Doc and Span, once."""
-    if Doc.has_extension("summarize"):
-        return
-    # `Doc.from_docs` and `Span.as_doc` carry only attributes that are registered.
-    Span.set_extension(STORE, default=None)
-    Span.set_extension("salience", getter=get_salience)
-    Span.set_extension("salience_reason", getter=get_reason)
-    Doc.set_extension("summary", getter=get_summary)
-    Doc.set_extension("summarize", method=summarize_doc)
+    """Register what the summarizer adds to Doc and Span."""
+    register_store(STORE)
+    register(Span, "salience", getter=get_salience)
+    register(Span, "salience_reason", getter=get_reason)
+    register(Doc, "summary", getter=get_summary)
+    register(Doc, "summarize", method=summarize_doc)

@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import ORTH
 from spacy.training import Example
+from thinc.api import Model, Ops
+from thinc.types import Floats2d
 
-from .features import sentence_bounds
+from .features import sentence_bounds, sentence_features
 from .labels import Target, WordTokenizer, expected_rouge, make_target
-from .salience import inclusion
+from .names import REFERENCE
+from .salience import frequency_of, inclusion
+from .signals import signals
 
 LABEL_WEIGHT = 0.3  # of the labels beside the expected ROUGE
 KEPT = 4096  # documents that are kept for replay: some 100 MB with a vector of 384 for each of 30 sentences
@@ -65,7 +69,7 @@ class TargetCache:
 
     def get(self, eg: Example, bounds: NDArray[np.int64]) -> Target:
         """bounds (NDArray[int64]): The sentences on the tokens of the prediction, (n, 2)."""
-        doc, summary = eg.predicted, eg.reference.user_data["summary_reference"]
+        doc, summary = eg.predicted, eg.reference.user_data[REFERENCE]
         texts = [doc[start:end].text for start, end in bounds.tolist()]
         key = digest(*(text.encode("utf-8", "surrogatepass") for text in (*texts, summary)))
         target = self.targets.get(key)
@@ -73,6 +77,70 @@ class TargetCache:
             target = make_target(texts, summary, self.tokenizer)
         put(self.targets, key, target, self.size)
         return target
+
+
+class RankerTraining:
+    """Teaches the ranker from the documents of each batch, and from others seen before.
+
+    tokenizer (WordTokenizer): Of the documents' language.
+    replay (int): Documents that the ranker learns from at each step.
+    """
+
+    def __init__(self, tokenizer: WordTokenizer, replay: int) -> None:
+        self.replay = replay
+        self.buffer = ReplayBuffer()
+        self.targets = TargetCache(tokenizer)
+
+    def update(
+        self, ranker: Model, examples: list[Example], all_bounds: list[Any], all_vectors: list[Floats2d]
+    ) -> tuple[float, list[Floats2d]]:
+        """Accumulate the ranker's gradients.
+
+        ranker (Model): See `build_sentence_ranker`.
+        examples (list[Example]): Documents with reference summaries and sentences.
+        all_bounds (list): The sentences of each on the tokens of the prediction, (n, 2).
+        all_vectors (list[Floats2d]): Their vectors, (n, width).
+        RETURNS (tuple[float, list[Floats2d]]): The mean loss of a document, and the gradients of the vectors.
+        """
+        ops = ranker.ops
+        norms = [ops.xp.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6) for vectors in all_vectors]
+        fresh = []
+        for eg, bounds, vectors, norm in zip(examples, all_bounds, all_vectors, norms, strict=True):
+            unit = vectors / norm
+            features = sentence_features(eg.predicted, bounds, ops.to_numpy(unit))
+            known = signals(features, frequency_of(ranker), counted=True)
+            fresh.append(Lesson(unit, known, self.targets.get(eg, bounds)))
+        lessons = fresh + self.buffer.draw(self.replay - len(fresh))
+        for eg, lesson in zip(examples, fresh, strict=True):
+            self.buffer.keep(eg.reference.text, lesson, ops.to_numpy)
+        logits, backprop = ranker.begin_update(
+            ([ops.xp.asarray(lesson.vectors, dtype="f") for lesson in lessons], [lesson.signals for lesson in lessons])
+        )
+        loss, d_logits = self.loss(ops, [lesson.target for lesson in lessons], logits)
+        d_vectors = []
+        for lesson, norm, d_unit in zip(fresh, norms, backprop(d_logits), strict=False):
+            # Through the scaling to length 1: only what is at right angles to the vector changes it.
+            unit = lesson.vectors
+            d_vectors.append((d_unit - unit * (d_unit * unit).sum(axis=1, keepdims=True)) / norm)
+        return loss, d_vectors
+
+    def loss(self, ops: Ops, targets: list[Target | None], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
+        """See `extract_loss`; a document without a target teaches nothing.
+
+        scores (list[Floats2d]): Logits of the sentences of each, (n, members + 1).
+        RETURNS (tuple[float, list[Floats2d]]): The mean loss of a document that teaches, and the gradients.
+        """
+        count = max(sum(target is not None for target in targets), 1)
+        total = 0.0
+        gradients = []
+        for target, logits in zip(targets, scores, strict=True):
+            if target is None:
+                gradients.append(ops.alloc2f(*logits.shape))
+                continue
+            loss, gradient = extract_loss(ops.to_numpy(logits), target, self.buffer.rng)
+            total += loss
+            gradients.append(ops.asarray(gradient / count, dtype="f"))
+        return total / count, gradients
 
 
 def digest(*parts: bytes) -> bytes:
@@ -117,7 +185,7 @@ def extract_loss(
 
 def has_summary(eg: Example) -> bool:
     """Whether the reference has a summary and a text to summarize."""
-    return bool(eg.reference.user_data.get("summary_reference")) and len(eg.predicted) > 0
+    return bool(eg.reference.user_data.get(REFERENCE)) and len(eg.predicted) > 0
 
 
 def training_bounds(eg: Example) -> Any:
