@@ -17,7 +17,7 @@ import json
 import shutil
 import subprocess
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from email.message import EmailMessage
@@ -155,8 +155,13 @@ def paragraphs_of(folder: Path) -> dict[str, list[str]]:
     return read
 
 
-def records_of(folder: Path, pipeline: str) -> dict[str, Record]:
-    return {Path(record.source).stem: record for record in process_documents(folder, pipeline)}
+def records_of(folder: Path, pipeline: str) -> dict[str, dict[str, Record]]:
+    """RETURNS (dict): The records of each format, by document."""
+    found: dict[str, dict[str, Record]] = defaultdict(dict)
+    for record in process_documents(folder, pipeline):
+        path = Path(record.source)
+        found[path.parent.name][path.stem] = record
+    return found
 
 
 @dataclass
@@ -165,10 +170,6 @@ class Reading:
 
     paragraphs: dict[str, list[str]]
     records: dict[str, Record] | None
-
-
-def read(folder: Path, pipeline: str | None) -> Reading:
-    return Reading(paragraphs_of(folder), None if pipeline is None else records_of(folder, pipeline))
 
 
 def compare(name: str, plain: Reading, other: Reading) -> Agreement:
@@ -224,7 +225,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = [json.loads(line) for line in options.texts.read_text(encoding="utf-8").splitlines()][: options.limit]
     names = make({str(row["id"]).replace("/", "_"): row["text"] for row in rows}, options.folder)
-    plain, *others = (read(options.folder / name, options.pipeline) for name in names)
+    records = records_of(options.folder, options.pipeline) if options.pipeline else {}
+    plain, *others = (Reading(paragraphs_of(options.folder / name), records.get(name)) for name in names)
     results = [compare(name, plain, other) for name, other in zip(names[1:], others, strict=True)]
     Console().print(show(results))
     if options.json:
