@@ -6,16 +6,16 @@ import contextlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
 from ..errors import DossierError
 from ..process.record import Entity, Failure, Record, SummarySentence
-from ..read.document import PlacedBlock
+from ..read.document import Kind, PlacedBlock
 from ..read.extract import Extracted, ReadOptions
 from ..read.sandbox import Sandbox
 from .text import paragraphs
@@ -125,9 +125,13 @@ class Texts:
 
     Sources are read in a sandbox with limits, as in the run. The pieces of the last file stay at hand, since the
     members of an archive follow one another.
+
+    options (dict[str, Any]): Those of the run, as run.json has them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: dict[str, Any]) -> None:
+        known = {f.name: options[f.name] for f in fields(ReadOptions) if f.name in options}
+        self._options = replace(ReadOptions(**known), attachments=True)
         self._sandbox: Sandbox | None = None
         self._path: Path | None = None
         self._pieces: list[Extracted] = []
@@ -143,7 +147,7 @@ class Texts:
         """RETURNS (SourceText): The text and its blocks, or the reason why there is none."""
         if record.text is not None:
             if agrees(record, record.text):
-                return SourceText(record.text, paragraphs(record.text))
+                return SourceText(record.text, blocks_of(record) or paragraphs(record.text))
             return SourceText(why="The text in the record does not agree with the offsets of its entities.")
         path = locate(record)
         if path is None:
@@ -156,10 +160,15 @@ class Texts:
     def _read(self, path: Path) -> list[Extracted]:
         if path != self._path:
             if self._sandbox is None:
-                self._sandbox = Sandbox(time_limit=TIME_LIMIT, memory_limit=MEMORY_LIMIT, options=ReadOptions(True))
+                self._sandbox = Sandbox(time_limit=TIME_LIMIT, memory_limit=MEMORY_LIMIT, options=self._options)
             self._pieces = self._sandbox.extract(str(path))
             self._path = path
         return self._pieces
+
+
+def blocks_of(record: Record) -> list[PlacedBlock]:
+    """RETURNS (list[PlacedBlock]): The blocks that a record holds; none unless the run was asked for them."""
+    return [PlacedBlock(cast(Kind, b.kind), b.start, b.end, b.level, b.page, b.text) for b in record.blocks or []]
 
 
 def agrees(record: Record, text: str) -> bool:

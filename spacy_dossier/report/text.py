@@ -23,6 +23,9 @@ TAGS = {
     "caption": ('<p class="caption" dir="auto">', "</p>"),
     "code": ("<pre>", "</pre>"),
     "quotation": ('<blockquote dir="auto">', "</blockquote>"),
+    "reply": ('<blockquote dir="auto">', "</blockquote>"),
+    "page_header": ('<p class="caption" dir="auto">', "</p>"),
+    "page_footer": ('<p class="caption" dir="auto">', "</p>"),
     "signature": ('<p class="signature" dir="auto">', "</p>"),
     "footnote": ('<p class="footnote" dir="auto">', "</p>"),
 }

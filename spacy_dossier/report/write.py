@@ -98,7 +98,7 @@ def _write(out: Path, files: list[Path], folder: Path, advance: Callable[..., No
         index.rank()
         totals = index.totals
         pages = Pages(folder, GENERATOR, ", ".join(totals.pipelines), totals.labels.most_common())
-        without_text = _write_documents(files, folder, index, pages, advance)
+        without_text = _write_documents(out, files, folder, index, pages, advance)
         different = _write_entities(folder, index, pages)
         failures, kinds = _write_failures(out, folder)
         _write_lists(pages, totals, different, failures, kinds)
@@ -134,11 +134,13 @@ def _write_failures(out: Path, folder: Path) -> tuple[int, list[tuple[tuple[str,
     return shards.count, counter.most_common()
 
 
-def _write_documents(files: list[Path], folder: Path, index: Index, pages: Pages, advance: Callable[..., None]) -> int:
+def _write_documents(
+    out: Path, files: list[Path], folder: Path, index: Index, pages: Pages, advance: Callable[..., None]
+) -> int:
     """RETURNS (int): How many documents are shown without their text."""
     types = {media_type: kind for kind, (media_type, _) in enumerate(index.totals.media_types.most_common())}
     without_text = 0
-    with Shards(folder, "documents") as shards, Texts() as texts:
+    with Shards(folder, "documents") as shards, Texts(read_run(out).get("options", {})) as texts:
         before: Neighbour | None = None
         for number, (record, next_record) in enumerate(with_next(read_records(files))):
             shards.add(document_row(record, pages.kinds, types))

@@ -17,6 +17,7 @@ from spacy_dossier.cli.app import app
 from spacy_dossier.errors import DossierError
 from spacy_dossier.process.record import Failure, Findings, PipelineInfo, Record, make_record
 from spacy_dossier.process.sinks import ParquetSink
+from spacy_dossier.read.document import Block, lay_out
 from spacy_dossier.report import pages as report_pages
 from spacy_dossier.report.index import slug
 from spacy_dossier.report.write import write_report
@@ -277,6 +278,32 @@ def test_text_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         page = page_of(report, name)
         assert 'id="m0"' not in page and why in page and "--with-text" in page
         assert "Harbour Board" in page and "In Visby she met Tomas Ek." in page
+
+
+def test_blocks_of_a_record_are_shown(tmp_path: Path) -> None:
+    """A record with its text and its blocks shows headings and replies as what they are, without its source."""
+    text, blocks, _ = lay_out([Block("heading", "Visby", level=1), Block("reply", "old"), Block("paragraph", "Rain.")])
+    record = annotate("a.eml", text, blocks=blocks, with_blocks=True)
+    report = write_report(save(tmp_path / "out", [record])).path.parent
+    page = place_of(report, "a.eml").read_text(encoding="utf-8")
+    assert '<h3 dir="auto">Visby</h3>' in page and "<summary>Quoted reply</summary>" in page
+
+
+def test_text_is_read_again_as_the_run_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the options that decide what is text."""
+    monkeypatch.chdir(tmp_path)
+    head = "From: a@example.org\nTo: b@example.org\nDate: Mon, 2 Mar 2026 09:00:00 +0000\nSubject: x\n\n"
+    mail = head + "New words.\n\n> Old words.\n"
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "a.eml").write_text(mail)
+    record = annotate("a.eml", "New words.\n\nOld words.", with_text=False)
+    record = record.model_copy(update={"sha256": hashlib.sha256(mail.encode()).hexdigest()})
+    out = save(tmp_path / "out", [record])
+    assert write_report(out).without_text == 1
+    run = json.loads((out / "run.json").read_text())
+    run["options"]["replies"] = True
+    (out / "run.json").write_text(json.dumps(run))
+    assert write_report(out).without_text == 0
 
 
 def test_text_that_disagrees_is_not_shown(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from spacy_dossier.read.document import KINDS, Block, lay_out
+from spacy_dossier.read.document import KINDS, OUTSIDE, Block, lay_out
 from spacy_dossier.report.document import divide
 from spacy_dossier.report.text import LONG_PARAGRAPH, SECTION, Mark, paragraphs, render, segments
 
@@ -84,7 +84,7 @@ def html(text: str, marks: list[Mark]) -> Markup:
 def test_any_marks_in_any_blocks(data: st.DataObject, given: list[Block]) -> None:
     """Nested, crossing, touching, equal and blank marks over blocks of all kinds: the HTML is well formed and quotes
     what they mark, every character of the text stands in it once, and so do the blocks outside the text."""
-    text, blocks, _ = lay_out(given)
+    text, blocks, _ = lay_out(given, data.draw(st.sampled_from([OUTSIDE, frozenset()])))
     place = st.integers(0, len(text))
     spans = data.draw(st.lists(st.tuples(place, place).map(sorted), max_size=8))
     read = Reader(render(text, [mark(n, *span) for n, span in enumerate(spans)], blocks))
