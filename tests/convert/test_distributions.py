@@ -349,6 +349,15 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, content: str, message: s
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("joint", ["–", "=", "", "~"])
+@pytest.mark.parametrize("options", [{}, {"tag_column": "2"}])
+def test_prefixes_spelled_in_unknown_ways(tmp_path: Path, joint: str, options: dict[str, str]) -> None:
+    """They are refused, not taken for labels, in a small file and with the column named too."""
+    text = rows(lambda i, t, g: f"{t}\t{g.replace('-', joint)}")
+    with pytest.raises(DossierError, match="tags of an unknown form, found 'I"):
+        opened(tmp_path / "a.txt", text, **options)
+
+
 def test_a_line_that_does_not_fall_into_tokens(tmp_path: Path) -> None:
     """Only its sentence is lost, and its line is named."""
     columns, _ = opened(tmp_path / "a.txt", PARTED["token/TAG"] + "Anna B-PER\n")

@@ -12,8 +12,8 @@ from spacy.vocab import Vocab
 from ...errors import DossierError
 from ..docbin import DocBinWriter
 from ..source import Input, TextFile, find_inputs, open_text, spooled
+from .detect.find import Asked, find_layout
 from .documents import DocMaker, group_sentences, template_of
-from .find import Asked, find_layout
 from .formats.registry import FORMATS
 from .layout import Layout
 from .reader import Survey, survey

@@ -10,9 +10,9 @@ from spacy.vocab import Vocab
 
 from ...errors import DossierError
 from ..source import TextFile
+from .detect.roles import UPOS
 from .formats.registry import FORMATS
 from .layout import Layout
-from .roles import UPOS
 from .schemes import OUTSIDE, opens, split_tag, tags_to_entities
 from .sentence import Sentence
 from .spacing import Spacer, spaces_from_offsets, spaces_from_text

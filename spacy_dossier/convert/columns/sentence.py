@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...errors import DossierError
-from .evidence import key_value
+from .detect.evidence import key_value
 from .layout import DELIMITERS, WORD_ID, Layout, unquote
 from .marks import Mark
 from .schemes import MISSING, OUTSIDE, brackets_to_iob2, split_tag

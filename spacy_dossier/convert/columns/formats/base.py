@@ -6,9 +6,9 @@ from typing import ClassVar
 
 from spacy.tokens import Doc
 
+from ..detect.roles import Family
+from ..detect.sample import Head, Sample
 from ..layout import Layout
-from ..roles import Family
-from ..sample import Head, Sample
 from ..sentence import Problem, Sentence
 from ..writing import Counts
 

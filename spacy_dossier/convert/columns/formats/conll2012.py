@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from spacy.tokens import Doc
 
+from ..detect.roles import Family
+from ..detect.sample import Head, Sample
 from ..layout import Layout
-from ..roles import Family
-from ..sample import Head, Sample
 from ..schemes import is_bracket
 from ..writing import Counts, or_missing, tagged_sentences
 from .rows import RowFormat

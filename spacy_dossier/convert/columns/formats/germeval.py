@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from spacy.tokens import Doc
 
-from ..evidence import is_index
-from ..sample import Head
+from ..detect.evidence import is_index
+from ..detect.sample import Head
 from ..schemes import entities_to_tags
 from ..writing import Counts, tagged_sentences
 from .rows import RowFormat

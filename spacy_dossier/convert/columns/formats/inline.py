@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ....errors import DossierError
+from ..detect.sample import Head
 from ..layout import Layout, split_spaces
-from ..sample import Head
 from ..tags import are_numbers, find_form, find_outside
 from .lines import LineFormat
 

@@ -7,9 +7,9 @@ from typing import Any, TypeGuard
 from spacy.tokens import Doc
 
 from ....errors import DossierError
+from ..detect.sample import Head
 from ..layout import Layout
 from ..marks import BYTE_ORDER_MARK
-from ..sample import Head
 from ..tags import number_error
 from ..writing import Counts, tagged_sentences
 from .lines import LineFormat

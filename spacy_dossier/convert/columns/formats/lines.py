@@ -7,11 +7,11 @@ from typing import ClassVar
 from spacy.tokens import Doc
 
 from ....errors import DossierError
+from ..detect.roles import Family
+from ..detect.sample import Head, Sample
 from ..layout import Layout
 from ..marks import DOCSTART
 from ..reader import read_lines
-from ..roles import Family
-from ..sample import Head, Sample
 from ..sentence import Problem, Sentence
 from ..writing import Counts, tagged_sentences
 from .base import Format

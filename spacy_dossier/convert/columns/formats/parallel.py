@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ....errors import DossierError
+from ..detect.sample import Head
 from ..layout import Layout, split_spaces, split_tabs, splitter
-from ..sample import Head
 from ..schemes import is_tag
 from ..tags import find_form
 from .json_lists import turned

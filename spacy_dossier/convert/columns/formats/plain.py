@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from spacy.tokens import Doc, Token
 
-from ..evidence import is_chunk
+from ..detect.evidence import is_chunk
+from ..detect.roles import Family
+from ..detect.sample import Head
 from ..layout import DELIMITERS
-from ..roles import Family
-from ..sample import Head
 from ..tags import find_form
 from ..writing import Counts, or_missing, tagged_sentences
 from .rows import RowFormat

@@ -1,7 +1,7 @@
 """All column formats, in the order in which they are tried."""
 
 from ....errors import DossierError
-from ..sample import Head
+from ..detect.sample import Head
 from .base import Format
 from .conll2012 import Conll2012
 from .germeval import GermEval

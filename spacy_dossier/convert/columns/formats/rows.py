@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import ClassVar
 
 from ....errors import DossierError
-from ..evidence import is_index, is_sentence_number
+from ..detect.evidence import is_index, is_sentence_number
+from ..detect.roles import find_annotation, named_roles
+from ..detect.sample import Head, Sample, part_rows
 from ..layout import DELIMITERS, Layout
 from ..reader import read_rows
-from ..roles import find_annotation, named_roles
-from ..sample import Head, Sample, part_rows
 from ..sentence import Problem, Sentence
 from .base import Format
 

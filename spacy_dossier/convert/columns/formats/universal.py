@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from spacy.tokens import Doc
 
-from ..evidence import is_index
-from ..roles import named_roles
-from ..sample import Head, Sample
+from ..detect.evidence import is_index
+from ..detect.roles import named_roles
+from ..detect.sample import Head, Sample
 from ..writing import Counts, new_document, or_missing, tagged_sentences
 from .rows import RowFormat
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ...errors import DossierError
-from ...text.words import word_set
+from ....errors import DossierError
+from ....text.words import word_set
+from ..layout import QUOTED, Layout
+from ..schemes import MISSING, MISSING_TAG, OPENED, OUTSIDE, is_bracket, is_tag
+from ..tags import INTEGER, PLAIN, TagForm, bare_cell, find_form, find_outside
 from .evidence import ROLE_NAMES, TAG_NAMES, TOKEN_NAMES, is_chunk, is_lemma, is_pos, key_value, tag_key
-from .layout import QUOTED, Layout
 from .sample import Sample
-from .schemes import MISSING, MISSING_TAG, OPENED, OUTSIDE, is_bracket, is_tag
-from .tags import INTEGER, PLAIN, TagForm, bare_cell, find_form, find_outside
 
 FLAGS = ("SpaceAfter=No", "NoSpaceAfter", "EndOfSentence")
 UPOS = word_set("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X _")

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 
-from ...errors import DossierError
-from .formats.registry import AUTO, FORMATS, check_format, sniff_format
-from .layout import Layout
+from ....errors import DossierError
+from ..formats.registry import AUTO, FORMATS, check_format, sniff_format
+from ..layout import Layout
+from ..schemes import MISSING, OUTSIDE
+from ..tags import are_numbers, bare_cell, number_error
 from .roles import find_column, find_columns, find_tag_column
 from .sample import Head, Sample
-from .schemes import MISSING, OUTSIDE
-from .tags import are_numbers, number_error
 
 SAMPLE_LINES = 20_000  # lines a layout is found from
 KEPT_LINES = 1_000  # of the first ones, that stand before later lines where the first hold no entity
@@ -59,13 +59,8 @@ def find_layout(lines: Iterable[str], asked: Asked, *, file: str = "") -> Layout
         if any(are_numbers(Counter(column)) for column in free):
             raise number_error(file, row)
         raise DossierError("no column holds entity tags", file=file, value=row, remedy="Name it with --tag-column.")
-    if layout.bare and not asked.tag_column and (inner := _inner_label(sample, layout)):
-        raise DossierError(
-            "tags of an unknown form: one of them never begins an entity",
-            file=file,
-            value=inner,
-            remedy="Write tags as B-PER and I-PER, or name the column with --tag-column if they are labels.",
-        )
+    if layout.bare:
+        _check_labels(sample, layout, asked, file)
     return replace(layout, nested=find_column(sample, asked.nested_column, file)) if asked.nested_column else layout
 
 
@@ -86,6 +81,25 @@ def _has_entities(sample: Sample, layout: Layout | None) -> bool:
         return False
     outside = {*MISSING, "*", layout.form.outside, OUTSIDE}
     return bool(layout.key) or not outside.issuperset(cell.strip() for cell in sample.columns[layout.tag])
+
+
+def _check_labels(sample: Sample, layout: Layout, asked: Asked, file: str) -> None:
+    """RAISES (DossierError): If labels without a prefix seem to have one, spelled in a way that is not known."""
+    labels = {bare_cell(cell) for cell in sample.columns[layout.tag or 0]}
+    # Both `B` and `I` before the same, as in B=PER and I=PER: no two labels differ so.
+    inside = (label for label in labels if len(label) > 2 and label[0] in "Ii")
+    paired = sorted(label for label in inside if {"B" + label[1:], "b" + label[1:]} & labels)
+    if paired:
+        raise DossierError(
+            "tags of an unknown form", file=file, value=paired[0], remedy="Write them as B-PER and I-PER."
+        )
+    if not asked.tag_column and (inner := _inner_label(sample, layout)):
+        raise DossierError(
+            "tags of an unknown form: one of them never begins an entity",
+            file=file,
+            value=inner,
+            remedy="Write tags as B-PER and I-PER, or name the column with --tag-column if they are labels.",
+        )
 
 
 def _inner_label(sample: Sample, layout: Layout) -> str:

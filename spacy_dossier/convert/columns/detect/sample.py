@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
+from ..layout import DELIMITERS, WORD_ID, Layout, splitter
+from ..marks import BYTE_ORDER_MARK, MARKUP, SENTENCE_END, document_mark, is_docstart, without_mark
+from ..tags import find_form, find_outside
 from .evidence import is_header, is_index
-from .layout import DELIMITERS, WORD_ID, Layout, splitter
-from .marks import BYTE_ORDER_MARK, MARKUP, SENTENCE_END, document_mark, is_docstart, without_mark
-from .tags import find_form, find_outside
 
 ENOUGH = 1000  # lines that tell whether each is a sentence
 COLUMNS_LINE = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)?")

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from ...text.words import word_set
-from .layout import WORD_ID
-from .schemes import MISSING, PREFIXED, is_tag
+from ....text.words import word_set
+from ..layout import WORD_ID
+from ..schemes import MISSING, PREFIXED, is_tag
 
 # Base phrases of the CoNLL-2000 and CoNLL-2003 data (English and German), clauses of LST20: chunks, not entities.
 CHUNKS = word_set("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NAC NC VC PC CLS QP WHNP NX")
