@@ -56,9 +56,11 @@ def squeeze(text: str) -> str:
     return " ".join(text.replace("\u00ad", "").split())
 
 
-def as_page(name: str, paragraphs: list[str], style: str = "") -> str:
+def as_page(title: str, paragraphs: list[str], style: str = "") -> str:
     body = "".join(f"<p>{html.escape(paragraph, quote=False)}</p>\n" for paragraph in paragraphs)
-    head = f'<meta charset="utf-8"><title>{html.escape(name)}</title>' + (f"<style>{style}</style>" if style else "")
+    head = '<meta charset="utf-8">'
+    head += f"<title>{html.escape(title)}</title>" if title else ""
+    head += f"<style>{style}</style>" if style else ""
     return f'<!doctype html><html lang="en"><head>{head}</head><body><article>{body}</article></body></html>'
 
 
@@ -109,7 +111,7 @@ def printed(columns: int) -> Callable[[list[str], Path], None]:
 
 def by_pandoc(suffix: str, *options: str) -> Callable[[list[str], Path], None]:
     def write(paragraphs: list[str], path: Path) -> None:
-        page = as_page(path.name, paragraphs).encode()
+        page = as_page("", paragraphs).encode()  # a title would be a paragraph that the text has not
         command = ["pandoc", "-f", "html", "--standalone", "-o", str(path.with_suffix(f".{suffix}")), *options]
         subprocess.run(command, input=page, check=True, capture_output=True, timeout=300)
 
