@@ -13,7 +13,7 @@ from spacy_dossier.pipeline.crf_ner import chains
 from spacy_dossier.pipeline.crf_ner.chains import batch_chains, find_chains
 
 BLANK = spacy.blank("en")
-WORDS = st.sampled_from(["Anna", "met", "him", ".", "!", '"', ")", " ", "\n", "\n\n", "Lisbon", ",", "。"])
+WORDS = st.sampled_from(["Anna", "met", "him", ".", "!", '"', ")", " ", "\n", "\n\n", "Lisbon", ",", "。", "\t"])
 
 
 @pytest.fixture
@@ -41,6 +41,14 @@ def test_white_space_is_in_no_chain_and_an_empty_line_ends_one(nlp: Language) ->
     """A single line break ends nothing: lines of mail are wrapped."""
     doc = nlp.make_doc("Nordwind\nAG  Lisbon\n\nTo whom\r\n\r\nAnna")
     assert texts(doc) == [["Nordwind", "AG", "Lisbon"], ["To", "whom"], ["Anna"]]
+
+
+def test_a_tab_ends_a_chain(nlp: Language) -> None:
+    """Cells of a table are parted by tabs, and no entity runs from one into the next, unless it is annotated so."""
+    doc = nlp.make_doc("Town\tBoats\tChange\nHarstad \tNorth Sea")
+    assert texts(doc) == [["Town"], ["Boats"], ["Change", "Harstad"], ["North", "Sea"]]
+    assert [token.text for token in doc[:3]] == ["Town", "\t", "Boats"]
+    assert texts(doc, uncut=[(0, 3)]) == [["Town", "Boats"], ["Change", "Harstad"], ["North", "Sea"]]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n \t"])

@@ -1,7 +1,8 @@
 """The chains of a CRF: stretches of a document's tokens that are tagged together.
 
-A chain ends after sentence-final punctuation, at an empty line, and at a longest length. So tagging a batch takes as
-many steps as its longest chain has tokens, however long the documents are. Tokens of white space belong to no chain.
+A chain ends after sentence-final punctuation, at an empty line, at a tab, which parts the cells of a table, and at a
+longest length. So tagging a batch takes as many steps as its longest chain has tokens, however long the documents are.
+Tokens of white space belong to no chain.
 """
 
 from collections.abc import Iterator, Sequence
@@ -51,7 +52,8 @@ def find_chains(
     cut = np.zeros(len(tokens) + 1, dtype=bool)  # before token i
     cut[1:-1] = ended[:-1] & ~final[1:] & ~closing[1:] & (is_lower[tokens[1:]] == 0)
     for i in np.flatnonzero(is_space):
-        if doc[int(i)].text.count("\n") > 1:
+        text = doc[int(i)].text
+        if text.count("\n") > 1 or "\t" in text:
             cut[np.searchsorted(tokens, i)] = True
     for start, end in uncut:
         first, after = np.searchsorted(tokens, [start, end])
