@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spacy_dossier.process.infer import analyze, load
-from spacy_dossier.process.sections import SummaryBudget
+from spacy_dossier.process.sections import Wanted
 
 POLL_SECONDS = 0.1
 DOSSIER = [sys.executable, "-c", "from spacy_dossier.cli.app import app; app()"]
@@ -202,14 +202,14 @@ def length(
     if len(whole) < sizes[-1]:
         raise typer.BadParameter(f"the text has {len(whole):,} characters, not {sizes[-1]:,}")
     nlp = load(pipeline, "cpu")
-    list(analyze(nlp, [whole[:2_000]], SummaryBudget()))  # warms up
+    list(analyze(nlp, [whole[:2_000]], Wanted()))  # warms up
     table = Table("characters", "words", "seconds", "words/s", "exponent", "peak MB")
     results: list[dict[str, Any]] = []
     for size in sizes:
         taken: list[float] = []
         while len(taken) < repeats and sum(taken) < 10:
             start = time.perf_counter()
-            ((_, result),) = analyze(nlp, [whole[:size]], SummaryBudget())
+            ((_, result),) = analyze(nlp, [whole[:size]], Wanted())
             taken.append(time.perf_counter() - start)
         if isinstance(result, Exception):
             raise result

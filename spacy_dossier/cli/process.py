@@ -34,6 +34,10 @@ def process_cli(
     sentences: Annotated[int | None, typer.Option(help="Sentences a summary has at most.")] = None,
     words: Annotated[int | None, typer.Option(help="Words a summary has at most.")] = None,
     min_confidence: Annotated[float, typer.Option(help="Leave out entities with a lower confidence.")] = 0.0,
+    extension: Annotated[
+        list[str] | None,
+        typer.Option(help="Extension attribute of the Doc to put into the records, as _.risk; repeatable."),
+    ] = None,
     with_text: Annotated[bool, typer.Option("--with-text", help="Put the extracted text into the records.")] = False,
     with_blocks: Annotated[
         bool, typer.Option("--with-blocks", help="Put the places of headings, paragraphs, tables … into the records.")
@@ -93,6 +97,7 @@ def process_cli(
         sentences=sentences,
         words=words,
         min_confidence=min_confidence,
+        extensions=tuple(name.removeprefix("_.") for name in extension or ()),
         with_text=with_text,
         with_blocks=with_blocks,
         attachments=attachments,

@@ -17,7 +17,7 @@ from spacy.tokens import Doc
 
 from ..read.extract import one_line
 from .record import Findings
-from .sections import SECTION_CHARS, SummaryBudget, analyze_doc, analyze_long, check_text, strip
+from .sections import SECTION_CHARS, Wanted, analyze_doc, analyze_long, check_text, strip
 
 BATCH_DOCS = 64
 BATCH_CHARS = 60_000  # some 12,000 words: as many as keep two cores busy, few enough for a small machine
@@ -111,7 +111,7 @@ def plan_batches(lengths: Sequence[int], *, gpu: bool = False) -> list[list[int]
 def analyze(
     nlp: Language,
     texts: Sequence[str],
-    budget: SummaryBudget,
+    wanted: Wanted,
     *,
     gpu: bool = False,
     keep: Callable[[int, Sequence[Doc]], None] | None = None,
@@ -123,19 +123,19 @@ def analyze(
     YIELDS (tuple[int, Findings | DocFailure]): Index and what `sections.analyze_doc` returns, in no fixed order.
     """
     for batch in plan_batches([len(text) for text in texts], gpu=gpu):
-        yield from _analyze_batch(nlp, texts, batch, budget, keep)
+        yield from _analyze_batch(nlp, texts, batch, wanted, keep)
 
 
 def _analyze_batch(
     nlp: Language,
     texts: Sequence[str],
     batch: list[int],
-    budget: SummaryBudget,
+    wanted: Wanted,
     keep: Callable[[int, Sequence[Doc]], None] | None,
 ) -> Iterator[tuple[int, Findings | DocFailure]]:
     """A batch that fails is halved: until it fits into memory, or the one document at fault is found."""
     try:
-        done = _run(nlp, texts, batch, budget, keep)
+        done = _run(nlp, texts, batch, wanted, keep)
     except (Exception, SystemExit) as error:  # components raise what they like
         memory = out_of_memory(error)
         failure = failure_of(error)
@@ -144,13 +144,13 @@ def _analyze_batch(
             free_memory()
         if len(batch) == 1:
             if memory and len(texts[batch[0]]) > 2_000:
-                yield _analyze_sections(nlp, texts[batch[0]], batch[0], budget, keep)
+                yield _analyze_sections(nlp, texts[batch[0]], batch[0], wanted, keep)
             else:
                 yield batch[0], failure
             return
         half = len(batch) // 2
-        yield from _analyze_batch(nlp, texts, batch[:half], budget, keep)
-        yield from _analyze_batch(nlp, texts, batch[half:], budget, keep)
+        yield from _analyze_batch(nlp, texts, batch[:half], wanted, keep)
+        yield from _analyze_batch(nlp, texts, batch[half:], wanted, keep)
         return
     yield from done
 
@@ -159,7 +159,7 @@ def _run(
     nlp: Language,
     texts: Sequence[str],
     batch: list[int],
-    budget: SummaryBudget,
+    wanted: Wanted,
     keep: Callable[[int, Sequence[Doc]], None] | None,
     limit: int = SECTION_CHARS,
 ) -> list[tuple[int, Findings | DocFailure]]:
@@ -169,14 +169,14 @@ def _run(
         if len(texts[batch[0]]) > limit:
             (index,) = batch
             docs: list[Doc] | None = [] if keep else None
-            result = analyze_long(nlp, texts[index], budget, limit, docs)
+            result = analyze_long(nlp, texts[index], wanted, limit, docs)
             if keep and docs is not None:
                 keep(index, docs)
             return [(index, result)]
         docs_of_batch = nlp.pipe([texts[i] for i in batch], batch_size=len(batch))
         for index, doc in zip(batch, docs_of_batch, strict=True):
             check_text(doc, texts[index])
-            done.append((index, analyze_doc(nlp, doc, budget)))
+            done.append((index, analyze_doc(nlp, doc, wanted)))
             strip(doc)
             if keep:
                 keep(index, [doc])
@@ -187,7 +187,7 @@ def _analyze_sections(
     nlp: Language,
     text: str,
     index: int,
-    budget: SummaryBudget,
+    wanted: Wanted,
     keep: Callable[[int, Sequence[Doc]], None] | None,
 ) -> tuple[int, Findings | DocFailure]:
     """One document too large for the device's memory goes through in ever smaller sections."""
@@ -199,7 +199,7 @@ def _analyze_sections(
     limit = min(len(text), SECTION_CHARS) // 2
     while True:
         try:
-            return index, _run(nlp, [text], [0], budget, kept, limit)[0][1]
+            return index, _run(nlp, [text], [0], wanted, kept, limit)[0][1]
         except (Exception, SystemExit) as error:
             if not out_of_memory(error) or limit <= 1_000:
                 return index, failure_of(error)

@@ -25,6 +25,7 @@ class RunOptions:
     formats (tuple[str, ...]): Of the records: jsonl, parquet, docbin, csv.
     sentences, words (int | None): Bounds of a summary.
     min_confidence (float): Entities below it are left out.
+    extensions (tuple[str, ...]): Extension attributes of the Doc to put into the records, by name.
     with_text (bool): Put the texts into the records.
     with_blocks (bool): Put the places of headings, paragraphs, tables … into the records.
     attachments (bool): Read the attachments of mails.
@@ -44,6 +45,7 @@ class RunOptions:
     sentences: int | None = None
     words: int | None = None
     min_confidence: float = 0.0
+    extensions: tuple[str, ...] = ()
     with_text: bool = False
     with_blocks: bool = False
     attachments: bool = False
@@ -81,7 +83,7 @@ class RunOptions:
 
     def space(self, pipeline: PipelineRef) -> str:
         """RETURNS (str): Hash of all that decides what the pipeline finds in a text."""
-        return digest(pipeline.sha256, self.sentences, self.words, "docbin" in self.formats)
+        return digest(pipeline.sha256, self.sentences, self.words, list(self.extensions), "docbin" in self.formats)
 
     def shape(self) -> str:
         """RETURNS (str): Hash of all that decides what records say beyond that."""

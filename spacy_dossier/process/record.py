@@ -7,27 +7,71 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from ..read.document import PlacedBlock
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+class FoundEntity(NamedTuple):
+    """An entity: its characters, its label, and what is known of it."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float | None = None
+    kb_id: str | None = None
+
+
+class FoundSentence(NamedTuple):
+    """A sentence of the summary: its characters and its score."""
+
+    start: int
+    end: int
+    score: float | None = None
+
+
+class FoundSpan(NamedTuple):
+    """A span of one of the other span groups: the group's name, its characters, and what is known of it."""
+
+    group: str
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+    kb_id: str | None = None
+
+
+class FoundRelation(NamedTuple):
+    """A relation between two entities, by their positions among all that were found."""
+
+    head: int
+    tail: int
+    label: str
+    confidence: float | None = None
 
 
 @dataclass
 class Findings:
     """What a pipeline found in a text, by offsets in it.
 
-    entities (list): Start, end, label and confidence of each.
-    sentences (list): Start, end and score of each sentence of the summary.
+    cats (dict[str, float]): Score of each class.
+    language (str | None): What a component set as `doc._.language`.
+    extensions (dict[str, Any]): Values of the extension attributes asked for, by name.
     docs (list[str]): The Docs as base64 of `Doc.to_bytes`, where they are kept; several of a long text.
     """
 
     n_tokens: int
-    entities: list[tuple[int, int, str, float | None]]
-    sentences: list[tuple[int, int, float | None]]
+    entities: list[FoundEntity] = field(default_factory=list)
+    sentences: list[FoundSentence] = field(default_factory=list)
+    spans: list[FoundSpan] = field(default_factory=list)
+    relations: list[FoundRelation] = field(default_factory=list)
+    cats: dict[str, float] = field(default_factory=dict)
+    language: str | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
     docs: list[str] = field(default_factory=list)
 
     def pack(self) -> bytes:
@@ -37,8 +81,17 @@ class Findings:
     @classmethod
     def unpack(cls, data: bytes) -> Findings:
         values = json.loads(zlib.decompress(data))
-        entities, sentences = (list(map(tuple, values.pop(name))) for name in ("entities", "sentences"))
-        return cls(entities=entities, sentences=sentences, **values)
+        for name, kind in FOUND.items():
+            values[name] = [kind(*row) for row in values[name]]
+        return cls(**values)
+
+
+FOUND: dict[str, type[FoundEntity | FoundSentence | FoundSpan | FoundRelation]] = {
+    "entities": FoundEntity,
+    "sentences": FoundSentence,
+    "spans": FoundSpan,
+    "relations": FoundRelation,
+}
 
 
 class BadOffsets(ValueError):
@@ -60,6 +113,32 @@ class Entity(RecordModel):
     )
     page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
     section: str | None = Field(default=None, description="Heading it stands under; null before the first.")
+    kb_id: str | None = Field(
+        default=None, description="Its entry in a knowledge base; null where the pipeline links none."
+    )
+
+
+class LabelledSpan(RecordModel):
+    group: str = Field(description="Name of its span group.")
+    text: str = Field(description="The span as it stands in the text.")
+    label: str = Field(description="Its label; an empty string where it has none.")
+    start: int = Field(ge=0, description="First character, in Unicode code points from the start of the text.")
+    end: int = Field(description="One past the last character.")
+    score: float | None = Field(default=None, description="Score from the group's `scores`; null where it has none.")
+    page: int | None = Field(default=None, description="Page or slide it starts on, from 1; null without pages.")
+    section: str | None = Field(default=None, description="Heading it stands under; null before the first.")
+    kb_id: str | None = Field(
+        default=None, description="Its entry in a knowledge base; null where the pipeline links none."
+    )
+
+
+class Relation(RecordModel):
+    head: int = Field(ge=0, description="Position of its head in `entities`, from 0.")
+    tail: int = Field(ge=0, description="Position of its tail in `entities`, from 0.")
+    label: str = Field(description="What the head is to the tail, as the pipeline names it.")
+    confidence: float | None = Field(
+        default=None, description="Probability in [0, 1] that it is right; null where the pipeline gives none."
+    )
 
 
 class SummarySentence(RecordModel):
@@ -112,12 +191,24 @@ class Record(RecordModel):
     )
     sha256: str = Field(description="SHA-256, in hex, of the input's bytes, or of the row's text.")
     media_type: str = Field(description="What the input was read as: text/plain, application/pdf …")
+    language: str | None = Field(
+        default=None, description="Language of the text, where a component of the pipeline sets `doc._.language`."
+    )
     n_chars: int = Field(description="Length of the extracted text in Unicode code points.")
     n_tokens: int = Field(description="Tokens in it, as the pipeline counts.")
     entities: list[Entity] = Field(default_factory=list, description="Entities in text order.")
+    spans: list[LabelledSpan] = Field(
+        default_factory=list, description="Spans of the pipeline's other span groups, group by group."
+    )
+    cats: dict[str, float] = Field(default_factory=dict, description="Score in [0, 1] of each class.")
+    relations: list[Relation] = Field(default_factory=list, description="Relations between entities.")
     summary: str = Field(default="", description="The summary: the sentences below, verbatim.")
     summary_sentences: list[SummarySentence] = Field(
         default_factory=list, description="Sentences of the summary in document order."
+    )
+    extensions: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Values of the Doc's extension attributes asked for (--extension); a JSON string in Parquet.",
     )
     pipeline: PipelineInfo = Field(description="What computed it.")
     text: str | None = Field(default=None, description="The extracted text; absent unless asked for (--with-text).")
@@ -187,39 +278,14 @@ def make_record(
     findings (Findings): What the pipeline found in it.
     pages (Sequence[tuple[int, int]]): (first character, page number) of each page.
     blocks (Sequence[PlacedBlock]): Its parts.
-    min_confidence (float): Entities surely below it are left out; one without a confidence stays.
+    min_confidence (float): Entities and relations surely below it are left out, and relations of entities that are;
+        what has no confidence stays.
     RETURNS (Record): The record; floats are rounded to four decimals.
     RAISES (BadOffsets): An offset outside the text.
     """
-    headings = [
-        (block.start, " ".join(text[block.start : block.end].split()))
-        for block in blocks
-        if block.kind == "heading" and block.start is not None
-    ]
-    entities = [
-        Entity(
-            text=quote(text, start, end),
-            label=label,
-            start=start,
-            end=end,
-            confidence=None if confidence is None else round(confidence, 4),
-            page=page_of(pages, start),
-            section=section_of(headings, start),
-        )
-        for start, end, label, confidence in findings.entities
-        if confidence is None or confidence >= min_confidence
-    ]
-    sentences = [
-        SummarySentence(
-            text=quote(text, start, end),
-            start=start,
-            end=end,
-            score=None if score is None else round(score, 4),
-            page=page_of(pages, start),
-            section=section_of(headings, start),
-        )
-        for start, end, score in findings.sentences
-    ]
+    place = Place(text, pages, blocks)
+    kept = [number for number, ent in enumerate(findings.entities) if is_sure(ent.confidence, min_confidence)]
+    sentences = [SummarySentence(**place(start, end), score=rounded(score)) for start, end, score in findings.sentences]
     return Record(
         id=id,
         root=root,
@@ -227,15 +293,74 @@ def make_record(
         meta=meta or {},
         sha256=sha256,
         media_type=media_type,
+        language=findings.language,
         n_chars=len(text),
         n_tokens=findings.n_tokens,
-        entities=entities,
+        entities=[place.entity(findings.entities[number]) for number in kept],
+        spans=[place.span(span) for span in findings.spans],
+        cats={label: round(score, 4) for label, score in findings.cats.items()},
+        relations=relations_between(kept, findings.relations, min_confidence),
         summary=" ".join(sentence.text.strip() for sentence in sentences),
         summary_sentences=sentences,
+        extensions=findings.extensions,
         pipeline=pipeline,
         text=text if with_text else None,
         blocks=[TextBlock(**asdict(block)) for block in blocks] if with_blocks else None,
     )
+
+
+class Place:
+    """Quotes a text: offsets → what a record says of them.
+
+    pages (Sequence[tuple[int, int]]): (first character, page number) of each page.
+    blocks (Sequence[PlacedBlock]): Its parts, of which the headings count.
+    """
+
+    def __init__(self, text: str, pages: Sequence[tuple[int, int]], blocks: Sequence[PlacedBlock]) -> None:
+        self.text = text
+        self.pages = pages
+        self.headings = [
+            (block.start, " ".join(text[block.start : block.end].split()))
+            for block in blocks
+            if block.kind == "heading" and block.start is not None
+        ]
+
+    def __call__(self, start: int, end: int) -> dict[str, Any]:
+        """RETURNS (dict): Text, start, end, page, section. RAISES (BadOffsets): They do not lie inside the text."""
+        return {
+            "text": quote(self.text, start, end),
+            "start": start,
+            "end": end,
+            "page": page_of(self.pages, start),
+            "section": section_of(self.headings, start),
+        }
+
+    def entity(self, ent: FoundEntity) -> Entity:
+        where = self(ent.start, ent.end)
+        return Entity(**where, label=ent.label, confidence=rounded(ent.confidence), kb_id=ent.kb_id)
+
+    def span(self, span: FoundSpan) -> LabelledSpan:
+        where = self(span.start, span.end)
+        return LabelledSpan(**where, group=span.group, label=span.label, score=rounded(span.score), kb_id=span.kb_id)
+
+
+def relations_between(kept: Sequence[int], found: Sequence[FoundRelation], min_confidence: float) -> list[Relation]:
+    """RETURNS (list[Relation]): Those whose entities are kept, by their positions among the kept."""
+    position = {number: place for place, number in enumerate(kept)}
+    return [
+        Relation(head=position[head], tail=position[tail], label=label, confidence=rounded(confidence))
+        for head, tail, label, confidence in found
+        if head in position and tail in position and is_sure(confidence, min_confidence)
+    ]
+
+
+def is_sure(confidence: float | None, least: float) -> bool:
+    """RETURNS (bool): Is it not surely below the least?"""
+    return confidence is None or confidence >= least
+
+
+def rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
 
 
 def quote(text: str, start: int, end: int) -> str:
@@ -248,7 +373,7 @@ def quote(text: str, start: int, end: int) -> str:
 def schema_markdown() -> str:
     """RETURNS (str): The tables of docs/records.md."""
     parts = []
-    for model in (Record, Entity, SummarySentence, TextBlock, PipelineInfo, Failure):
+    for model in (Record, Entity, LabelledSpan, Relation, SummarySentence, TextBlock, PipelineInfo, Failure):
         parts.append(f"### {model.__name__}\n\n| field | type | what it is |\n|---|---|---|")
         for name, info in model.model_fields.items():
             parts.append(f"| `{name}` | {_type_name(info.annotation)} | {info.description} |")
@@ -259,7 +384,8 @@ def schema_markdown() -> str:
 def _type_name(annotation: Any) -> str:
     text = annotation.__name__ if isinstance(annotation, type) and not hasattr(annotation, "__args__") else None
     text = text or str(annotation).replace("typing.", "").replace(f"{__name__}.", "")
-    names = {"str": "string", "int": "integer", "float": "number", "None": "null", "dict[string, Any]": "object"}
+    names = {"str": "string", "int": "integer", "float": "number", "None": "null"}
+    names |= {"dict[string, Any]": "object", "dict[string, number]": "object of numbers"}
     for old, new in names.items():
         text = text.replace(old, new)
     return text.replace("|", "or")

@@ -147,6 +147,7 @@ class Runner:
         self, nlp: Language, batch: Sequence[list[ShardDocument]]
     ) -> Iterable[tuple[list[ShardDocument], Findings | DocFailure]]:
         from .infer import analyze
+        from .sections import Wanted
 
         kept: dict[int, list[str]] = {}
 
@@ -157,7 +158,7 @@ class Runner:
         results = analyze(
             nlp,
             [twins[0].read.text for twins in batch],
-            SummaryBudget(options.sentences, options.words),
+            Wanted(SummaryBudget(options.sentences, options.words), options.extensions),
             gpu=self.job.device != "cpu",
             keep=keep if "docbin" in options.formats else None,
         )
@@ -188,6 +189,8 @@ class Runner:
         counts.failures = sum(document.failure is not None for document in documents)
         outputs = {}
         for sink in sinks:
+            if sink.optional and not any(sink.rows):
+                continue
             name, data = sink.file_name(number), sink.to_bytes()
             write(name, data)
             outputs[name] = file_facts(data)

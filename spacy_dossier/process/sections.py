@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, SpanGroup
 
 from ..pipeline.summarizer.budget import SummaryBudget
+from ..pipeline.summarizer.names import SUMMARY_GROUP
 from ..pipeline.summarizer.select import select_rows
-from .record import Findings
+from ..read.rows import clean_value
+from .record import Findings, FoundEntity, FoundRelation, FoundSentence, FoundSpan
 
-ScoredSpan = tuple[int, int, float | None]  # start, end, score of a sentence
 SECTION_CHARS = 100_000  # about 20,000 words: encoder output of one section is a few tens of megabytes
 # Where a cut does least harm, best first; searched in the last tenth of a section.
 BOUNDARIES = (
@@ -23,6 +26,18 @@ BOUNDARIES = (
     re.compile(r"""[.!?…。！？]["'”’)\]]*\s+|[。！？]"""),
     re.compile(r"\s+"),
 )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of a pipeline.
+
+    budget (SummaryBudget): Of the summary.
+    extensions (tuple[str, ...]): Names of extension attributes of the Doc to keep.
+    """
+
+    budget: SummaryBudget = field(default_factory=SummaryBudget)
+    extensions: tuple[str, ...] = ()
 
 
 def cut(text: str, limit: int = SECTION_CHARS) -> list[tuple[int, int]]:
@@ -48,14 +63,29 @@ def cut(text: str, limit: int = SECTION_CHARS) -> list[tuple[int, int]]:
     return sections
 
 
-def analyze_doc(nlp: Language, doc: Doc, budget: SummaryBudget) -> Findings:
+def analyze_doc(nlp: Language, doc: Doc, wanted: Wanted) -> Findings:
     """RETURNS (Findings): What a record needs of a processed Doc; offsets in characters."""
+    budget = wanted.budget
     summarizer = long_summarizer(nlp) if budget.given else None
+    found = found_in(doc, wanted)
     if summarizer is not None:
-        sentences = plain(summarizer.select(summarizer.features(doc), **budget.given))
+        found.sentences = plain(summarizer.select(summarizer.features(doc), **budget.given))
     else:
-        sentences = summary_spans(doc, budget)
-    return Findings(len(doc), entities_of(doc), sentences)
+        found.sentences = summary_spans(doc, budget)
+    return found
+
+
+def found_in(doc: Doc, wanted: Wanted) -> Findings:
+    """RETURNS (Findings): All but the summary."""
+    return Findings(
+        len(doc),
+        entities_of(doc),
+        spans=spans_of(doc),
+        relations=relations_of(doc),
+        cats={label: float(score) for label, score in doc.cats.items()},
+        language=language_of(doc),
+        extensions={name: extension_of(doc, name) for name in wanted.extensions},
+    )
 
 
 def check_text(doc: Doc, text: str) -> None:
@@ -65,7 +95,7 @@ def check_text(doc: Doc, text: str) -> None:
 
 
 def analyze_long(
-    nlp: Language, text: str, budget: SummaryBudget, limit: int = SECTION_CHARS, docs: list[Doc] | None = None
+    nlp: Language, text: str, wanted: Wanted, limit: int = SECTION_CHARS, docs: list[Doc] | None = None
 ) -> Findings:
     """Run a pipeline over a text section by section, so that its token vectors are never all in memory.
 
@@ -74,32 +104,61 @@ def analyze_long(
     """
     bounds = cut(text, limit)
     summarizer = long_summarizer(nlp)
-    found = Findings(0, [], [])
+    parts: list[Findings] = []
     features = []
     for start, end in bounds:
         doc = nlp(text[start:end])
         check_text(doc, text[start:end])
-        found.n_tokens += len(doc)
-        found.entities += [(start + a, start + b, label, score) for a, b, label, score in entities_of(doc)]
+        found = found_in(doc, wanted)
         if summarizer is not None:
             features.append(summarizer.features(doc))
         else:
-            found.sentences += [(start + a, start + b, score) for a, b, score in summary_spans(doc, budget)]
+            found.sentences = summary_spans(doc, wanted.budget)
+        parts.append(found)
         strip(doc)
         if docs is not None:
             docs.append(doc)
+    whole = merge(parts, [start for start, _ in bounds])
     if summarizer is not None:
         merged = type(features[0]).concat(features, [start for start, _ in bounds])
-        found.sentences = plain(summarizer.select(merged, **budget.given))
+        whole.sentences = plain(summarizer.select(merged, **wanted.budget.given))
     elif len(bounds) > 1:
-        found.sentences = best_sections(text, found.sentences, len(bounds), budget)
-    return found
+        whole.sentences = best_sections(text, whole.sentences, len(bounds), wanted.budget)
+    return whole
 
 
-def best_sections(text: str, sentences: list[ScoredSpan], sections: int, budget: SummaryBudget) -> list[ScoredSpan]:
+def merge(parts: list[Findings], offsets: list[int]) -> Findings:
+    """Join what was found in the sections of a text.
+
+    offsets (list[int]): First character of each section.
+    RETURNS (Findings): Scores of classes are the sections' means, weighted by tokens; the language is the one of most
+        tokens; of an extension attribute there is a list, a value a section, where there is more than one.
+    """
+    whole = Findings(sum(part.n_tokens for part in parts))
+    languages: Counter[str] = Counter()
+    for part, offset in zip(parts, offsets, strict=True):
+        first = len(whole.entities)
+        whole.relations += [r._replace(head=r.head + first, tail=r.tail + first) for r in part.relations]
+        whole.entities += [ent._replace(start=ent.start + offset, end=ent.end + offset) for ent in part.entities]
+        whole.sentences += [sent._replace(start=sent.start + offset, end=sent.end + offset) for sent in part.sentences]
+        whole.spans += [span._replace(start=span.start + offset, end=span.end + offset) for span in part.spans]
+        for label, score in part.cats.items():
+            whole.cats[label] = whole.cats.get(label, 0.0) + score * part.n_tokens / max(1, whole.n_tokens)
+        if part.language is not None:
+            languages[part.language] += part.n_tokens
+    whole.spans.sort(key=lambda span: span.group)
+    whole.language = languages.most_common(1)[0][0] if languages else None
+    for name, value in parts[0].extensions.items():
+        whole.extensions[name] = value if len(parts) == 1 else [part.extensions[name] for part in parts]
+    return whole
+
+
+def best_sections(
+    text: str, sentences: list[FoundSentence], sections: int, budget: SummaryBudget
+) -> list[FoundSentence]:
     """Without a summarizer that can rank the whole: the best scored of the sections' sentences, in text order.
 
-    RETURNS (list[ScoredSpan]): As many as the budget allows, or else as a section gave on average.
+    RETURNS (list[FoundSentence]): As many as the budget allows, or else as a section gave on average.
     """
     if not budget.given:
         budget = SummaryBudget(sentences=max(1, round(len(sentences) / sections)))
@@ -114,25 +173,81 @@ def long_summarizer(nlp: Language) -> Any:
     return pipe if hasattr(pipe, "features") and hasattr(pipe, "select") else None
 
 
-def entities_of(doc: Doc) -> list[tuple[int, int, str, float | None]]:
+def entities_of(doc: Doc) -> list[FoundEntity]:
     has_confidence = bool(doc.ents) and doc.ents[0].has_extension("confidence")
     return [
-        (ent.start_char, ent.end_char, ent.label_, as_float(ent._.confidence) if has_confidence else None)
+        FoundEntity(
+            ent.start_char,
+            ent.end_char,
+            ent.label_,
+            as_float(ent._.confidence) if has_confidence else None,
+            ent.kb_id_ or None,
+        )
         for ent in doc.ents
     ]
 
 
-def summary_spans(doc: Doc, budget: SummaryBudget) -> list[ScoredSpan]:
-    if "summary" not in doc.spans:
-        return []
-    group = doc.spans["summary"]
+def spans_of(doc: Doc) -> list[FoundSpan]:
+    """RETURNS (list[FoundSpan]): All span groups but the summary, by name; without empty spans, which quote nothing."""
+    found = []
+    for name in sorted(doc.spans):
+        if name == SUMMARY_GROUP:
+            continue
+        group = doc.spans[name]
+        for span, score in zip(group, scores_of(group), strict=True):
+            if span.text:
+                found.append(FoundSpan(name, span.start_char, span.end_char, span.label_, score, span.kb_id_ or None))
+    return found
+
+
+def scores_of(group: SpanGroup) -> list[float | None]:
+    """RETURNS (list[float | None]): Score of each span, as spancat and the summarizer store them; else None."""
     scores = group.attrs.get("scores")
-    scores = [None] * len(group) if scores is None else list(scores)
-    found = [(s.start_char, s.end_char, as_float(x)) for s, x in zip(group, scores, strict=True) if s.text.strip()]
+    return [None] * len(group) if scores is None else [as_float(score) for score in scores]
+
+
+def relations_of(doc: Doc) -> list[FoundRelation]:
+    """RETURNS (list[FoundRelation]): Of `doc._.relations`: head and tail span, label, confidence.
+
+    RAISES (ValueError): A head or tail is no entity.
+    """
+    if not doc.has_extension("relations"):
+        return []
+    position = {(ent.start, ent.end): number for number, ent in enumerate(doc.ents)}
+    found = []
+    for head, tail, label, confidence in doc._.relations or ():
+        ends = [position.get((span.start, span.end)) for span in (head, tail)]
+        if ends[0] is None or ends[1] is None:
+            raise ValueError(f"the relation {label!r} has a head or tail that is no entity")
+        found.append(FoundRelation(ends[0], ends[1], label, as_float(confidence)))
+    return found
+
+
+def language_of(doc: Doc) -> str | None:
+    """RETURNS (str | None): What a component found: `doc._.language` as a string, or as a dict with that key."""
+    value = doc._.language if doc.has_extension("language") else None
+    if isinstance(value, dict):
+        value = value.get("language")
+    return value if isinstance(value, str) else None
+
+
+def extension_of(doc: Doc, name: str) -> Any:
+    """RETURNS (Any): Its value, as JSON can hold it. RAISES (ValueError): The pipeline sets no such attribute."""
+    if not doc.has_extension(name):
+        raise ValueError(f"the pipeline sets no extension attribute {name!r}")
+    return clean_value(doc._.get(name))
+
+
+def summary_spans(doc: Doc, budget: SummaryBudget) -> list[FoundSentence]:
+    if SUMMARY_GROUP not in doc.spans:
+        return []
+    group = doc.spans[SUMMARY_GROUP]
+    scored = zip(group, scores_of(group), strict=True)
+    found = [FoundSentence(sent.start_char, sent.end_char, score) for sent, score in scored if sent.text.strip()]
     return within_budget(doc.text, found, budget)
 
 
-def within_budget(text: str, found: list[ScoredSpan], budget: SummaryBudget) -> list[ScoredSpan]:
+def within_budget(text: str, found: list[FoundSentence], budget: SummaryBudget) -> list[FoundSentence]:
     """RETURNS (list): The best scored of the sentences, as many as the budget allows, in text order."""
     if not budget.given or not found:
         return found
@@ -142,9 +257,9 @@ def within_budget(text: str, found: list[ScoredSpan], budget: SummaryBudget) -> 
     return [found[row] for row in select_rows(scores, n_words, n_chars, budget)]
 
 
-def plain(sentences: Iterable[Iterable[Any]]) -> list[ScoredSpan]:
-    """RETURNS (list[ScoredSpan]): The same with Python's own numbers, fit for JSON."""
-    return [(int(start), int(end), as_float(score)) for start, end, score in sentences]
+def plain(sentences: Iterable[Iterable[Any]]) -> list[FoundSentence]:
+    """RETURNS (list[FoundSentence]): The same with Python's own numbers, fit for JSON."""
+    return [FoundSentence(int(start), int(end), as_float(score)) for start, end, score in sentences]
 
 
 def as_float(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""Records of a shard → files: JSONL, Parquet, DocBin and a CSV table of entities."""
+"""Records of a shard → files: JSONL, Parquet, DocBin and CSV tables of entities, classes and relations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import json
 import types
 import typing
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-ENTITY_COLUMNS = ("id", "text", "label", "start", "end", "confidence", "page")
+JSON_COLUMNS = ("meta", "extensions")  # of Parquet: they differ from row to row
 # What a spreadsheet takes for the beginning of a formula (OWASP, "CSV Injection"), in full width too. The apostrophe
 # is there so that taking one off gives the text again, whatever it was.
 FORMULA = tuple("=+-@\t\r\n'＝＋－＠")
@@ -33,9 +33,11 @@ class Sink(ABC):
     """Makes the file of a shard in one format. The bytes are a function of the records alone.
 
     pattern (str): The file's name, with the shard's number in it.
+    optional (bool): A file without rows is not written.
     """
 
     pattern: ClassVar[str]
+    optional: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.rows: list[Any] = []
@@ -74,31 +76,72 @@ class JsonlSink(Sink):
 
 
 class CsvSink(Sink):
-    """One entity a row; a text that a spreadsheet would run has an apostrophe before it."""
+    """Several rows a document; a text that a spreadsheet would run has an apostrophe before it."""
 
-    pattern = "entities-{:05d}.csv"
+    columns: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def cells(self, record: Record) -> Iterable[Sequence[Any]]:
+        """YIELDS (Sequence): The cells of each row, but for the first, the id."""
 
     def prepare(self, record: Record, docs: Sequence[str]) -> str:
         buffer = io.StringIO(newline="")
         writer = csv.writer(buffer, lineterminator="\n")
-        for ent in record.entities:
-            texts = map(neutral, (record.id, ent.text, ent.label))
-            writer.writerow((*texts, ent.start, ent.end, ent.confidence, ent.page))
+        for row in self.cells(record):
+            writer.writerow([neutral(cell) if isinstance(cell, str) else cell for cell in (record.id, *row)])
         return buffer.getvalue()
 
     def to_bytes(self) -> bytes:
-        return "".join((",".join(ENTITY_COLUMNS) + "\n", *self.rows)).encode()
+        return "".join((",".join(self.columns) + "\n", *self.rows)).encode()
+
+
+class EntitySink(CsvSink):
+    """One entity a row."""
+
+    pattern = "entities-{:05d}.csv"
+    columns = ("id", "text", "label", "start", "end", "confidence", "page", "kb_id")
+
+    def cells(self, record: Record) -> Iterable[Sequence[Any]]:
+        for ent in record.entities:
+            yield ent.text, ent.label, ent.start, ent.end, ent.confidence, ent.page, ent.kb_id
+
+
+class ClassSink(CsvSink):
+    """One class of a document a row."""
+
+    pattern = "classes-{:05d}.csv"
+    columns = ("id", "label", "score")
+    optional = True
+
+    def cells(self, record: Record) -> Iterable[Sequence[Any]]:
+        return record.cats.items()
+
+
+class RelationSink(CsvSink):
+    """One relation a row, with the texts and the places of its entities."""
+
+    pattern = "relations-{:05d}.csv"
+    columns = ("id", "label", "confidence", "head", "head_start", "head_end", "tail", "tail_start", "tail_end")
+    optional = True
+
+    def cells(self, record: Record) -> Iterable[Sequence[Any]]:
+        for relation in record.relations:
+            ends = (record.entities[relation.head], record.entities[relation.tail])
+            places = (cell for ent in ends for cell in (ent.text, ent.start, ent.end))
+            yield relation.label, relation.confidence, *places
 
 
 class ParquetSink(Sink):
-    """One record a row; `meta`, which differs from row to row, as a JSON string."""
+    """One record a row."""
 
     pattern = "records-{:05d}.parquet"
 
     def prepare(self, record: Record, docs: Sequence[str]) -> Any:
         import pyarrow as pa
 
-        row = {**record.model_dump(), "meta": json.dumps(record.meta, ensure_ascii=False)}
+        row = record.model_dump()
+        for name in JSON_COLUMNS:
+            row[name] = json.dumps(row[name], ensure_ascii=False)
         return pa.Table.from_pylist([row], schema=arrow_schema())
 
     def to_bytes(self) -> bytes:
@@ -145,12 +188,19 @@ class DocBinSink(Sink):
         return packed.to_bytes()
 
 
-SINKS: dict[str, type[Sink]] = {"jsonl": JsonlSink, "parquet": ParquetSink, "docbin": DocBinSink, "csv": CsvSink}
+SINKS: dict[str, tuple[type[Sink], ...]] = {
+    "jsonl": (JsonlSink,),
+    "parquet": (ParquetSink,),
+    "docbin": (DocBinSink,),
+    "csv": (EntitySink, ClassSink, RelationSink),
+}
+ALL_SINKS = [sink for sinks in SINKS.values() for sink in sinks]
 
 
 def make_sinks(formats: Sequence[str], load: Callable[[], Language]) -> list[Sink]:
-    """RETURNS (list[Sink]): A new one for each format. load (Callable): Gives the pipeline."""
-    return [DocBinSink(load) if name == "docbin" else SINKS[name]() for name in formats]
+    """RETURNS (list[Sink]): New ones for the formats. load (Callable): Gives the pipeline."""
+    kinds = [kind for name in formats for kind in SINKS[name]]
+    return [kind(load) if issubclass(kind, DocBinSink) else kind() for kind in kinds]
 
 
 def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -164,7 +214,7 @@ def check_formats(formats: Sequence[str]) -> tuple[str, ...]:
 def is_ours(name: str) -> bool:
     """RETURNS (bool): Is it a shard's file, and not one the user put there under a like name?"""
     digits = "".join(char for char in name if char.isdigit())
-    return bool(digits) and any(sink.file_name(int(digits)) == name for sink in SINKS.values())
+    return bool(digits) and any(sink.file_name(int(digits)) == name for sink in ALL_SINKS)
 
 
 def file_facts(data: bytes) -> FileFacts:
@@ -211,6 +261,8 @@ def _arrow_type(annotation: Any) -> Any:
 
     if typing.get_origin(annotation) is list:
         return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
+    if annotation == dict[str, float]:
+        return pa.map_(pa.string(), pa.float64())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return pa.struct([_arrow_field(name, info.annotation) for name, info in annotation.model_fields.items()])
     return {str: pa.string(), int: pa.int64(), float: pa.float64()}.get(annotation, pa.string())

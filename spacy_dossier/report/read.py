@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from ..errors import DossierError
 from ..process.record import Entity, Failure, Record, SummarySentence
+from ..process.sinks import JSON_COLUMNS
 from ..read.document import Kind, PlacedBlock
 from ..read.extract import Extracted, ReadOptions
 from ..read.sandbox import Sandbox
@@ -86,9 +87,10 @@ def _read_parquet(path: Path) -> Iterator[Record]:
     number = 0
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=64):
-            for row in batch.to_pylist():
+            for row in batch.to_pylist(maps_as_pydicts="strict"):
                 number += 1
-                row["meta"] = json.loads(row["meta"] or "{}")
+                for name in JSON_COLUMNS:
+                    row[name] = json.loads(row.get(name) or "{}")
                 yield _validated(Record, json.dumps(row).encode(), path, number)
 
 

@@ -11,10 +11,10 @@ import spacy
 from spacy_dossier.process.crashes import Order
 from spacy_dossier.process.options import Job, RunOptions, find_pipeline
 from spacy_dossier.process.reading import ShardReader
-from spacy_dossier.process.record import Record
+from spacy_dossier.process.record import FoundEntity, Record
 from spacy_dossier.process.runner import Runner
 from spacy_dossier.process.shard import Shard, ShardMember
-from spacy_dossier.process.sinks import SINKS, Sink
+from spacy_dossier.process.sinks import ALL_SINKS, SINKS, Sink
 
 from ..toy import failures, make_text, records
 from .test_run import run
@@ -45,19 +45,19 @@ def test_what_is_nested_as_deep_as_allowed_can_be_read_back(inline: str, tmp_pat
     assert failures(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize("name", list(SINKS))
+@pytest.mark.parametrize("kind", ALL_SINKS)
 def test_a_sink_that_refuses_a_document_costs_no_other(
-    inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Sink]
 ) -> None:
     """No file has the document, and each has all the others; what was refused is told."""
-    prepare = SINKS[name].prepare
+    prepare = kind.prepare
 
     def picky(self: Sink, record: Record, docs: Sequence[str]) -> Any:
         if record.id.endswith("doc05.txt"):
             raise RecursionError("deeper than any reader goes")
         return prepare(self, record, docs)
 
-    monkeypatch.setattr(SINKS[name], "prepare", picky)
+    monkeypatch.setattr(kind, "prepare", picky)
     run(folder, tmp_path / "out", inline, formats=tuple(SINKS))
     assert len(records(tmp_path / "out")) == 24
     row = next(f for f in failures(tmp_path / "out") if f["source"].endswith("doc05.txt"))
@@ -81,7 +81,7 @@ def test_offsets_beside_the_text_cost_one_document(
 
     def moved(**values: Any) -> Record:
         if values["id"].endswith("doc05.txt"):
-            values["findings"].entities.append((10, 10_000, "ORG", None))
+            values["findings"].entities.append(FoundEntity(10, 10_000, "ORG"))
         return make(**values)
 
     monkeypatch.setattr(runner, "make_record", moved)

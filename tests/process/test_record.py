@@ -12,13 +12,15 @@ import pytest
 from spacy_dossier.process.record import (
     Failure,
     Findings,
+    FoundEntity,
+    FoundSentence,
     PipelineInfo,
     Record,
     make_record,
     page_of,
     schema_markdown,
 )
-from spacy_dossier.process.sinks import CsvSink, JsonlSink, ParquetSink, Sink, arrow_schema
+from spacy_dossier.process.sinks import EntitySink, JsonlSink, ParquetSink, Sink, arrow_schema
 from spacy_dossier.read.document import Block, lay_out
 
 TEXT = "Anna Keller war in der Straße. 😀 Tom auch."
@@ -33,7 +35,9 @@ def made(**changes: Any) -> Record:
         "sha256": "0" * 64,
         "media_type": "text/plain",
         "findings": Findings(
-            9, [(0, 11, "PERSON", 0.123456), (33, 36, "PERSON", None)], [(0, 30, 0.98765), (31, 42, None)]
+            9,
+            [FoundEntity(0, 11, "PERSON", 0.123456), FoundEntity(33, 36, "PERSON")],
+            [FoundSentence(0, 30, 0.98765), FoundSentence(31, 42)],
         ),
         "pipeline": PipelineInfo(name="en_toy", version="1.0"),
         "pages": [(0, 1), (31, 2)],
@@ -57,11 +61,11 @@ def test_offsets_quote_the_text() -> None:
     assert [e.text for e in made(min_confidence=0.5).entities] == ["Tom"]
 
 
-@pytest.mark.parametrize("bad", [(5, 5, "X", None), (0, 999, "X", None), (-3, 2, "X", None), (9, 2, "X", None)])
+@pytest.mark.parametrize("bad", [(5, 5), (0, 999), (-3, 2), (9, 2)])
 def test_bad_offsets_are_refused(bad: Any) -> None:
     """A record cannot point outside its text."""
     with pytest.raises(ValueError, match="do not lie inside"):
-        made(findings=Findings(1, [bad], []))
+        made(findings=Findings(1, [FoundEntity(*bad, "X")]))
 
 
 def test_pages() -> None:
@@ -81,12 +85,13 @@ def test_parquet_holds_what_jsonl_holds() -> None:
     """Same rows, same types, meta as a JSON string; equal records give equal bytes."""
     import pyarrow.parquet as pq
 
-    rows = [made(), made(id="in/b.txt", with_text=True, findings=Findings(0, [], []))]
+    rows = [made(), made(id="in/b.txt", with_text=True, findings=Findings(0))]
     table = pq.read_table(io.BytesIO(to_bytes(ParquetSink(), rows)))
     assert table.schema.equals(arrow_schema())
-    for row, line in zip(table.to_pylist(), to_bytes(JsonlSink(), rows).splitlines(), strict=True):
-        expected = json.loads(line)
-        assert {**row, "meta": json.loads(row["meta"])} == {"text": None, "blocks": None, **expected}
+    found = table.to_pylist(maps_as_pydicts="strict")
+    for row, line in zip(found, to_bytes(JsonlSink(), rows).splitlines(), strict=True):
+        parsed = {name: json.loads(row[name]) for name in ("meta", "extensions")}
+        assert {**row, **parsed} == {"text": None, "blocks": None, **json.loads(line)}
     assert to_bytes(ParquetSink(), rows) == to_bytes(ParquetSink(), rows)
     assert pq.read_table(io.BytesIO(to_bytes(ParquetSink(), []))).schema.equals(arrow_schema())
 
@@ -94,8 +99,8 @@ def test_parquet_holds_what_jsonl_holds() -> None:
 def test_csv_has_a_row_an_entity() -> None:
     """Quotes and line breaks in an entity survive."""
     text = 'Acme "Big\nCorp"'
-    row = made(text=text, pages=[], findings=Findings(3, [(0, 15, "ORG", 1.0)], []))
-    found = list(csv.DictReader(io.StringIO(to_bytes(CsvSink(), [row]).decode(), newline="")))
+    row = made(text=text, pages=[], findings=Findings(3, [FoundEntity(0, 15, "ORG", 1.0)]))
+    found = list(csv.DictReader(io.StringIO(to_bytes(EntitySink(), [row]).decode(), newline="")))
     assert [(r["id"], r["text"], r["start"], r["confidence"], r["page"]) for r in found] == [
         ("in/a.txt", text, "0", "1.0", "")
     ]
@@ -107,9 +112,9 @@ def test_csv_has_a_row_an_entity() -> None:
 def test_no_cell_of_the_csv_is_a_formula(text: str) -> None:
     """An apostrophe stands before what a spreadsheet would run; taken off, the text is what it was."""
     body = f"{text} ends"
-    found = Findings(3, [(0, len(body), text, 1.0)] if text else [(0, 2, "X", None)], [])
+    found = Findings(3, [FoundEntity(0, len(body), text, 1.0) if text else FoundEntity(0, 2, "X")])
     row = made(id=text or "x", text=body, pages=[], findings=found)
-    cells = next(csv.DictReader(io.StringIO(to_bytes(CsvSink(), [row]).decode(), newline="")))
+    cells = next(csv.DictReader(io.StringIO(to_bytes(EntitySink(), [row]).decode(), newline="")))
     ent = row.entities[0]
     for cell, value in ((cells["id"], row.id), (cells["text"], ent.text), (cells["label"], ent.label)):
         assert not cell.startswith(("=", "+", "-", "@", "\t", "＝"))
@@ -138,7 +143,7 @@ def test_blocks_and_sections() -> None:
         ]
     )
     tom = text.index("Tom")
-    findings = Findings(9, [(0, 4, "PER", None), (tom, tom + 3, "PER", None)], [(0, 10, None)])
+    findings = Findings(9, [FoundEntity(0, 4, "PER"), FoundEntity(tom, tom + 3, "PER")], [FoundSentence(0, 10)])
     values = {"id": "a", "root": ".", "source": "a", "text": text, "sha256": "", "media_type": "message/rfc822"}
     info = PipelineInfo(name="en_x", version="1")
     record = make_record(**values, findings=findings, pipeline=info, blocks=placed, with_blocks=True)

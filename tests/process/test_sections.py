@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 
 from spacy_dossier.process.infer import MOST_CHARS, BoundedTokenizer, DocFailure, analyze, plan_batches
 from spacy_dossier.process.record import Findings
-from spacy_dossier.process.sections import SECTION_CHARS, SummaryBudget, analyze_doc, analyze_long, cut
+from spacy_dossier.process.sections import SECTION_CHARS, SummaryBudget, Wanted, analyze_doc, analyze_long, cut
 
 from ..toy import make_text
 
@@ -44,8 +44,8 @@ def test_cuts_are_made_where_they_harm_least(middle: str, end: str) -> None:
 def test_long_text_gives_what_short_ones_give(nlp: Language) -> None:
     """Cut at blank lines, the entities are those of the whole, at the same characters."""
     text = "\n\n".join(make_text(n, 40) for n in range(60))
-    whole = analyze_doc(nlp, nlp(text), SummaryBudget())
-    long = analyze_long(nlp, text, SummaryBudget(), limit=900)
+    whole = analyze_doc(nlp, nlp(text), Wanted())
+    long = analyze_long(nlp, text, Wanted(), limit=900)
     assert long.entities == whole.entities
     assert len(long.sentences) == 2
     assert all(text[start:end].strip() for start, end, _ in long.sentences)
@@ -55,7 +55,7 @@ def test_text_beyond_spacys_limit_goes_through(nlp: Language) -> None:
     """More than a million characters in one line without a blank: no limit, no cut."""
     text = f"{'Lang' * 200} Anna Keller met Tom Brandt in Paris. " * 1_300
     assert len(text) > 1_000_000
-    ((_, result),) = analyze(nlp, [text], SummaryBudget())
+    ((_, result),) = analyze(nlp, [text], Wanted())
     assert len(result.entities) == 3_900
     start, end, *_ = result.entities[-1]
     assert (text[start:end], end) == ("Paris", len(text) - 2)
@@ -85,7 +85,7 @@ def test_summarizer_ranks_the_merged_sections(nlp: Language, monkeypatch: pytest
     """A pipe that can, selects over all sections at once, not section by section."""
     monkeypatch.setattr("spacy_dossier.process.sections.long_summarizer", lambda nlp: Summarizer())
     text = "Short one.\n\n" * 40 + "This is the longest sentence of them all.\n\n" + "Short two.\n\n" * 40
-    result = analyze_long(nlp, text, SummaryBudget(sentences=1), limit=200)
+    result = analyze_long(nlp, text, Wanted(SummaryBudget(sentences=1)), limit=200)
     ((start, end, _),) = result.sentences
     assert text[start:end].strip() == "This is the longest sentence of them all."
 
@@ -94,15 +94,15 @@ def test_the_budget_of_words_is_kept_without_a_summarizer(nlp: Language) -> None
     """Over all sections of a long text together; one sentence is always given."""
     text = "This is one of many very long sentences that are in the first sections here.\n\n" * 20 + "Short.\n\n" * 300
     for budget, most in ((20, 20), (3, 15)):
-        found = analyze_long(nlp, text, SummaryBudget(words=budget), limit=400).sentences
+        found = analyze_long(nlp, text, Wanted(SummaryBudget(words=budget)), limit=400).sentences
         assert 0 < sum(len(text[start:end].split()) for start, end, _ in found) <= most
 
 
 def test_any_pipeline_works() -> None:
     """No entities, no sentences, no extensions: nothing is found, nothing fails."""
     nlp = spacy.blank("en")
-    results = dict(analyze(nlp, ["", "A text.", "x" * (SECTION_CHARS + 5)], SummaryBudget(sentences=2)))
-    assert results[1] == Findings(3, [], [])
+    results = dict(analyze(nlp, ["", "A text.", "x" * (SECTION_CHARS + 5)], Wanted(SummaryBudget(sentences=2))))
+    assert results[1] == Findings(3)
     assert results[0].n_tokens == 0
 
 
@@ -138,10 +138,10 @@ class Narrow:
 def test_batch_is_halved_when_memory_runs_out(nlp: Language) -> None:
     """Down to one document, and that one in sections; the results are the same."""
     texts = [make_text(n, 80) for n in range(16)] + ["\n\n".join(make_text(n, 120) for n in range(8))]
-    wide = dict(analyze(nlp, texts, SummaryBudget()))
-    narrow = dict(analyze(Narrow(nlp, 1_500), texts, SummaryBudget()))  # type: ignore[arg-type]
+    wide = dict(analyze(nlp, texts, Wanted()))
+    narrow = dict(analyze(Narrow(nlp, 1_500), texts, Wanted()))  # type: ignore[arg-type]
     assert [narrow[i].entities for i in range(17)] == [wide[i].entities for i in range(17)]
-    hopeless = dict(analyze(Narrow(nlp, 10), texts[:2], SummaryBudget()))  # type: ignore[arg-type]
+    hopeless = dict(analyze(Narrow(nlp, 10), texts[:2], Wanted()))  # type: ignore[arg-type]
     assert all(isinstance(result, DocFailure) for result in hopeless.values())
 
 
@@ -159,7 +159,7 @@ def test_nothing_of_the_encoder_is_kept(nlp: Language) -> None:
     blank = spacy.blank("en")
     blank.add_pipe("fill_trf")
     seen = []
-    list(analyze(blank, ["a b c", "d " * 60_000], SummaryBudget(), keep=lambda i, docs: seen.extend(docs)))
+    list(analyze(blank, ["a b c", "d " * 60_000], Wanted(), keep=lambda i, docs: seen.extend(docs)))
     assert len(seen) == 3
     assert all(doc._.trf_data is None and len(doc.tensor) == 0 for doc in seen)
 
@@ -169,7 +169,7 @@ def test_memory_zone_keeps_the_vocabulary_small(toy: str) -> None:
     fresh = spacy.load(toy)
     before = len(fresh.vocab.strings)
     texts = [f"Name{n} met Word{n * 31}." for n in range(1_000)]
-    assert sum(1 for _ in analyze(fresh, texts, SummaryBudget())) == 1_000
+    assert sum(1 for _ in analyze(fresh, texts, Wanted())) == 1_000
     assert len(fresh.vocab.strings) < before + 200
 
 

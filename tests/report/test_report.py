@@ -15,7 +15,15 @@ from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
 from spacy_dossier.errors import DossierError
-from spacy_dossier.process.record import Failure, Findings, PipelineInfo, Record, make_record
+from spacy_dossier.process.record import (
+    Failure,
+    Findings,
+    FoundEntity,
+    FoundSentence,
+    PipelineInfo,
+    Record,
+    make_record,
+)
 from spacy_dossier.process.sinks import ParquetSink
 from spacy_dossier.read.document import Block, lay_out
 from spacy_dossier.report import pages as report_pages
@@ -42,7 +50,7 @@ def annotate(
     """A record: each (text, label, confidence) is an entity wherever it stands, each sentence is in the summary."""
     spans = sorted((m.start(), m.end(), y, c) for x, y, c in entities for m in re.finditer(re.escape(x), text))
     sentences = [(text.index(s), text.index(s) + len(s), 0.8) for s in summary]
-    findings = Findings(len(text.split()), list(spans), list(sentences))
+    findings = Findings(len(text.split()), [FoundEntity(*s) for s in spans], [FoundSentence(*s) for s in sentences])
     defaults: dict[str, Any] = {
         "root": "inbox",
         "source": name,

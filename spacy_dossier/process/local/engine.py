@@ -28,7 +28,7 @@ from ..engine import (
 from ..ledger import Ledger
 from ..options import Job, PipelineRef, RunOptions, hash_file
 from ..shard import DocumentCounts, FileFacts, Outcome
-from ..sinks import SINKS, is_ours
+from ..sinks import ALL_SINKS, is_ours
 from .messages import DoneMessage
 from .pool import Pool
 from .schedule import Schedule
@@ -143,7 +143,7 @@ class LocalEngine:
     def finish(self) -> None:
         """See Engine."""
         wanted = set(self.outputs())
-        for sink in SINKS.values():
+        for sink in ALL_SINKS:
             for path in self.folder.glob(sink.pattern.replace("{:05d}", "*")):
                 if path.name not in wanted and is_ours(path.name):
                     path.unlink()
