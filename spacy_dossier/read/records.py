@@ -1,8 +1,9 @@
 """CSV and TSV → rows, one broken row at a time.
 
 RFC 4180 is what most programs write; some write quotes as they stand, or with a backslash before them. Which of the
-three a file is written in is told by how many of its first rows then have as many fields as its header. A row that
-does not is a failure of its own: the next line begins a new one, whatever quote was left open.
+three a file is written in is told by the share of its first rows that then have as many fields as its header: their
+number would favour the way that takes each line of a text for a row. A row that does not is a failure of its own: the
+next line begins a new one, whatever quote was left open.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ DELIMITERS = ",;\t|"
 NONE = "\x1f"  # stands for the delimiter of a table of one column
 LOOK = 1000  # lines that tell how quotes are written
 SPAN, SPAN_CHARS = 1000, 1_000_000  # lines and characters that a quoted field may go over
-NEARLY = 0.9  # of the rows that another way of writing quotes reads, RFC 4180 must read to be taken
+NEARLY = 0.9  # of the share that another way of writing quotes reads, RFC 4180 must read to be taken
 
 csv.field_size_limit(sys.maxsize)
 
@@ -47,11 +48,13 @@ def read_table(lines: Iterator[str], delimiter: str | None) -> tuple[list[str], 
         delimiter = max(DELIMITERS, key=first.count)
         delimiter = delimiter if delimiter in first else NONE
     choices = []
-    for quoting in (QUOTED, ESCAPED, AS_TEXT):
+    has_escapes = any('\\"' in line for line in head)
+    for quoting in (QUOTED, ESCAPED, AS_TEXT) if has_escapes else (QUOTED, AS_TEXT):
         rows = split(iter(head), delimiter, quoting)
         columns = next(rows, [])
-        choices.append((quoting, columns, sum(not isinstance(row, BrokenRow) for row in rows)))
-    most = max(count for _, _, count in choices)
+        whole = [not isinstance(row, BrokenRow) for row in rows]
+        choices.append((quoting, columns, sum(whole) / max(1, len(whole))))
+    most = max(share for _, _, share in choices)
     quoting, columns, _ = next(choice for choice in choices if choice[2] >= NEARLY * most)
     rows = split(chain(head, lines), delimiter, quoting)
     next(rows, None)

@@ -1,5 +1,6 @@
 """Tables of texts."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,14 @@ def test_compressed_tables_are_read_as_a_stream(tmp_path: Path) -> None:
         read(write(tmp_path / "b.jsonl.gz", packed[:-12]))
     with pytest.raises(ValueError, match="a line of more than"):
         read(write(tmp_path / "c.jsonl.gz", gzip.compress(b"0" * 300_000_000, 1)))
+
+
+def test_texts_of_many_lines_stay_whole(tmp_path: Path) -> None:
+    """A few texts of many lines, some of which have as many commas as the header, are a row each."""
+    texts = [f"Letter {n}\n" + "".join(f'line {i}, she said "yes"\n' for i in range(40)) for n in range(5)]
+    table = tmp_path / "letters.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerows([("text", "n"), *((text, n) for n, text in enumerate(texts))])
+    rows = list(read_rows(str(table), "text"))
+    assert [(row.text, row.error) for row in rows] == [(text, None) for text in texts]
