@@ -110,6 +110,8 @@ def _matches(pattern: str, rules: Rules, skipped: Path | None) -> Iterator[Sourc
     parts = Path(pattern).parts
     fixed = next(number for number, part in enumerate(parts) if glob.has_magic(part))
     for match in found:
+        if skipped is not None and skipped in Path(match).resolve().parents:
+            continue
         if not rules.follow_links and _is_behind_link(Path(match), fixed):
             yield Source(match, display(match), display(Path(match).name), is_left=True)
         elif Path(match).is_dir():

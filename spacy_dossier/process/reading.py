@@ -89,6 +89,7 @@ class ShardReader:
                     replies=self.job.options.replies,
                     ocr=self.job.options.ocr,
                 ),
+                scratch=self.job.folder or None,
             )
             self.sandboxes.append(sandbox)
         return sandbox.extract(path)

@@ -105,6 +105,8 @@ def first_half(line: str) -> re.Match[str] | None:
 
 
 LONGEST_WORD = 100
+LONGEST_ADDRESS = 300
+ADDRESS = re.compile(r"(?:://|@|www\.)\S{0,300}-\Z")
 PLAIN = str.maketrans("\u2010\u2011", "--")
 
 
@@ -119,6 +121,8 @@ def joint(before: str, after: str, words: Words) -> tuple[int, str]:
     if before[-1] == SOFT_HYPHEN:
         return 1, ""
     if before.endswith(" -") and after[0] == "-":  # a dash typed as two hyphens
+        return 0, ""
+    if ADDRESS.search(before[-LONGEST_ADDRESS:]):  # an address on the web or of a mail, cut after its own hyphen
         return 0, ""
     if first := first_half(before):
         second = SECOND_HALF.match(after)

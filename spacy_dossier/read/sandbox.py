@@ -19,10 +19,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..errors import DossierError
 from .document import PlacedBlock
 from .extract import Extracted, ReadOptions, extract, one_line
 
 READY_SECONDS = 300.0  # for Python and the extractor to start on a busy machine
+STARTS = 3  # tries to start a child; the system may end one for want of memory
 
 
 class Sandbox:
@@ -31,9 +33,18 @@ class Sandbox:
     time_limit (float): Seconds for a file.
     memory_limit (int): Bytes a file may take, beyond what the idle child has.
     options (ReadOptions): What is read.
+    scratch (str | None): Folder for what libraries unpack, removed by whoever made it; the system's by default.
     """
 
-    def __init__(self, *, time_limit: float, memory_limit: int, options: ReadOptions = ReadOptions()) -> None:
+    def __init__(
+        self,
+        *,
+        time_limit: float,
+        memory_limit: int,
+        options: ReadOptions = ReadOptions(),
+        scratch: str | None = None,
+    ) -> None:
+        self.scratch = scratch
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.options = options
@@ -48,6 +59,7 @@ class Sandbox:
         path (str): As os.fsdecode gives it.
         RETURNS (list[Extracted]): As `extract.extract`; one with an error when the time or memory limit was reached
             or the reader crashed.
+        RAISES (DossierError): No child can be started.
         """
         reply = self._ask(path)
         if reply[0] == "Crash":  # its cause may lie outside the file (a machine short of memory): a second try
@@ -69,20 +81,43 @@ class Sandbox:
         return json.loads(line)
 
     def _started(self) -> subprocess.Popen[bytes]:
-        if self.child is None or self.child.poll() is not None:
+        """RETURNS (Popen): The child. RAISES (DossierError): It does not start, which is no document's fault."""
+        if self.child is not None and self.child.poll() is None:
+            return self.child
+        for _ in range(STARTS):
             self.close()
-            self.errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
-            self.folder = tempfile.mkdtemp(prefix="dossier-")  # what a library unpacks is nobody else's
-            self.child = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(self.memory_limit), json.dumps(asdict(self.options))],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.errors,
-                env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": self.folder},
-            )
-            self.buffer.clear()
-            self._read_line(READY_SECONDS)
+            child = self._start()
+            try:
+                self._read_line(READY_SECONDS)
+                return child
+            except (EOFError, TimeoutError):
+                child.kill()
+                said = self._said()
+        self.close()
+        raise DossierError(
+            "the process that reads documents does not start",
+            value=one_line(said.strip().rpartition("\n")[2]) or None,
+            remedy="Free memory, or check the installation; the same command goes on",
+        )
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the child
+        # What a library unpacks is nobody else's.
+        self.folder = tempfile.mkdtemp(prefix="dossier-", dir=self.scratch)
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(self.memory_limit), json.dumps(asdict(self.options))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "TMPDIR": self.folder},
+        )
+        self.buffer.clear()
         return self.child
+
+    def _said(self) -> str:
+        """RETURNS (str): The end of what the child wrote on stderr."""
+        self.errors.seek(0)
+        return self.errors.read()[-2000:].decode("utf-8", "replace")
 
     def _read_line(self, seconds: float) -> bytes:
         assert self.child is not None and self.child.stdout is not None
@@ -108,8 +143,7 @@ class Sandbox:
     def _crashed(self) -> tuple[str, str]:
         assert self.child is not None
         code = self.child.wait()
-        self.errors.seek(0)
-        said = self.errors.read()[-2000:].decode("utf-8", "replace")
+        said = self._said()
         self.close()
         if "memory allocation" in said or "MemoryError" in said or "bad_alloc" in said:
             return ("OutOfMemory", f"reading it takes more than {self.memory_limit / 1e6:,.0f} MB")

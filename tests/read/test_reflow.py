@@ -30,6 +30,8 @@ def join(*lines: str, document: str = "") -> str:
         (("soft\xad", "ly and se\xadcret"), "softly and secret"),
         (("and/", "or"), "and/or"),
         (("https://example.org/a/", "b.html"), "https://example.org/a/b.html"),
+        (("see https://example.org/covid-", "faq there"), "see https://example.org/covid-faq there"),
+        (("write to info@nord-", "wind.example"), "write to info@nord-wind.example"),
         (("It was late -", "- too late"), "It was late -- too late"),
         (("昨日の夜、アンナは", "ロンドンに着いて"), "昨日の夜、アンナはロンドンに着いて"),
         (("어제 저녁", "안나는"), "어제 저녁 안나는"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from spacy_dossier.errors import DossierError
 from spacy_dossier.read.extract import ReadOptions, extract
-from spacy_dossier.read.sandbox import Sandbox
+from spacy_dossier.read.sandbox import STARTS, Sandbox
 
 from . import samples
 
@@ -66,3 +67,28 @@ def test_killed_child_gets_a_second_try(sandbox: Sandbox, tmp_path: Path) -> Non
     sandbox.child.kill()
     sandbox.child.wait()
     assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+
+
+def test_a_child_that_does_not_start_is_said(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some tries, in one line with its own words; it is no document's fault."""
+    (tmp_path / "a.txt").write_text("hello")
+    broken = tmp_path / "python"
+    broken.write_text(f"#!/bin/sh\necho x >> {tmp_path}/tries\necho no such module >&2\nexit 1\n")
+    broken.chmod(0o755)
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_dossier.read.sandbox.sys.executable", str(broken))
+        with pytest.raises(DossierError, match=r"does not start.*no such module"):
+            sandbox.extract(str(tmp_path / "a.txt"))
+    assert (tmp_path / "tries").read_text().count("x") == STARTS
+    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "hello"
+
+
+def test_what_is_unpacked_goes_into_the_scratch_folder(tmp_path: Path) -> None:
+    """So that it goes with it, however the process ends that holds the sandbox."""
+    (tmp_path / "a.txt").write_text("hello")
+    (tmp_path / "scratch").mkdir()
+    one = Sandbox(time_limit=30, memory_limit=400_000_000, scratch=str(tmp_path / "scratch"))
+    one.extract(str(tmp_path / "a.txt"))
+    assert len(list((tmp_path / "scratch").iterdir())) == 1
+    one.close()
+    assert not list((tmp_path / "scratch").iterdir())
