@@ -103,15 +103,20 @@ class Runner:
 
     def readable(self, documents: Iterable[ShardDocument], order: Order) -> list[ShardDocument]:
         """RETURNS (list[ShardDocument]): Those with a text, which get the key of their findings; others fail."""
+        documents = list(documents)
         for document in documents:
             if document.read.error:
                 document.fail(document.read.stage, *document.read.error)
-            elif document.id in order.quarantined:
-                stage = order.quarantined[document.id]
-                where = "in the pipeline" if stage == "pipeline" else "made a record"
-                document.fail(stage, "Crash", f"the process ended while it was {where}")
             else:
                 document.key = hashlib.sha256(f"{self.space}\0".encode() + document.read.text.encode()).digest()
+        fatal = {d.key for d in documents if d.failure is None and order.quarantined.get(d.id) == "pipeline"}
+        for document in documents:
+            if document.failure is not None:
+                continue
+            if document.key in fatal:  # the text would end the process for each document that has it
+                document.fail("pipeline", "Crash", "the process ended while it was in the pipeline")
+            elif document.id in order.quarantined:
+                document.fail(order.quarantined[document.id], "Crash", "the process ended while it was made a record")
         return [document for document in documents if document.failure is None]
 
     def compute(self, todo: Sequence[list[ShardDocument]], order: Order) -> dict[bytes, Findings]:

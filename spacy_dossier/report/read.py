@@ -18,6 +18,7 @@ from ..process.record import Entity, Failure, Record, SummarySentence
 from ..process.sinks import JSON_COLUMNS
 from ..read.document import Kind, PlacedBlock
 from ..read.extract import Extracted, ReadOptions
+from ..read.rows import MEDIA_TYPES
 from ..read.sandbox import Sandbox
 from .text import paragraphs
 
@@ -151,6 +152,8 @@ class Texts:
             if agrees(record, record.text):
                 return SourceText(record.text, blocks_of(record) or paragraphs(record.text))
             return SourceText(why="The text in the record does not agree with the offsets of its entities.")
+        if record.media_type in MEDIA_TYPES.values() and re.search(r"#\d+\Z", record.id):
+            return SourceText(why="The record holds no text, and rows of tables are not read again.")
         path = locate(record)
         if path is None:
             return SourceText(why="The record holds no text, and its source was not found where it was read.")

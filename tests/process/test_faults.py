@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,13 @@ def test_quarantined_documents_are_failures_of_their_stage(
     assert made == ids
     assert [(row["source"], row["stage"]) for row in rows] == failed
     assert {row["error"] for row in rows} == {"Crash"}
+
+
+def test_a_text_that_ends_the_process_does_so_once(careful: tuple[Job, Shard]) -> None:
+    """Of documents with the same text, all fail when one of them is quarantined in the pipeline."""
+    job, shard = careful
+    twin = ShardMember("-2", "-", "-2", text="Anna Keller met Tom.")
+    shard = replace(shard, members=[*shard.members, twin])
+    _, made, rows = do(job, shard, Order(careful=True, quarantined={"-": "pipeline"}))
+    assert made == ["a", "t#3", "t#4"]
+    assert [row["source"] for row in rows] == ["-", "-2"]

@@ -27,7 +27,7 @@ class ShardRow(TypedDict):
 
 
 class ReadRow(ShardRow):
-    """A shard that has been read: how it is to be done, and its documents, pickled (empty: not read yet)."""
+    """A shard that has been read: how it is to be done, and its documents, pickled."""
 
     documents: bytes
 
