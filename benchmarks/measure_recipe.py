@@ -26,7 +26,7 @@ ENCODER = ("components", "transformer", "model")
 # Name of a switch, and what it sets: a path into the config, and the value there.
 SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
     "as configured": [],
-    "no written form beside the vectors": [],  # see `configure`: it replaces a block by one inside it
+    "no word shape beside the vectors": [],  # see `configure`: it replaces a block by one inside it
     "no case embedding": [((*ENCODER, "case_embedding"), False)],
     "neither of both": [((*ENCODER, "case_embedding"), False)],
     "trained word embeddings": [((*ENCODER, "frozen_embeddings"), False)],
@@ -42,7 +42,7 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
     "32 sub-words of context": [((*ENCODER, "window"), 190), ((*ENCODER, "context"), 32)],
     "float32": [((*ENCODER, "mixed_precision"), False)],
 }
-WITHOUT_FORM = ("no written form beside the vectors", "neither of both")
+WITHOUT_WORD_SHAPE = ("no word shape beside the vectors", "neither of both")
 
 
 def configure(config: Config, name: str) -> Config:
@@ -50,7 +50,7 @@ def configure(config: Config, name: str) -> Config:
     changed = config.copy()
     for path, value in SWITCHES[name]:
         find(changed, path[:-1])[path[-1]] = value
-    if name in WITHOUT_FORM:
+    if name in WITHOUT_WORD_SHAPE:
         find(changed, LISTENER[:-2])["tok2vec"] = find(changed, LISTENER)
     return changed
 

@@ -1,4 +1,4 @@
-"""Word form beside contextual vectors: what an uncased encoder cannot see, for any pipe."""
+"""Word shape beside contextual vectors: what an uncased encoder cannot see, for any pipe."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,17 +8,17 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 
-def build_form_tok2vec(
-    tok2vec: Model[list[Doc], list[Floats2d]], form: Model[list[Doc], list[Floats2d]]
+def build_word_shape_tok2vec(
+    tok2vec: Model[list[Doc], list[Floats2d]], word_shape: Model[list[Doc], list[Floats2d]]
 ) -> Model[list[Doc], list[Floats2d]]:
-    """Token vectors from a listener and from the written form of each token, side by side.
+    """Token vectors from a listener and from the word shape of each token, side by side.
 
     tok2vec (Model[List[Doc], List[Floats2d]]): Contextual vectors, usually a listener.
-    form (Model[List[Doc], List[Floats2d]]): One of spaCy's own embedding layers, such as `spacy.MultiHashEmbed.v2`
-        over NORM, PREFIX, SUFFIX and SHAPE, or `spacy.CharacterEmbed.v2`.
+    word_shape (Model[List[Doc], List[Floats2d]]): One of spaCy's own embedding layers, such as
+        `spacy.MultiHashEmbed.v2` over NORM, PREFIX, SUFFIX and SHAPE, or `spacy.CharacterEmbed.v2`.
     RETURNS (Model[List[Doc], List[Floats2d]]): Width: that of both together.
     """
-    return Model("form-tok2vec", _forward, init=_init, layers=[tok2vec, form], dims={"nO": None})
+    return Model("word-shape-tok2vec", _forward, init=_init, layers=[tok2vec, word_shape], dims={"nO": None})
 
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:

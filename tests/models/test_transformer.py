@@ -272,22 +272,22 @@ def test_several_processes_give_the_same(tiny_encoder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("with_form", [False, True])
+@pytest.mark.parametrize("with_word_shape", [False, True])
 def test_a_replaced_listener_gives_the_same_and_is_loaded_again(
-    tiny_encoder: Path, tmp_path: Path, with_form: bool
+    tiny_encoder: Path, tmp_path: Path, with_word_shape: bool
 ) -> None:
     """The encoder moves into the component, also where the listener is inside another layer."""
     nlp = make_nlp(tiny_encoder, ())
     listener = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 0.5}
     listener["pooling"] = {"@layers": "reduce_mean.v1"}
-    form = {"@architectures": "spacy.MultiHashEmbed.v2", "width": 8, "attrs": ["SHAPE"], "rows": [50]}
-    form["include_static_vectors"] = False
-    both = {"@architectures": "spacy-dossier.FormTok2Vec.v1", "tok2vec": listener, "form": form}
-    nlp.add_pipe("crf_ner", config={"model": {"tok2vec": both if with_form else listener}})
+    word_shape = {"@architectures": "spacy.MultiHashEmbed.v2", "width": 8, "attrs": ["SHAPE"], "rows": [50]}
+    word_shape["include_static_vectors"] = False
+    both = {"@architectures": "spacy-dossier.WordShapeTok2Vec.v1", "tok2vec": listener, "word_shape": word_shape}
+    nlp.add_pipe("crf_ner", config={"model": {"tok2vec": both if with_word_shape else listener}})
     examples = make_examples(nlp)
     optimizer = nlp.initialize(lambda: examples)
     expected = [entities(doc) for doc in nlp.pipe(TEXTS)]
-    path = "model.tok2vec.tok2vec" if with_form else "model.tok2vec"
+    path = "model.tok2vec.tok2vec" if with_word_shape else "model.tok2vec"
     nlp.replace_listeners("transformer", "crf_ner", [path])
     nlp.remove_pipe("transformer")
     assert [entities(doc) for doc in nlp.pipe(TEXTS)] == expected
@@ -295,7 +295,7 @@ def test_a_replaced_listener_gives_the_same_and_is_loaded_again(
     loaded = spacy.load(tmp_path)
     assert [entities(doc) for doc in loaded.pipe(TEXTS)] == expected
     block = loaded.config["components"]["crf_ner"]["model"]["tok2vec"]
-    block = block["tok2vec"] if with_form else block
+    block = block["tok2vec"] if with_word_shape else block
     assert block["@architectures"] == "spacy-dossier.Tok2VecTransformer.v1" and block["grad_factor"] == 0.5
     first = loaded.update(examples, sgd=optimizer)["crf_ner"]
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Word form beside contextual vectors."""
+"""Word shape beside contextual vectors."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from spacy.ml import build_Tok2Vec_model  # noqa: F401  (registers the architect
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from spacy_dossier.models.word_shape import build_form_tok2vec
+from spacy_dossier.models.word_shape import build_word_shape_tok2vec
 
 WORDS = [[], ["Anna", "met", "him"], [], ["Lisbon"]]
 
@@ -37,15 +37,15 @@ def docs() -> list[Doc]:
 @pytest.mark.parametrize("architecture", ["spacy.MultiHashEmbed.v2", "spacy.CharacterEmbed.v2"])
 def test_both_vectors_stand_side_by_side(architecture: str, docs: list[Doc]) -> None:
     """Those of the context first, and an empty document in the batch does no harm."""
-    form = registry.architectures.get(architecture)(**SETTINGS[architecture])
+    word_shape = registry.architectures.get(architecture)(**SETTINGS[architecture])
     context, _ = context_layer()
-    model = build_form_tok2vec(context, form)
+    model = build_word_shape_tok2vec(context, word_shape)
     model.initialize(X=docs)
-    assert model.get_dim("nO") == 3 + form.get_dim("nO")
+    assert model.get_dim("nO") == 3 + word_shape.get_dim("nO")
     vectors = model.predict(docs)
     assert [v.shape for v in vectors] == [(len(doc), model.get_dim("nO")) for doc in docs]
     np.testing.assert_array_equal(vectors[1][:, :3], 1)
-    np.testing.assert_allclose(vectors[3][:, 3:], form.predict(docs)[3], atol=1e-6)
+    np.testing.assert_allclose(vectors[3][:, 3:], word_shape.predict(docs)[3], atol=1e-6)
 
 
 SETTINGS = {
@@ -62,19 +62,19 @@ SETTINGS = {
 def test_each_layer_gets_its_own_part_of_the_gradient(docs: list[Doc]) -> None:
     """Split at the same columns, document by document, even when the first document is empty."""
     context, got = context_layer()
-    form, got_form = context_layer(2)
-    model = build_form_tok2vec(context, form)
+    word_shape, got_word_shape = context_layer(2)
+    model = build_word_shape_tok2vec(context, word_shape)
     model.initialize(X=docs)
     vectors, backprop = model.begin_update(docs)
     gradient = [np.arange(v.size, dtype="f").reshape(v.shape) for v in vectors]
     backprop(gradient)
-    for d_doc, d_context, d_form in zip(gradient, got, got_form, strict=True):
+    for d_doc, d_context, d_word_shape in zip(gradient, got, got_word_shape, strict=True):
         np.testing.assert_array_equal(d_doc[:, :3], d_context)
-        np.testing.assert_array_equal(d_doc[:, 3:], d_form)
+        np.testing.assert_array_equal(d_doc[:, 3:], d_word_shape)
 
 
 def test_a_batch_of_empty_documents_has_no_vectors(docs: list[Doc]) -> None:
     """Nothing in, nothing out."""
-    model = build_form_tok2vec(context_layer()[0], context_layer(2)[0])
+    model = build_word_shape_tok2vec(context_layer()[0], context_layer(2)[0])
     model.initialize(X=docs)
     assert [len(v) for v in model.predict([docs[0], docs[2]])] == [0, 0]
