@@ -18,6 +18,7 @@ from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
 
 from ..errors import DossierError
+from ..pipeline.extensions import entity_confidences
 from ..text.docbin import read_docbin
 
 Advance = Callable[[int], None]
@@ -131,13 +132,10 @@ def entities_of(doc: Doc, offset: int = 0) -> list[ScoredEntity]:
 
     offset (int): Is added to the positions: where the document starts in a larger text.
     """
-    known = Span.has_extension("confidence")
-    found = []
-    for ent in doc.ents:
-        confidence = ent._.confidence if known else None
-        confidence = None if confidence is None else float(confidence)
-        found.append(ScoredEntity(ent.start_char + offset, ent.end_char + offset, ent.label_, confidence))
-    return found
+    return [
+        ScoredEntity(ent.start_char + offset, ent.end_char + offset, ent.label_, confidence)
+        for ent, confidence in zip(doc.ents, entity_confidences(doc), strict=True)
+    ]
 
 
 def sentences_of(doc: Doc) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ under the label, so that a relabelled span or one made by somebody else has none
 
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 from spacy.tokens import Doc, Span
@@ -26,6 +27,26 @@ def get_confidence(span: Span) -> float | None:
 
 def set_confidence(doc: Doc, start_char: int, end_char: int, label: str, confidence: float) -> None:
     doc.user_data[_key(start_char, end_char)] = {label: confidence}
+
+
+def entity_confidences(doc: Doc) -> list[float | None]:
+    """The confidence of each entity of a finished document, from whatever pipeline it comes.
+
+    Where one entity has a confidence of ours, only ours count: numbers of two origins do not compare. In any other
+    document those of a foreign `_.confidence` do, where they are probabilities; the name may mean something else there.
+
+    RETURNS (list[float | None]): In [0, 1]; one for each of `doc.ents`.
+    """
+    ours = [get_confidence(ent) for ent in doc.ents]
+    if any(value is not None for value in ours) or not Span.has_extension("confidence"):
+        return ours
+    return [_as_probability(ent._.confidence) for ent in doc.ents]
+
+
+def _as_probability(value: object) -> float | None:
+    if isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= 1:
+        return float(value)
+    return None
 
 
 def clear_confidences(doc: Doc) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 
+from ..pipeline.extensions import entity_confidences
 from ..pipeline.summarizer.budget import SummaryBudget
 from ..pipeline.summarizer.names import SUMMARY_GROUP
 from ..pipeline.summarizer.select import select_rows
@@ -174,16 +175,9 @@ def long_summarizer(nlp: Language) -> Any:
 
 
 def entities_of(doc: Doc) -> list[FoundEntity]:
-    has_confidence = bool(doc.ents) and doc.ents[0].has_extension("confidence")
     return [
-        FoundEntity(
-            ent.start_char,
-            ent.end_char,
-            ent.label_,
-            as_float(ent._.confidence) if has_confidence else None,
-            ent.kb_id_ or None,
-        )
-        for ent in doc.ents
+        FoundEntity(ent.start_char, ent.end_char, ent.label_, confidence, ent.kb_id_ or None)
+        for ent, confidence in zip(doc.ents, entity_confidences(doc), strict=True)
     ]
 
 

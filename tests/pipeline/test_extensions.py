@@ -1,11 +1,17 @@
 """`Span._.confidence` and what becomes of it."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens.underscore import Underscore
 
+from spacy_dossier.evaluate import corpus
 from spacy_dossier.pipeline.extensions import clear_confidences, register_confidence, set_confidence
+from spacy_dossier.process import sections
 
 
 @pytest.fixture
@@ -62,3 +68,34 @@ def test_registering_twice_is_no_problem() -> None:
     """Every pipe does it."""
     register_confidence()
     register_confidence()
+
+
+def read_by_all(doc: Doc) -> list[float | None]:
+    """RETURNS (list[float | None]): The confidences that a record has, which are those that are scored."""
+    found = [entity.confidence for entity in sections.entities_of(doc)]
+    assert [entity.confidence for entity in corpus.entities_of(doc)] == found
+    return found
+
+
+@pytest.mark.parametrize("value", [0.9, "high", None])
+def test_records_and_scores_take_ours_whoever_owns_the_name(
+    doc: Doc, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside an entity that has none of ours: numbers of two origins do not compare."""
+    monkeypatch.setitem(Underscore.span_extensions, "confidence", (value, None, None, None))
+    assert read_by_all(doc) == [0.75, 0.5]
+    doc.ents = [*doc.ents, Span(doc, 0, 1, label="PER")]
+    assert read_by_all(doc) == [None, 0.75, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(0.9, 0.9), (np.float32(0.5), 0.5), (1, 1.0), ("high", None), (87.5, None), (float("nan"), None), (True, None)],
+)
+def test_a_foreign_confidence_counts_where_it_is_a_probability(
+    doc: Doc, value: Any, read: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a pipeline without ours; a word, a percentage or a flag under that name is none, and breaks nothing."""
+    monkeypatch.setitem(Underscore.span_extensions, "confidence", (value, None, None, None))
+    clear_confidences(doc)
+    assert read_by_all(doc) == [read, read]
