@@ -6,7 +6,7 @@ Sentence Boundary Detection") and Mikheev (2002, "Periods, Capitalized Words, et
 so that the same text always gets the same sentences.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from spacy.tokens import Doc
 from .words import word_set
 
 TERMINATORS = frozenset(Sentencizer.default_punct_chars) | {"…"}
+STOPS = frozenset(".…")  # also of abbreviations, numbers and pauses
 STRONG = frozenset("!?！？؟‽")
 CLOSERS = frozenset("\"')]}”’»›」』】）〉》″")
 QUOTES = frozenset("\"'“”‘’«»„‚`「『")
@@ -30,6 +31,8 @@ LEADING = word_set(
     bzw z.b d.h u.a sog vgl nr abs bd dhr mevr drs mej nl bv dott sig sig.ra avv on núm pág págs av cap tel ext lit
     st ste asst atty comdr fr hrh msgr ph ret spc tpr"""
 )
+# Of these, what is a word as well, or ends a list of names: not followed by a number, it may end a sentence.
+ALSO_WORDS = frozenset(("no", "nos", "p", "pp", "art", "sec", "ch", "fig", "v", "in", "al", "est", "op", "ca", "ext"))
 # May end a sentence: they do if a word follows that begins one.
 EITHER = word_set(
     """inc corp ltd co cos bros jr sr esq etc u.s u.k u.n e.u u.s.a u.a.e d.c l.a n.y n.j a.m p.m am pm b.c a.d b.c.e
@@ -165,8 +168,49 @@ def _closes(words: Sequence[Word], i: int) -> bool:
     return sum(word.text == words[i].text for word in words[max(0, i - 200) : i]) % 2 == 1
 
 
+class Mark(NamedTuple):
+    """A mark that might end a sentence, and what stands around it.
+
+    text (str): The word that is or holds it.
+    body (str): What a full stop stands after, without the stop.
+    following (str): The word after the mark and what closes with it.
+    first (Word): The first word after it that is no opening mark.
+    is_initial (bool): Whether an initial follows, as in "J. R. Jones".
+    opens (bool): Whether the sentence begins with it.
+    after_first (bool): Whether what it stands after is the sentence's first word.
+    after_none (bool): Whether it stands after nothing of the sentence.
+    closed (bool): Whether a quotation mark or bracket closes after it, or more marks follow.
+    spaced (bool): Whether white space follows.
+    ordinals (bool): Whether numbers with a full stop are ordinals.
+    """
+
+    text: str
+    body: str
+    following: str
+    first: Word
+    is_initial: bool
+    opens: bool
+    after_first: bool
+    after_none: bool
+    closed: bool
+    spaced: bool
+    ordinals: bool
+
+    @property
+    def letter(self) -> str:
+        return _first_letter(self.first)
+
+    @property
+    def has_starter(self) -> bool:
+        return self.first.text.lower() in STARTERS
+
+    @property
+    def is_dots(self) -> bool:
+        return not self.text.strip(".")
+
+
 def _is_boundary(words: Sequence[Word], start: int, i: int, end: int, ordinals: bool) -> bool:
-    """Decide about a mark that might end a sentence.
+    """Decide about a mark that might end a sentence: the first rule that says anything does.
 
     words (Sequence[Word]): The words of the text.
     start (int): First word of the sentence.
@@ -175,57 +219,119 @@ def _is_boundary(words: Sequence[Word], start: int, i: int, end: int, ordinals: 
     ordinals (bool): Whether numbers with a full stop are ordinals.
     RETURNS (bool): Whether the sentence ends there.
     """
-    mark, following = words[i], words[end]
-    text = mark.text
-    spaced = words[end - 1].end < following.idx
-    first = next((word for word in words[end : end + 4] if word.text not in OPENERS), following)
-    letter = _first_letter(first)
-    if text[-1] not in ".…" or not text.strip("."):
-        # Marks that end nothing but sentences, and dots in a row, which may stand for a pause.
-        ends_always = text[-1] not in ".…" and text[-1] not in STRONG
-        if ends_always and text[-1] not in ";·":
-            return True
-        if following.text in PAUSES or following.text in CLOSERS - QUOTES:
-            return False
-        if letter.islower() and not _is_camel(first):
-            return False
-        if len(text) > 1 and not text.strip("."):
-            return letter.isupper() and (spaced or i > start)
-        if text != ".":
-            return True
-    if following.text in PAUSES or following.text in ("?", "!"):
-        return False
-    if letter.islower() and not _is_camel(first):
-        return False
-    if text == "…":
-        return letter.isupper()
     body, before = _before_stop(words, i)
-    # "came home.The next": a missing space, unless this is a name such as "Amazon.com" or "v2.Final".
-    glued = letter.isupper() and body.isalpha() and body.islower() and len(body) > 1
-    if not spaced and not glued and following.text not in QUOTES:
+    mark = Mark(
+        text=words[i].text,
+        body=body,
+        following=words[end].text,
+        first=next((word for word in words[end : end + 4] if word.text not in OPENERS), words[end]),
+        is_initial=_is_initial(words, end),
+        opens=i == start,
+        after_first=before == start,
+        after_none=before < start,
+        closed=end > i + 1,
+        spaced=words[end - 1].end < words[end].idx,
+        ordinals=ordinals,
+    )
+    verdicts = (rule(mark) for rule in RULES)
+    return next((verdict for verdict in verdicts if verdict is not None), True)
+
+
+# The rules: True, the sentence ends; False, it goes on; None, the next rule decides.
+
+
+def _by_other_mark(mark: Mark) -> bool | None:
+    """Marks that end nothing but sentences."""
+    return True if mark.text[-1] not in STOPS | STRONG else None
+
+
+def _by_pause(mark: Mark) -> bool | None:
+    """What follows belongs to the sentence: a comma, or a bracket that closes behind a mark of its own."""
+    alone = mark.is_dots or mark.text[-1] not in STOPS
+    return False if mark.following in PAUSES or (alone and mark.following in CLOSERS - QUOTES) else None
+
+
+def _by_lower_case(mark: Mark) -> bool | None:
+    return False if mark.letter.islower() and not _is_camel(mark.first) else None
+
+
+def _by_dots(mark: Mark) -> bool | None:
+    """Dots in a row may stand for a pause."""
+    if mark.text == "…":
+        return mark.letter.isupper()
+    if mark.is_dots and len(mark.text) > 1:
+        return mark.letter.isupper() and (mark.spaced or not mark.opens)
+    return None
+
+
+def _by_strong_mark(mark: Mark) -> bool | None:
+    return True if mark.text[-1] in STRONG else None
+
+
+def _by_missing_space(mark: Mark) -> bool | None:
+    """ "came home.The next" lacks a space; a name such as "Amazon.com" or "v2.Final" does not."""
+    body = mark.body
+    glued = mark.letter.isupper() and body.isalpha() and body.islower() and len(body) > 1
+    return False if not mark.spaced and not glued and mark.following not in QUOTES else None
+
+
+def _by_numbering(mark: Mark) -> bool | None:
+    """ "1. First things", "A. Scope"."""
+    return False if mark.after_none or (mark.after_first and _is_numbering(mark.body)) else None
+
+
+def _by_number(mark: Mark) -> bool | None:
+    if not mark.body.isdigit():
+        return None
+    return not (mark.ordinals and len(mark.body) < 3 and not mark.closed and not mark.has_starter)
+
+
+def _by_closing(mark: Mark) -> bool | None:
+    return True if mark.closed else None
+
+
+def _by_leading(mark: Mark) -> bool | None:
+    """ "No." and "no.": the number, unless it answers a question."""
+    lower = mark.body.lower()
+    if lower not in LEADING:
+        return None
+    if lower not in ALSO_WORDS:
         return False
-    if before < start or (before == start and _is_numbering(body)):
-        return False  # "1. First things", "A. Scope"
-    lower = body.lower()
-    if body.isdigit():
-        return not (ordinals and len(body) < 3 and end == i + 1 and first.text.lower() not in STARTERS)
-    if end > i + 1:
-        return True  # a quotation mark or bracket closes after the stop
-    if lower in LEADING:
-        # "No." and "no.": the number, unless it answers a question.
-        if lower in ("no", "nos", "p", "pp", "art", "sec", "ch", "fig", "v", "in", "al", "est", "op", "ca", "ext"):
-            return not (letter.isdigit() or (lower in ("al", "v") and first.text.lower() not in STARTERS))
-        return False
-    if lower in EITHER or (len(text) > 1 and "." in body) or (len(body) == 1 and body.isalpha() and body.isupper()):
-        if letter.isdigit():
-            return lower not in EITHER or lower[:3] not in _MONTHS
-        if body == "I" and before > start:
-            return True
-        return first.text.lower() in STARTERS and not _is_initial(words, end)
-    if len(text) > 1:
-        # The tokenizer of the language knows this as an abbreviation.
-        return first.text.lower() in STARTERS
-    return True
+    return not (mark.letter.isdigit() or (lower in ("al", "v") and not mark.has_starter))
+
+
+def _by_abbreviation(mark: Mark) -> bool | None:
+    """An abbreviation or initial that may end a sentence."""
+    body, lower = mark.body, mark.body.lower()
+    initial = len(body) == 1 and body.isalpha() and body.isupper()
+    if lower not in EITHER and not initial and not (len(mark.text) > 1 and "." in body):
+        return None
+    if mark.letter.isdigit():
+        return lower not in EITHER or lower[:3] not in _MONTHS
+    if body == "I" and not mark.after_first:
+        return True
+    return mark.has_starter and not mark.is_initial
+
+
+def _by_tokenizer(mark: Mark) -> bool | None:
+    """What the tokenizer of the language leaves in one with its stop, it knows as an abbreviation."""
+    return mark.has_starter if len(mark.text) > 1 else None
+
+
+RULES: tuple[Callable[[Mark], bool | None], ...] = (
+    _by_other_mark,
+    _by_pause,
+    _by_lower_case,
+    _by_dots,
+    _by_strong_mark,
+    _by_missing_space,
+    _by_numbering,
+    _by_number,
+    _by_closing,
+    _by_leading,
+    _by_abbreviation,
+    _by_tokenizer,
+)
 
 
 _MONTHS = word_set("jan feb mar apr jun jul aug sep oct nov dec")
