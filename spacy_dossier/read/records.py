@@ -1,9 +1,9 @@
 """CSV and TSV → rows, one broken row at a time.
 
-RFC 4180 is what most programs write; some write quotes as they stand, or with a backslash before them. Which of the
-three a file is written in is told by the share of its first rows that then have as many fields as its header: their
-number would favour the way that takes each line of a text for a row. A row that does not is a failure of its own: the
-next line begins a new one, whatever quote was left open.
+RFC 4180 is what most programs write; some write quotes as they stand, or with a backslash before them. RFC 4180 is
+taken when it reads the first rows without a broken one; else the three are compared by the lines that broken rows cost,
+never by the rows that come out: reading each line of a text as a row breaks none. A row without as many fields as the
+header is a failure of its own: the next line begins a new one, whatever quote was left open.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 DELIMITERS = ",;\t|"
 NONE = "\x1f"  # stands for the delimiter of a table of one column
 LOOK = 1000  # lines that tell how quotes are written
-SPAN, SPAN_CHARS = 1000, 1_000_000  # lines and characters that a quoted field may go over
-NEARLY = 0.9  # of the share that another way of writing quotes reads, RFC 4180 must read to be taken
+LONGEST_ROW = 32_000_000  # characters of a row of many lines: 32 times what spaCy takes as a text
+FAR, FAR_LOOKS = 1000, 10  # so often, more lines than that are looked at for the end of a quote that has none
+FEW = 0.1  # of the lines, which broken rows may cost before quotes are taken as they stand
 
 csv.field_size_limit(sys.maxsize)
 
@@ -28,6 +29,7 @@ Quoting = dict[str, Any]  # how quotes are written, as csv.reader takes it
 QUOTED: Quoting = {"strict": True}
 ESCAPED: Quoting = {"strict": True, "escapechar": "\\", "doublequote": False}
 AS_TEXT: Quoting = {"quoting": csv.QUOTE_NONE}
+UNENDED = "unexpected end of data"  # what csv.reader says of a quote that is open at the end
 
 
 class BrokenRow(NamedTuple):
@@ -43,39 +45,57 @@ def read_table(lines: Iterator[str], delimiter: str | None) -> tuple[list[str], 
     """
     lines = (line.replace("\0", "") for line in lines)
     head = list(islice(lines, LOOK))
+    sampled = len(head)
     if delimiter is None:
         first = head[0] if head else ""
         delimiter = max(DELIMITERS, key=first.count)
         delimiter = delimiter if delimiter in first else NONE
-    choices = []
-    has_escapes = any('\\"' in line for line in head)
-    for quoting in (QUOTED, ESCAPED, AS_TEXT) if has_escapes else (QUOTED, AS_TEXT):
-        rows = split(iter(head), delimiter, quoting)
-        columns = next(rows, [])
-        whole = [not isinstance(row, BrokenRow) for row in rows]
-        choices.append((quoting, columns, sum(whole) / max(1, len(whole))))
-    most = max(share for _, _, share in choices)
-    quoting, columns, _ = next(choice for choice in choices if choice[2] >= NEARLY * most)
+
+    def cost(quoting: Quoting) -> int:
+        rows = split(replay(head, lines), delimiter, quoting, sampled)
+        return sum(isinstance(row, BrokenRow) for row in rows)
+
+    quoting, lost = QUOTED, cost(QUOTED)
+    if lost and any('\\"' in line for line in head) and (lost_escaped := cost(ESCAPED)) < lost:
+        quoting, lost = ESCAPED, lost_escaped
+    if lost > FEW * sampled and lost - cost(AS_TEXT) > FEW * sampled:
+        quoting = AS_TEXT
     rows = split(chain(head, lines), delimiter, quoting)
-    next(rows, None)
+    columns = next(rows, [])
     return ([] if isinstance(columns, BrokenRow) else [name.strip() for name in columns]), rows
 
 
-def split(lines: Iterator[str], delimiter: str, quoting: Quoting) -> Iterator[list[str] | BrokenRow]:
-    """YIELDS (list[str] | BrokenRow): The header, and each row with as many fields; empty lines are none."""
+def replay(head: list[str], lines: Iterator[str]) -> Iterator[str]:
+    """YIELDS (str): The lines of `head`, then those after it, which are added to it."""
+    yield from head
+    for line in lines:
+        head.append(line)
+        yield line
+
+
+def split(
+    lines: Iterator[str], delimiter: str, quoting: Quoting, most: int = sys.maxsize
+) -> Iterator[list[str] | BrokenRow]:
+    """Part lines into rows.
+
+    most (int): Of so many lines: a row that begins in them is read to its end.
+    YIELDS (list[str] | BrokenRow): The header, and each row with as many fields; empty lines are none.
+    """
     waiting: deque[str] = deque()  # lines that were looked at while a quote was open
     width: int | None = None
-    while (line := waiting.popleft() if waiting else next(lines, None)) is not None:
+    seen, far_looks = 0, FAR_LOOKS
+    while seen < most and (line := waiting.popleft() if waiting else next(lines, None)) is not None:
+        seen += 1
         if not line.strip():
             continue
-        row = parse(line, delimiter, quoting)
+        row, more = parse(line, delimiter, quoting), 0
         if row is None:
-            row, more = parse_lines(line, waiting, lines, delimiter, quoting)
-        else:
-            more = 0
+            row, more = parse_lines(line, waiting, lines, delimiter, quoting, sys.maxsize if far_looks else FAR)
+            far_looks -= isinstance(row, BrokenRow) and more > FAR
         if isinstance(row, list) and width is not None and len(row) != width:
             row = BrokenRow(f"{len(row)} fields, and the header has {width}")
         if isinstance(row, list):
+            seen += more
             for _ in range(more):
                 waiting.popleft()
         width = width if width is not None else len(row) if isinstance(row, list) else 0
@@ -83,31 +103,34 @@ def split(lines: Iterator[str], delimiter: str, quoting: Quoting) -> Iterator[li
 
 
 def parse_lines(
-    line: str, waiting: deque[str], lines: Iterator[str], delimiter: str, quoting: Quoting
+    line: str, waiting: deque[str], lines: Iterator[str], delimiter: str, quoting: Quoting, most: int
 ) -> tuple[list[str] | BrokenRow, int]:
     """Parse a row with an open quote together with the lines after it.
 
     waiting (deque[str]): Takes what is looked at of them.
-    RETURNS (tuple): The row, and how many of the waiting lines are in it.
+    most (int): Look at so many of them.
+    RETURNS (tuple): The row, and how many of the lines after it were looked at.
     """
-    taken, quotes, chars = [line], count_quotes(line, quoting), len(line)
-    while len(taken) <= SPAN and chars <= SPAN_CHARS:
-        if len(taken) > len(waiting):
-            following = next(lines, None)
-            if following is None:
-                break
-            waiting.append(following)
-        following = waiting[len(taken) - 1]
-        taken.append(following)
-        chars += len(following)
-        quotes += count_quotes(following, quoting)
-        if quotes % 2 == 0 and (row := parse("".join(taken), delimiter, quoting)) is not None:
-            return row, len(taken) - 1
-    return BrokenRow("a quote is open at its end"), 0
+    looked: list[str] = []
+    count = 0
 
+    def follow() -> Iterator[str]:
+        nonlocal count
+        chars = len(line)
+        yield line
+        for following in islice(chain(waiting, replay(looked, lines)), most):
+            count += 1
+            chars += len(following)
+            if chars > LONGEST_ROW:
+                return
+            yield following
 
-def count_quotes(line: str, quoting: Quoting) -> int:
-    return line.count('"') - (line.count('\\"') if quoting is ESCAPED else 0)
+    try:
+        row: list[str] | BrokenRow = next(csv.reader(follow(), delimiter=delimiter, **quoting))
+    except csv.Error as error:
+        row = BrokenRow("a quote is open at its end" if str(error) == UNENDED else str(error))
+    waiting.extend(looked)
+    return row, count
 
 
 def parse(text: str, delimiter: str, quoting: Quoting) -> list[str] | BrokenRow | None:
@@ -115,5 +138,5 @@ def parse(text: str, delimiter: str, quoting: Quoting) -> list[str] | BrokenRow 
     try:
         rows = list(csv.reader([text], delimiter=delimiter, **quoting))
     except csv.Error as error:
-        return None if str(error) == "unexpected end of data" else BrokenRow(str(error))
+        return None if str(error) == UNENDED else BrokenRow(str(error))
     return rows[0] if len(rows) == 1 else BrokenRow("a line's end in its midst")

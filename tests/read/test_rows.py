@@ -258,3 +258,41 @@ def test_texts_of_many_lines_stay_whole(tmp_path: Path) -> None:
         writer.writerows([("text", "n"), *((text, n) for n, text in enumerate(texts))])
     rows = list(read_rows(str(table), "text"))
     assert [(row.text, row.error) for row in rows] == [(text, None) for text in texts]
+
+
+LETTER = '"Line one{0}\nLine two{0}\nLine three{0}"\n'
+
+
+@pytest.mark.parametrize("broken", [0, 3])
+@pytest.mark.parametrize(("header", "before", "within"), [("text", "", "."), ("id,text", "1,", ", and more")])
+def test_cells_of_many_lines_are_no_rows_of_their_own(header: str, before: str, within: str, broken: int) -> None:
+    """Lines within quotes that would do as rows too; some rows with a quote too many change nothing for the others."""
+    stray = f'{before}"Stray "quote{within}"\n' * broken
+    table = f"{header}\n{stray}{(before + LETTER.format(within)) * 20}"
+    found = list(read_rows("x.csv", "text", table.encode()))
+    assert [row.text for row in found if row.error is None] == [LETTER.format(within).strip().strip('"')] * 20
+    assert sum(row.error is not None for row in found) == broken
+
+
+def test_a_sample_that_ends_within_a_cell() -> None:
+    """Cells of more lines than the sample that tells how quotes are written."""
+    text = "Well, yes.\n" * 700
+    found = list(read_rows("x.csv", "text", ("id,text\n" + f'1,"{text}"\n' * 3).encode()))
+    assert [row.text for row in found] == [text] * 3
+
+
+@pytest.mark.parametrize("line", ["Well, yes.\n", 'He said ""yes"", and went.\n'])
+def test_long_cells_stay_whole(line: str) -> None:
+    """A quote that ends thousands of lines on; the row after it is right."""
+    table = f'id,text\n0,first\n1,"{line * 5000}"\n2,short\n'
+    found = list(read_rows("x.csv", "text", table.encode()))
+    assert [row.text for row in found] == ["first", line.replace('""', '"') * 5000, "short"]
+
+
+def test_quotes_without_end_cost_a_row_and_little_time() -> None:
+    """Lines in which a quote is open, whether they are read alone or behind the others."""
+    rows = "".join(f"{n},row\n" for n in range(5000))
+    found = list(read_rows("x.csv", "text", f'id,text\n{rows}7,"open\n{rows}'.encode()))
+    assert sum(row.error is not None for row in found) == 1
+    assert len(found) == 10_001
+    assert len(list(read_rows("x.csv", "text", ("text,a\n" + rows + '",a","\n' * 4_000).encode()))) > 5000
