@@ -297,7 +297,11 @@ class Cursor:
         if self.key != (path, text_field) or self.position > first:
             self.key, self.position = (path, text_field), 0
             self.rows = read_rows(path, text_field)
-        self.position += sum(1 for _ in islice(self.rows, first - self.position))
-        rows = list(islice(self.rows, count))
+        try:
+            self.position += sum(1 for _ in islice(self.rows, first - self.position))
+            rows = list(islice(self.rows, count))
+        except BaseException:
+            self.key = None  # a generator that raised ends, as if the file did
+            raise
         self.position += len(rows)
         return rows

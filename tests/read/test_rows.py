@@ -296,3 +296,14 @@ def test_quotes_without_end_cost_a_row_and_little_time() -> None:
     assert sum(row.error is not None for row in found) == 1
     assert len(found) == 10_001
     assert len(list(read_rows("x.csv", "text", ("text,a\n" + rows + '",a","\n' * 4_000).encode()))) > 5000
+
+
+def test_cursor_recovers_from_a_failed_read(tmp_path: Path) -> None:
+    """A file that is away for a moment is read when it is back."""
+    path = tmp_path / "a.jsonl"
+    cursor = Cursor()
+    with pytest.raises(OSError, match=r"a\.jsonl"):
+        cursor.read(str(path), "text", 0, 1)
+    path.write_text('{"text": "one"}\n{"text": "two"}\n')
+    assert [row.text for row in cursor.read(str(path), "text", 0, 1)] == ["one"]
+    assert [row.text for row in cursor.read(str(path), "text", 1, 1)] == ["two"]
