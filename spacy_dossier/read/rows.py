@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, TextIO
 
 from ..errors import DossierError
 from ..text.encoding import BLOCK, find_encoding
+from .archive import Budget
 from .records import BrokenRow, read_table
 
 MEDIA_TYPES = {
@@ -33,6 +34,7 @@ TABLES_IN_FILES = {kind: MEDIA_TYPES[kind] for kind in (*LINES, ".parquet")}  # 
 OPENERS: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LONGEST_LINE = 256_000_000  # bytes
 FIRST_ROWS = 100
+FEW_ROWS = 64  # of a Parquet file, in memory as Python has them
 # Levels of lists and objects in each other that a column's value may have: readers of the records give up at 200.
 MOST_LEVELS = 100
 
@@ -212,7 +214,10 @@ def _parquet(source: Source, text_field: str) -> Iterator[TableRow]:
         columns = file.schema_arrow.names
         if text_field not in columns:
             raise NoTextField(columns)
-        for batch in file.iter_batches(batch_size=1024):
+        for number in range(file.num_row_groups):
+            if (size := file.metadata.row_group(number).total_byte_size) > Budget.MAX_BYTES:
+                raise ValueError(f"row group {number} unpacks to {size:,} bytes, more than {Budget.MAX_BYTES:,}")
+        for batch in file.iter_batches(batch_size=FEW_ROWS):
             for row in batch.to_pylist():
                 text = row.pop(text_field)
                 if isinstance(text, bytes):  # strings of writers that do not mark them
@@ -227,14 +232,23 @@ def _docbin(path: str) -> Iterator[TableRow]:
     import spacy
     from spacy.tokens import DocBin
 
+    packed = Path(path).read_bytes()
+    if unpacks_to_more(packed, Budget.MAX_BYTES):
+        raise ValueError(f"it unpacks to more than {Budget.MAX_BYTES:,} bytes")
     try:
-        docs = DocBin().from_disk(path).get_docs(spacy.blank("xx").vocab)
+        docs = DocBin().from_bytes(packed).get_docs(spacy.blank("xx").vocab)
         for doc in docs:
             yield TableRow(clean(doc.text))
-    except OSError:
-        raise
     except Exception as error:  # msgpack and zlib raise their own types on a broken file
         raise ValueError(f"not a .spacy file: {error}") from None
+
+
+def unpacks_to_more(packed: bytes, most: int) -> bool:
+    unpacker = zlib.decompressobj()
+    try:
+        return len(unpacker.decompress(packed, most)) == most and not unpacker.eof
+    except zlib.error:
+        return False  # broken, which is for the reader to say
 
 
 def _row(text: str, columns: dict[str, Any]) -> TableRow:

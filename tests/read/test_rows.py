@@ -307,3 +307,26 @@ def test_cursor_recovers_from_a_failed_read(tmp_path: Path) -> None:
     path.write_text('{"text": "one"}\n{"text": "two"}\n')
     assert [row.text for row in cursor.read(str(path), "text", 0, 1)] == ["one"]
     assert [row.text for row in cursor.read(str(path), "text", 1, 1)] == ["two"]
+
+
+def test_tables_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files of much are one failure, found before all of it is in memory."""
+    import tracemalloc
+    import zlib
+
+    from spacy_dossier.read.archive import Budget
+
+    monkeypatch.setattr(Budget, "MAX_BYTES", 1_000_000)
+    path = write(tmp_path / "a.spacy", zlib.compress(bytes(50_000_000)))
+    has_text(path, "text", named=False)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="unpacks to more than 1,000,000 bytes"):
+        read(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    cut = write(tmp_path / "b.spacy", zlib.compress(b"short")[:-5])
+    with pytest.raises(ValueError, match=r"not a \.spacy file"):
+        read(cut)
+    pq.write_table(pa.table({"text": [str(n) * 2000 for n in range(1000)]}), tmp_path / "a.parquet", compression="zstd")
+    with pytest.raises(ValueError, match="row group 0 unpacks to"):
+        read(str(tmp_path / "a.parquet"))
