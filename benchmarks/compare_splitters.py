@@ -20,8 +20,8 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from spacy_dossier.evaluate.corpus import has_sentences, sentences_of
-from spacy_dossier.pipeline.crf_ner.chains import CLOSING, FINAL
-from spacy_dossier.text.sentences import rule_sentences
+from spacy_dossier.pipeline.crf_ner.chains import CLOSING
+from spacy_dossier.text.sentences import TERMINATORS, rule_sentences
 
 Bounds = list[tuple[int, int]]
 Splitter = Callable[[list[str]], Iterable[Bounds]]
@@ -71,9 +71,9 @@ def splitters(lang: str, pipelines: Iterable[str]) -> dict[str, Splitter]:
 
 def after_marks(bounds: Bounds, text: str) -> set[tuple[int, int]]:
     """RETURNS (set): The ends behind a final mark, and closing quotes or brackets after it; not that of the text."""
-    closing = "".join(CLOSING)
+    closing, final = "".join(CLOSING), tuple(TERMINATORS)
     last = len(text.rstrip())
-    return {(end, end) for start, end in bounds if text[start:end].rstrip(closing).endswith(FINAL) and end < last}
+    return {(end, end) for start, end in bounds if text[start:end].rstrip(closing).endswith(final) and end < last}
 
 
 def compare(docs: list[Doc], split: Splitter, marks: bool) -> dict[str, float]:

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 
+from ..text.sentences import TERMINATORS
+
 Ints = NDArray[np.int64]
 
-FINAL = [ord(c) for c in ".!?…。！？؟।"]
+FINAL = [ord(c) for c in TERMINATORS]
 CLOSING = [ord(c) for c in "\"'”’»)]}"]
 NEWLINES = [ord(c) for c in "\n\r\x0b\x0c\x85\u2028\u2029"]
 

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 
 from .words import word_set
 
+# What ends a sentence, in any script: the one table of it, for chains, windows, layouts and summaries too.
 TERMINATORS = frozenset(Sentencizer.default_punct_chars) | {"…"}
 STOPS = frozenset(".…")  # also of abbreviations, numbers and pauses
 STRONG = frozenset("!?！？؟‽")

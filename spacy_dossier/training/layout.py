@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc, Token
 
-from ..pipeline.crf_ner.chains import CLOSING, FINAL
+from ..pipeline.crf_ner.chains import CLOSING
+from ..text.sentences import TERMINATORS
 
 WIDTHS = (60, 90)  # characters of a wrapped line: mails wrap at 72 to 78, plain text files at 65 to 80
 BULLETS = ("-", "*", "•", "–")
@@ -102,7 +103,7 @@ def lay_out(doc: Doc, layout: Layout, rng: random.Random) -> Doc:
         is_item = len(sent) <= LONGEST_ITEM and rng.random() < layout.items
         first, before = sent[0], doc[sent.start - 1] if sent.start else None
         if before is not None and not before.is_space and first.ent_iob_ != "I":
-            final = before.text[-1] in FINAL or before.text in CLOSING
+            final = before.text[-1] in TERMINATORS or before.text in CLOSING
             if is_item and was_item:
                 made.break_line(1, made.outside)
             elif is_item or was_item or not final or rng.random() < layout.paragraphs:

@@ -16,9 +16,10 @@ from spacy.attrs import IS_LOWER, IS_SPACE, ORTH
 from spacy.tokens import Doc
 from torch import Tensor
 
+from ...text.sentences import TERMINATORS
+
 Ints = NDArray[np.int64]
 
-FINAL = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 CLOSING = ('"', "'", "''", "”", "’", "»", ")", "]", "}")
 BATCH_SCORES = 2**21  # emissions of one batch; training keeps some five float64 values of each, at most 100 MB
 
@@ -38,7 +39,7 @@ def find_chains(
     if len(tokens) == 0:
         return []
     strings = doc.vocab.strings
-    final = np.isin(orth, np.array([strings[s] for s in FINAL], dtype=np.uint64))[tokens]
+    final = np.isin(orth, np.array([strings[s] for s in TERMINATORS], dtype=np.uint64))[tokens]
     closing = np.isin(orth, np.array([strings[s] for s in CLOSING], dtype=np.uint64))[tokens]
     if inside is not None:
         near = inside[tokens]

@@ -26,10 +26,9 @@ from spacy.attrs import (
 from spacy.tokens import Doc
 
 from ...models.signals import FLAGS
-from ...text.sentences import rule_sentences
+from ...text.sentences import TERMINATORS, rule_sentences
 
 SENTENCES_KEY = "sentences"
-TERMINAL = frozenset(".!?…。！？।॥؟۔։።။")
 DOUBLE_QUOTES = ('"', "“", "”", "„", "«", "»", "``", "''", "「", "」", "『", "』")
 SINGLE_QUOTES = ("'", "‘", "’")
 OPENING, CLOSING = frozenset(("``", "「", "『")), frozenset(("''", "」", "』"))  # whatever the spaces around them
@@ -196,7 +195,7 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
         "number": count(num) > 0,
         "starts_stop": stop[first],
         "question": np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
-        "incomplete": np.array([text[-1:] not in TERMINAL for text in last_tokens], dtype=bool) | detached,
+        "incomplete": np.array([text[-1:] not in TERMINATORS for text in last_tokens], dtype=bool) | detached,
     }
     entity_owner = [owner[ent.start] for ent in doc.ents]
     entity_hash = [hash_entity(ent.text, ent.label_, doc) for ent in doc.ents]
