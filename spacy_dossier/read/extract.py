@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -114,23 +114,27 @@ class Walk:
         YIELDS (Extracted): As `extract`. Never raises for its sake.
         """
         piece = Extracted(name=suffix, sha256=hashlib.sha256(data).hexdigest())
+        yield from self.guard(piece, self.parts(piece, data, name, depth))
+
+    def guard(self, piece: Extracted, pieces: Iterator[Extracted]) -> Iterator[Extracted]:
+        """YIELDS (Extracted): The pieces, and the failure of the one that is read where a reader gives up."""
         try:
-            if not data:
-                raise Unreadable("Empty", "the file has no bytes")
-            yield from self.parts(piece, data, name, depth)
+            yield from pieces
+            return
         except Unreadable as error:
-            piece.error = (error.kind, str(error))
+            failure = (error.kind, str(error))
         except MemoryError:
-            piece.error = ("OutOfMemory", "reading it takes more memory than the limit allows")
+            failure = ("OutOfMemory", "reading it takes more memory than the limit allows")
         except RecursionError:
-            piece.error = ("Corrupt", "nested too deep")
+            failure = ("Corrupt", "nested too deep")
         except Exception as error:  # a parser's own failure on a broken file must not cost the files beside it
-            piece.error = ("Corrupt", one_line(f"{type(error).__name__}: {error}"))
-        if piece.error:
-            yield Extracted(piece.name, "", piece.sha256, piece.media_type, error=piece.error)
+            failure = ("Corrupt", one_line(f"{type(error).__name__}: {error}"))
+        yield Extracted(piece.name, "", piece.sha256, piece.media_type, error=failure)
 
     def parts(self, piece: Extracted, data: bytes, name: str, depth: int) -> Iterator[Extracted]:
-        piece.media_type = media_type = sniff.sniff_binary(data, name) or ""
+        if not data:
+            raise Unreadable("Empty", "the file has no bytes")
+        piece.media_type = media_type = sniff.sniff_binary(data, name) or sniff.sniff_mail(data, name) or ""
         if media_type in sniff.ARCHIVES:
             yield from self.archive(piece, data, name, depth)
             return
@@ -144,12 +148,11 @@ class Walk:
         if media_type == sniff.MBOX:
             yield from self.mbox(data, name, piece.name, depth)
         elif media_type == sniff.MAIL:
-            yield from self.mail(data, piece.name, depth)
+            yield from self.mail(piece, data, depth)
         elif media_type == sniff.OUTLOOK:
             from .office.legacy.msg import to_mail
 
-            for part in self.mail(to_mail(data), piece.name, depth):
-                yield replace(part, sha256=piece.sha256, media_type=media_type) if part.name == piece.name else part
+            yield from self.mail(piece, to_mail(data), depth)
         else:
             check_binary(data, media_type)
             reader = find_reader(media_type, whole_page=self.options.whole_page, ocr=self.options.ocr)
@@ -205,17 +208,20 @@ class Walk:
         messages = split_mbox(data)
         for number, message in enumerate(messages, start=1):
             many = len(messages) > 1 or not name.lower().endswith(".eml")
-            yield from self.mail(message, self.names.claim(f"{suffix}#{number}") if many else suffix, depth)
+            inner = self.names.claim(f"{suffix}#{number}") if many else suffix
+            piece = Extracted(name=inner, sha256=hashlib.sha256(message).hexdigest(), media_type=sniff.MAIL)
+            yield from self.guard(piece, self.mail(piece, message, depth))
 
-    def mail(self, data: bytes, suffix: str, depth: int) -> Iterator[Extracted]:
-        piece = Extracted(name=suffix, sha256=hashlib.sha256(data).hexdigest(), media_type=sniff.MAIL)
+    def mail(self, piece: Extracted, data: bytes, depth: int) -> Iterator[Extracted]:
         mail = read_mail(data)
         lay(mail.document, piece, self.options)
+        if not piece.text:  # its attachments are read all the same
+            piece.error = ("NoText", "no text found in it")
         yield piece
         if not self.options.attachments:
             return
         for name, content in mail.attachments:
-            inner = self.names.claim(f"{suffix}!{name}")
+            inner = self.names.claim(f"{piece.name}!{name}")
             try:
                 self.budget.spend(len(content))
             except TooLarge as error:

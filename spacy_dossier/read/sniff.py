@@ -167,6 +167,20 @@ def _zip_type(data: bytes) -> str:
     return ZIP
 
 
+def sniff_mail(data: bytes, name: str) -> str | None:
+    """RETURNS (str | None): The media type of mails, told by the header alone, for what follows may be binary."""
+    head = data[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n").decode("latin-1").replace("\r\n", "\n").partition("\n\n")[0]
+    named = BY_NAME.get(PurePosixPath(name).suffix.lower())
+    if named == MHT or SAVED_PAGE.match(head):
+        return None
+    first, _, rest = head.partition("\n")
+    many = first.startswith("From ")
+    header = rest if many else head
+    if is_mail(header) or (named in (MAIL, MBOX) and header_fields(header)):
+        return MBOX if many or named == MBOX else MAIL
+    return None
+
+
 def sniff_text(text: str, name: str) -> str:
     """RETURNS (str): The media type of decoded text."""
     head = text[:HEAD].lstrip("\ufeff \t\n")
@@ -226,6 +240,18 @@ def is_mail(head: str) -> bool:
 
     SOURCE: RFC 5322, section 3.6: the origination date and the originator's address are required, each once.
     """
+    found = header_fields(head)
+    senders, dates = found.get("from", []), found.get("date", [])
+    return (
+        len(senders) == len(dates) == 1
+        and ADDRESS.search(senders[0]) is not None
+        and CLOCK.search(dates[0]) is not None
+        and email.utils.parsedate(dates[0]) is not None
+    )
+
+
+def header_fields(head: str) -> dict[str, list[str]]:
+    """RETURNS (dict[str, list[str]]): The values by the name in lower case; none if a line is no field."""
     found: dict[str, list[str]] = {}
     values: list[str] = []
     for line in head.split("\n"):
@@ -236,13 +262,7 @@ def is_mail(head: str) -> bool:
             continue
         match = HEADER.fullmatch(line)
         if not match:
-            return False
+            return {}
         values = found.setdefault(match.group(1).lower(), [])
         values.append(match.group(2))
-    senders, dates = found.get("from", []), found.get("date", [])
-    return (
-        len(senders) == len(dates) == 1
-        and ADDRESS.search(senders[0]) is not None
-        and CLOCK.search(dates[0]) is not None
-        and email.utils.parsedate(dates[0]) is not None
-    )
+    return found

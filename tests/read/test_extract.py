@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from spacy_dossier.read import extract as module
 from spacy_dossier.read.archive import Budget
 from spacy_dossier.read.extract import ReadOptions, extract, extract_bytes
+from spacy_dossier.read.mail import Mail, read_mail
 
 from ..hostile import ends
 from . import samples
 from .office_samples import compound
 
 LINE = "Anna Keller works in Paris"
+BOX_LINE = "From a@example.org Tue Apr  1 10:00:00 2025\n"
 
 
 def only(data: bytes, name: str) -> module.Extracted:
@@ -408,6 +410,44 @@ def test_mailbox_gives_each_mail() -> None:
     """An mbox file has one document a mail."""
     box = b"From a@example.org Tue Apr  1 10:00:00 2025\n" + samples.MAIL.replace(b"\r\n", b"\n") + b"\n"
     assert [p.name for p in extract_bytes(box * 2, "a.mbox")] == ["#1", "#2"]
+
+
+def test_a_broken_mail_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those after it in the mailbox are read, each under its own number."""
+
+    def read(data: bytes) -> Mail:
+        if b"broken" in data:
+            raise TypeError("no mail")
+        return read_mail(data)
+
+    monkeypatch.setattr(module, "read_mail", read)
+    mails = [f"{BOX_LINE}From: a@b.c\nDate: 1 Apr 2025 10:00\n\n{body}\n\n" for body in ("one", "broken", "three")]
+    pieces = extract_bytes("".join(mails).encode(), "a.mbox")
+    assert [(p.name, p.text, p.error) for p in pieces] == [
+        ("#1", "one", None),
+        ("#2", "", ("Corrupt", "TypeError: no mail")),
+        ("#3", "three", None),
+    ]
+    assert pieces[1].media_type == "message/rfc822"
+
+
+def test_a_mail_without_text_says_so() -> None:
+    """Its attachments are read all the same."""
+    mail = message("Content-Type: multipart/mixed", ("text/plain", " "), ("text/plain; name=a.txt", LINE))
+    pieces = extract_bytes(mail, "a.eml", ReadOptions(attachments=True))
+    assert [(p.name, p.text, p.error and p.error[0]) for p in pieces] == [("", "", "NoText"), ("!a.txt", LINE, None)]
+
+
+@pytest.mark.parametrize(("name", "line"), [("a", ""), ("a.eml", ""), ("a", "mbox"), ("a.mbox", "mbox")])
+def test_mails_with_binary_parts(name: str, line: str) -> None:
+    """The header tells what they are; what follows need be no text."""
+    header = "From: a@b.c\nDate: 1 Apr 2025 10:00\nContent-Type: multipart/mixed; boundary=q\n\n"
+    part = "--q\nContent-Type: image/x-a; name=i\nContent-Transfer-Encoding: binary\n\n"
+    mail = f"{header}--q\n\n{LINE}\n{part}".encode() + bytes(range(256)) * 20 + b"\n--q--\n"
+    piece = only(BOX_LINE.encode() + mail if line else mail, name)
+    assert (piece.text, piece.error, piece.meta["attachments"]) == (LINE, None, ["i"])
+    error = only(bytes(range(256)) * 20, name).error
+    assert error and error[0] == "Unsupported"
 
 
 def test_special_files_are_refused(tmp_path: Path) -> None:
