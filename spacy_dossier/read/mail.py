@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import email
+import email.errors
 import email.header
 import email.message
 import email.policy
@@ -18,29 +19,35 @@ from .document import OUTSIDE, Block, Document, Kind
 from .markup.tree import parse_html
 from .markup.walker import blocks_of
 from .prose import text_blocks
+from .sniff import HEAD, is_mail
 
 HEADERS = ("subject", "from", "to", "cc", "date")  # those that a record's meta holds
 SAYS_MORE = 0.7  # of the words of the longest alternative that the plain one must have; shorter ones are stubs
-SEPARATOR = re.compile(  # RFC 4155: who sent it and when, on the line before the header
-    rb"(?:\A|(?<=\n\n)|(?<=\n\r\n))From \S{1,200}[ \t]{1,9}"
-    rb"[^\n]{0,40}\d\d:\d\d[^\n]{0,20}\d{4}(?: [-+]\d{4})?[ \t]{0,9}\r?\n"
-    rb"(?=[!-9;-~]{1,200}:)"
+SEPARATOR = re.compile(  # RFC 4155: who sent it and when, on the line before the header; UUCP adds the host
+    rb"^From \S{1,200}[ \t]{1,9}[^\n]{0,40}\d\d:\d\d[^\n]{0,20}\d\d(?: [-+]\d{4})?"
+    rb"(?: remote from \S{1,200})?[ \t]{0,9}\r?\n(?=[!-9;-~]{1,200}:)",
+    re.M,
 )
 QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
 QUOTE = re.compile(r"(?:[ ]{0,2}>){1,50}[ ]?")
 SIGNATURE = re.compile(r"--[ ]?\Z")
 # What a mail program writes before the mail that is answered: a line before it, or its header as text.
-ATTRIBUTION = re.compile(
-    r".{0,400}\d.{0,400}:\s*\Z|.{0,400}\b(?:wrote|schrieb|écrit|escribió|skrev|schreef|scrisse)\b.{0,99}:\s*\Z"
-)
+ATTRIBUTION = 800  # characters at most
+WROTE = re.compile(r"\b(?:wrote|schrieb|écrit|escribió|skrev|schreef|scrisse)\b.{0,99}:\Z|\S@\S")
+DAY, CLOCK = re.compile(r"\b\d{4}\b|\b\d\d?[./-]\d\d?[./-]\d\d\b"), re.compile(r"\b\d\d?[:.h]\d\d\b")
 ORIGINAL = re.compile(
     r"\s{0,9}-{2,60} ?(?:Original Message|Original Appointment|Ursprüngliche Nachricht|Message d['’]origine|"
     r"Mensaje original|Oorspronkelijk bericht|Oprindelig meddelelse|Opprinnelig melding|Ursprungligt meddelande|"
     r"Messaggio originale) ?-{2,60}\s*\Z",
     re.I,
 )
-SENDER = re.compile(r"\s{0,9}\*?(?:From|Von|De|Fra|Från|Van|Da):\*? ?\S")
-SENT = re.compile(r"\s{0,9}\*?(?:Sent|Date|Gesendet|Datum|Envoyé|Enviado|Skickat|Sendt|Verzonden|Inviato|Dato):\*? ?\S")
+# The names of its fields. Tickets and forms too have who or where from, where to and a date.
+FIELD = r"\s{{0,9}}\*?(?:{})[ \xa0]?:\*? ?\S"
+SENDER = re.compile(FIELD.format("From|Von|De|Fra|Från|Van|Da"))
+SENT = re.compile(FIELD.format("Sent|Gesendet|Envoyé|Enviado|Skickat|Sendt|Verzonden|Inviato"))
+DATE = re.compile(FIELD.format("Date|Datum|Dato|Data|Fecha"))
+TO = re.compile(FIELD.format("To|An|À|A|Para|Til|Till|Aan"))
+SUBJECT = re.compile(FIELD.format("Subject|Betreff|Objet|Asunto|Oggetto|Ämne|Emne|Onderwerp"))
 
 
 @dataclass
@@ -89,6 +96,7 @@ class PartReader:
 
     def __init__(self) -> None:
         self.attachments: list[tuple[str, bytes]] = []
+        self.found = False  # a text, after which what has a file name is an attachment
         self.lost = 0  # characters that could not be decoded
 
     def read(self, message: email.message.Message) -> list[Part]:
@@ -123,12 +131,15 @@ class PartReader:
             return
         payload = part.get_payload(decode=True)
         content = payload if isinstance(payload, bytes) else b""
-        if filename or part.get_content_disposition() == "attachment":
+        named = filename and (self.found or kind not in ("text/plain", "text/html"))
+        if named or part.get_content_disposition() == "attachment":
             self.attachments.append((filename or f"part{len(self.attachments) + 1}", content))
         elif kind == "text/html":
+            self.found = True
             root = parse_html(self.text(part, content))
             yield Part(kind, list(mark_thread(blocks_of(root, mail=True))))
         elif kind == "text/plain" or part.get_content_maintype() == "multipart":  # one without the parts it promises
+            self.found = True
             flowed = str(part.get_param("format", "")).lower() == "flowed"
             lines = self.text(part, content).split("\n")
             if flowed:
@@ -192,7 +203,7 @@ def plain_blocks(lines: list[str]) -> Iterator[Block]:
 def signature_blocks(lines: list[str]) -> Iterator[Block]:
     """YIELDS (Block): The signature, and the line after it that says whose mail is quoted below."""
     *signature, last = re.split(r"\n\n+", "\n".join(lines).strip("\n"))
-    whose = bool(signature) and ATTRIBUTION.match(last.replace("\n", " ")) is not None
+    whose = bool(signature) and is_attribution(last)
     text = "\n".join(line for part in (signature if whose else [*signature, last]) for line in part.split("\n") if line)
     if text:
         yield Block("signature", text)
@@ -231,7 +242,7 @@ def mark_thread(blocks: list[Block] | Iterator[Block]) -> Iterator[Block]:
             rest = None if rest == "signature" else rest
         elif rest is not None:
             block.kind = rest
-        elif following == "reply" and ATTRIBUTION.match(block.text.replace("\n", " ")):
+        elif following == "reply" and is_attribution(block.text):
             block.kind = "reply"
         if block.kind == "signature":
             block.text = "\n".join(line for line in block.text.split("\n") if not SIGNATURE.match(line))
@@ -240,9 +251,19 @@ def mark_thread(blocks: list[Block] | Iterator[Block]) -> Iterator[Block]:
 
 def is_header(lines: list[str]) -> bool:
     """RETURNS (bool): Do these lines begin the mail that is answered, as Outlook puts it below the answer?"""
-    return ORIGINAL.match(lines[0]) is not None or (
-        SENDER.match(lines[0]) is not None and any(SENT.match(line) for line in lines[1:4])
-    )
+    first, following = lines[0], lines[1:4]
+    if ORIGINAL.match(first) or not SENDER.match(first):
+        return ORIGINAL.match(first) is not None
+    sent, date, to, subject = (any(map(name.match, following)) for name in (SENT, DATE, TO, SUBJECT))
+    return ((sent or date) and ("@" in first or subject)) or (sent and to)
+
+
+def is_attribution(text: str) -> bool:
+    """RETURNS (bool): Does it say whose mail is quoted below: who wrote it, or on which day at what time?"""
+    text = text.replace("\n", " ").rstrip()
+    if len(text) > ATTRIBUTION or not text.endswith(":"):
+        return False
+    return WROTE.search(text) is not None or (DAY.search(text) is not None and CLOCK.search(text) is not None)
 
 
 def inner_message(part: email.message.Message) -> bytes:
@@ -263,15 +284,28 @@ def header_text(value: Any) -> str:
             text = decode(text.encode("utf-8", "surrogateescape")).text
         except Undecodable:
             text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    with contextlib.suppress(LookupError, ValueError, UnicodeError):
+    with contextlib.suppress(LookupError, ValueError, email.errors.MessageError):
         text = str(email.header.make_header(email.header.decode_header(text)))
     return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
 def split_mbox(data: bytes) -> list[bytes]:
-    """RETURNS (list[bytes]): The mails of an mbox file; each begins with a line `From …` that has a date."""
-    places = list(SEPARATOR.finditer(data))
-    if not places:
-        return [data]
-    ends = [*(place.start() for place in places[1:]), len(data)]
-    return [QUOTED_FROM.sub(rb"\1", data[place.end() : end]) for place, end in zip(places, ends, strict=True)]
+    """RETURNS (list[bytes]): The mails of an mbox file; each begins with a line `From …` that has a time and a year."""
+    found = list(SEPARATOR.finditer(data))
+    stops = [*(place.start() for place in found[1:]), len(data)]
+    places = [place for place, stop in zip(found, stops, strict=True) if is_separator(data, place, stop)]
+    starts = [place.start() for place in places]
+    first = data[: starts[0] if starts else len(data)].lstrip()
+    if first.startswith(b"From "):  # of a form that is not known
+        first = first.partition(b"\n")[2]
+    mails = [data[place.end() : end] for place, end in zip(places, [*starts[1:], len(data)], strict=True)]
+    return [QUOTED_FROM.sub(rb"\1", mail) for mail in ([first] if first else []) + mails]
+
+
+def is_separator(data: bytes, place: re.Match[bytes], stop: int) -> bool:
+    """RETURNS (bool): Does a mail begin here: after an empty line, or with the whole header of a mail up to `stop`?"""
+    before = data[max(0, place.start() - 3) : place.start()]
+    if not before or before.endswith((b"\n\n", b"\n\r\n")):
+        return True
+    header = data[place.end() : min(stop, place.end() + HEAD)].decode("latin-1")
+    return is_mail(header.replace("\r\n", "\n"))

@@ -117,3 +117,78 @@ def test_bad_bytes_of_a_part_are_counted() -> None:
     """They are said in meta."""
     mail = HEAD.encode() + b"Content-Type: text/plain; charset=utf-8\n\n" + "Grüße ".encode() * 20 + b"\xff\n"
     assert read_mail(mail).document.meta["undecodable"] == 1
+
+
+def test_a_header_that_cannot_be_decoded_costs_no_mail() -> None:
+    """An encoded word that is none stays as it stands, in a subject and in a file's name."""
+    body = 'Content-Disposition: attachment; filename="=?utf-8?b?a?="\n\nx'
+    assert blocks("Hello", "Subject: =?utf-8?b?a?=\n") == [("paragraph", "Hello")]
+    assert read_mail(f"{HEAD}{body}".encode()).attachments == [("=?utf-8?b?a?=", b"x")]
+    assert read_mail(b"Subject: =?utf-8?b?a?=\n\nx").document.meta["subject"] == "=?utf-8?b?a?="
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["From a@b Sat Jan  3 01:05:34 1998 remote from x", "From a@b Sat Jan  3 01:05:34 98", "From a b c", "From a@b"],
+)
+def test_no_mail_of_a_mailbox_is_dropped(line: str) -> None:
+    """Whatever stands on the line before the first of them."""
+    box = f"{line}\n{HEAD}\nOne\n\nFrom a@b Sat Jan  3 01:05:34 1998\n{HEAD}\nTwo\n"
+    assert split_mbox(box.encode()) == [f"{HEAD}\nOne\n\n".encode(), f"{HEAD}\nTwo\n".encode()]
+
+
+def test_mailboxes_without_empty_lines() -> None:
+    """A mail begins where its header does; a line that begins like a separator is text."""
+    box = f"From a@b Sat Jan  3 01:05:34 1998\n{HEAD}\nOne\nFrom a@b Sat Jan  3 01:05:34 1998\nNote: none\n"
+    first, second = split_mbox(f"{box}From a@b Sat Jan  3 01:05:34 1998\n{HEAD}\nTwo\n".encode())
+    assert first.endswith(b"Note: none\n")
+    assert second == f"{HEAD}\nTwo\n".encode()
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["Von: Berlin\nNach: Lund\nDatum: 3. Mai", "From: Oslo\nTo: Bergen\nDate: 3 May", "De: Lyon\nÀ: Nice\nDate: 3 mai"],
+)
+def test_a_ticket_is_no_answered_mail(form: str) -> None:
+    """Where from, where to and when are text, and so is what follows."""
+    assert {kind for kind, _ in blocks(f"Your ticket:\n\n{form}\n\nHave a good journey.")} == {"paragraph"}
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        "Von: bob@example.org\nDatum: 3. Mai 2025",
+        "De : Bob Lund\nEnvoyé : lundi 3 mai\nÀ : Ann",
+        "From: Bob\nDate: Monday\nTo: Ann\nSubject: The quay",
+    ],
+)
+def test_an_answered_mail_has_an_address_or_a_third_field(answered: str) -> None:
+    """That tells it from a form."""
+    assert blocks(f"New words.\n\n{answered}\n\nOld words.")[-1] == ("reply", "Old words.")
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        ("The minister said on 3 May the following things:", "paragraph"),
+        ("Of the 12 points these:", "paragraph"),
+        ("Bob Lund wrote:", "reply"),
+        ("Bob Lund <bob@example.org>:", "reply"),
+        ("2025-03-31 9:12 GMT+02:00 Bob Lund:", "reply"),
+        ("Le 31/03/25 à 9h12, Bob Lund :", "reply"),
+    ],
+)
+def test_who_is_quoted(line: str, kind: str) -> None:
+    """A line that leads to a quotation is text, unless it says who wrote it or on which day at what time."""
+    assert blocks(f"{line}\n\n> Old words.\n\nNew words.")[0] == (kind, line)
+
+
+def test_a_text_that_has_a_file_name() -> None:
+    """The first text is the text, unless it is said to be attached; the next one is a file."""
+    named = 'Content-Type: text/plain; name="{}"\n\n{}\n'
+    assert blocks("Hello", 'Content-Type: text/plain; name="body.txt"\n') == [("paragraph", "Hello")]
+    parts = "--q\n" + named.format("body.txt", "Hello") + "--q\n" + named.format("note.txt", "Note") + "--q--\n"
+    mail = read_mail(f"{HEAD}Content-Type: multipart/mixed; boundary=q\n\n{parts}".encode())
+    assert [block.text for block in mail.document.blocks] == ["Hello"]
+    assert mail.attachments == [("note.txt", b"Note")]
+    assert blocks("Hello", "Content-Type: text/plain\nContent-Disposition: attachment\n") == []
