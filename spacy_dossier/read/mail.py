@@ -292,13 +292,13 @@ def header_text(value: Any) -> str:
 def split_mbox(data: bytes) -> list[bytes]:
     """RETURNS (list[bytes]): The mails of an mbox file; each begins with a line `From …` that has a time and a year."""
     found = list(SEPARATOR.finditer(data))
-    stops = [*(place.start() for place in found[1:]), len(data)]
-    places = [place for place, stop in zip(found, stops, strict=True) if is_separator(data, place, stop)]
-    starts = [place.start() for place in places]
-    first = data[: starts[0] if starts else len(data)].lstrip()
+    stops = [*(place.start() for place in found), len(data)]
+    places = [place for place, stop in zip(found, stops[1:], strict=True) if is_separator(data, place, stop)]
+    ends = [*(place.start() for place in places), len(data)]
+    first = data[: ends[0]].lstrip()
     if first.startswith(b"From "):  # of a form that is not known
         first = first.partition(b"\n")[2]
-    mails = [data[place.end() : end] for place, end in zip(places, [*starts[1:], len(data)], strict=True)]
+    mails = [data[place.end() : end] for place, end in zip(places, ends[1:], strict=True)]
     return [QUOTED_FROM.sub(rb"\1", mail) for mail in ([first] if first else []) + mails]
 
 

@@ -135,6 +135,8 @@ def test_no_mail_of_a_mailbox_is_dropped(line: str) -> None:
     """Whatever stands on the line before the first of them."""
     box = f"{line}\n{HEAD}\nOne\n\nFrom a@b Sat Jan  3 01:05:34 1998\n{HEAD}\nTwo\n"
     assert split_mbox(box.encode()) == [f"{HEAD}\nOne\n\n".encode(), f"{HEAD}\nTwo\n".encode()]
+    (piece,) = extract_bytes(f"{line}\n{HEAD}\nOne\n".encode(), "a")
+    assert (piece.name, piece.text, piece.meta["subject"]) == ("#1", "One", "The quay")
 
 
 def test_mailboxes_without_empty_lines() -> None:
