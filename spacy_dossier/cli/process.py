@@ -14,75 +14,99 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # the shell's code for an end by Ctrl-C
 
 
+InputsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="INPUT…", help="Files, folders and globs; - reads a text from standard input."),
+]
+OutputOption = Annotated[
+    str, typer.Option("--output", "-o", help="Folder for the records; - writes them to standard output.")
+]
+PipelineOption = Annotated[str, typer.Option("--pipeline", "-p", help="An installed pipeline or its folder.")]
+FormatOption = Annotated[
+    list[str] | None,
+    typer.Option("--format", "-f", help="jsonl, parquet, docbin or csv (entities); give it again for more than one."),
+]
+SentencesOption = Annotated[int | None, typer.Option(help="Sentences a summary has at most.")]
+WordsOption = Annotated[int | None, typer.Option(help="Words a summary has at most.")]
+MinConfidenceOption = Annotated[float, typer.Option(help="Leave out entities with a lower confidence.")]
+ExtensionOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Extension attribute of the Doc to put into the records, as _.risk; repeatable."),
+]
+WithTextOption = Annotated[bool, typer.Option("--with-text", help="Put the extracted text into the records.")]
+WithBlocksOption = Annotated[
+    bool, typer.Option("--with-blocks", help="Put the places of headings, paragraphs, tables … into the records.")
+]
+AttachmentsOption = Annotated[bool, typer.Option("--attachments", help="Read the attachments of mails too.")]
+WholePageOption = Annotated[
+    bool, typer.Option("--whole-page", help="Read all of a web page, with menus and comments, not its main text.")
+]
+RepliesOption = Annotated[
+    bool, typer.Option("--replies", help="Take what a mail quotes of the one it answers for its text too.")
+]
+OcrOption = Annotated[bool, typer.Option("--ocr", help="Read scanned pages of PDFs; needs Tesseract.")]
+OcrLanguagesOption = Annotated[
+    str, typer.Option(help="Languages of scanned pages by Tesseract's names, joined by +: eng+deu.")
+]
+TextFieldOption = Annotated[
+    str, typer.Option(help="Column or field that holds the text of JSONL, CSV, TSV and Parquet.")
+]
+IncludeOption = Annotated[list[str] | None, typer.Option(help="Glob of files to take from folders; repeatable.")]
+ExcludeOption = Annotated[list[str] | None, typer.Option(help="Glob of files and folders to leave; repeatable.")]
+HiddenOption = Annotated[bool, typer.Option("--hidden", help="Take files and folders whose name begins with a dot.")]
+FollowLinksOption = Annotated[
+    bool, typer.Option("--follow-links", help="Read links to files and enter links to folders.")
+]
+FilesFromOption = Annotated[
+    str | None,
+    typer.Option(help="File with a list of inputs, one a line or ended by NUL; - is standard input."),
+]
+LimitOption = Annotated[int | None, typer.Option(help="Stop after so many files and rows.")]
+ShardSizeOption = Annotated[
+    int | None, typer.Option(help="Files or rows in an output file; 128 files or 1024 rows by default.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+WorkersOption = Annotated[int, typer.Option(help="Processes that hold the pipeline; 0 for as many as measured best.")]
+TimeLimitOption = Annotated[float, typer.Option(help="Seconds the reading of one file may take.")]
+MemoryLimitOption = Annotated[int, typer.Option(help="Megabytes the reading of one file may take.")]
+EngineOption = Annotated[str, typer.Option(help="local, or ray: the same on a Ray cluster (it needs the extra `ray`).")]
+RayAddressOption = Annotated[
+    str | None, typer.Option(help="Address of the cluster; without it one is started on this machine.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")]
+
+
 def process_cli(
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="INPUT…", help="Files, folders and globs; - reads a text from standard input."),
-    ] = None,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for the records; - writes them to standard output.")
-    ] = "records",
-    pipeline: Annotated[
-        str, typer.Option("--pipeline", "-p", help="An installed pipeline or its folder.")
-    ] = "en_dossier",
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format", "-f", help="jsonl, parquet, docbin or csv (entities); give it again for more than one."
-        ),
-    ] = None,
-    sentences: Annotated[int | None, typer.Option(help="Sentences a summary has at most.")] = None,
-    words: Annotated[int | None, typer.Option(help="Words a summary has at most.")] = None,
-    min_confidence: Annotated[float, typer.Option(help="Leave out entities with a lower confidence.")] = 0.0,
-    extension: Annotated[
-        list[str] | None,
-        typer.Option(help="Extension attribute of the Doc to put into the records, as _.risk; repeatable."),
-    ] = None,
-    with_text: Annotated[bool, typer.Option("--with-text", help="Put the extracted text into the records.")] = False,
-    with_blocks: Annotated[
-        bool, typer.Option("--with-blocks", help="Put the places of headings, paragraphs, tables … into the records.")
-    ] = False,
-    attachments: Annotated[bool, typer.Option("--attachments", help="Read the attachments of mails too.")] = False,
-    whole_page: Annotated[
-        bool, typer.Option("--whole-page", help="Read all of a web page, with menus and comments, not its main text.")
-    ] = False,
-    replies: Annotated[
-        bool, typer.Option("--replies", help="Take what a mail quotes of the one it answers for its text too.")
-    ] = False,
-    ocr: Annotated[bool, typer.Option("--ocr", help="Read scanned pages of PDFs; needs Tesseract.")] = False,
-    ocr_languages: Annotated[
-        str, typer.Option(help="Languages of scanned pages by Tesseract's names, joined by +: eng+deu.")
-    ] = "eng",
-    text_field: Annotated[
-        str, typer.Option(help="Column or field that holds the text of JSONL, CSV, TSV and Parquet.")
-    ] = "text",
-    include: Annotated[list[str] | None, typer.Option(help="Glob of files to take from folders; repeatable.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Glob of files and folders to leave; repeatable.")] = None,
-    hidden: Annotated[
-        bool, typer.Option("--hidden", help="Take files and folders whose name begins with a dot.")
-    ] = False,
-    follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="Read links to files and enter links to folders.")
-    ] = False,
-    files_from: Annotated[
-        str | None,
-        typer.Option(help="File with a list of inputs, one a line or ended by NUL; - is standard input."),
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Stop after so many files and rows.")] = None,
-    shard_size: Annotated[
-        int | None, typer.Option(help="Files or rows in an output file; 128 files or 1024 rows by default.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes that hold the pipeline; 0 for as many as measured best.")] = 0,
-    time_limit: Annotated[float, typer.Option(help="Seconds the reading of one file may take.")] = 60.0,
-    memory_limit: Annotated[int, typer.Option(help="Megabytes the reading of one file may take.")] = 2000,
-    engine: Annotated[
-        str, typer.Option(help="local, or ray: the same on a Ray cluster (it needs the extra `ray`).")
-    ] = "local",
-    ray_address: Annotated[
-        str | None, typer.Option(help="Address of the cluster; without it one is started on this machine.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would be done, and do nothing.")] = False,
+    inputs: InputsArgument = None,
+    output: OutputOption = "records",
+    pipeline: PipelineOption = "en_dossier",
+    format: FormatOption = None,
+    sentences: SentencesOption = None,
+    words: WordsOption = None,
+    min_confidence: MinConfidenceOption = 0.0,
+    extension: ExtensionOption = None,
+    with_text: WithTextOption = False,
+    with_blocks: WithBlocksOption = False,
+    attachments: AttachmentsOption = False,
+    whole_page: WholePageOption = False,
+    replies: RepliesOption = False,
+    ocr: OcrOption = False,
+    ocr_languages: OcrLanguagesOption = "eng",
+    text_field: TextFieldOption = "text",
+    include: IncludeOption = None,
+    exclude: ExcludeOption = None,
+    hidden: HiddenOption = False,
+    follow_links: FollowLinksOption = False,
+    files_from: FilesFromOption = None,
+    limit: LimitOption = None,
+    shard_size: ShardSizeOption = None,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = 0,
+    time_limit: TimeLimitOption = 60.0,
+    memory_limit: MemoryLimitOption = 2000,
+    engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Process documents of any kind: entities and a summary of each, as records.
 
