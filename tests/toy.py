@@ -43,8 +43,8 @@ def toy_dossier(doc):
         raise SystemExit(3)
     if "PLEASE CRASH" in doc.text:
         os.kill(os.getpid(), signal.SIGKILL)
-    if not Span.has_extension("confidence"):
-        Span.set_extension("confidence", getter=confidence)
+    if not Span.has_extension("confidence") or Span.get_extension("confidence")[2] is not confidence:
+        Span.set_extension("confidence", getter=confidence, force=True)  # another test's pipeline may have left its own
     sents = [sent for sent in doc.sents if sent.text.strip()][:2]
     doc.spans["summary"] = sents
     doc.spans["summary"].attrs["scores"] = [1 / (3 + i) for i, _ in enumerate(sents)]
