@@ -8,12 +8,12 @@ PACKAGE = ROOT / "spacy_dossier"
 # The scores of summaries help to choose the pipeline that is kept.
 TRAINING = ("errors.py", "text", "models", "pipeline", "training", "evaluate/metrics.py", "evaluate/summaries.py")
 STAGES = {
-    "convert": ("errors.py", "text", "convert", "cli/convert.py", "cli/pairs.py"),
+    "convert": ("errors.py", "text", "pipeline/summarizer/names.py", "convert", "cli/convert.py", "cli/pairs.py"),
     "train": TRAINING,
     "evaluate": (*TRAINING, "evaluate", "cli/calibrate.py", "cli/evaluate.py"),
     "package": (*TRAINING, "__init__.py", "py.typed"),
     "process": (*TRAINING, "read", "process", "cli/process.py"),
-    "report": ("errors.py", "text", "read", "process", "report", "cli/report.py"),
+    "report": ("errors.py", "text", "pipeline", "read", "process", "report", "cli/report.py"),
 }
 
 
