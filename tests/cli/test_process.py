@@ -41,6 +41,8 @@ def start(*arguments: Any, **environment: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        # A shell without job control has its background jobs ignore SIGINT, which they hand on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
