@@ -157,8 +157,8 @@ def part_values(
     found (Sequence[Found]): Its entities.
     first (int): Number of its first mention in the record.
     """
-    mentions = sorted((mention for entry in found for mention in entry.mentions), key=lambda e: e.start)
-    numbers = {id(mention): number for number, mention in enumerate(mentions, start=first)}
+    last = first + sum(len(entry.mentions) for entry in found)
+    numbers = {id(record.entities[number]): number for number in range(first, last)}
     counts = dict.fromkeys(pages.kinds, 0)
     for entry in found:
         counts[entry.label] += len(entry.mentions)
