@@ -40,12 +40,7 @@ class ChainScores:
     end: Tensor
 
     def wide(self) -> "ChainScores":
-        return ChainScores(_wide(self.transitions), _wide(self.begin), _wide(self.end))
-
-
-def _wide(scores: Tensor) -> Tensor:
-    """In float64, but for the one device that has none."""
-    return scores if scores.device.type == "mps" else scores.double()
+        return ChainScores(self.transitions.double(), self.begin.double(), self.end.double())
 
 
 def _pass_on(messages: Tensor, weights: Tensor) -> Tensor:
@@ -65,7 +60,7 @@ def _pass_on(messages: Tensor, weights: Tensor) -> Tensor:
 
 def log_partition(emissions: Tensor, lengths: Tensor, scores: ChainScores) -> Tensor:
     """The log of the summed exponentiated scores of all sequences of tags. Shape: (N,)"""
-    emissions, scores = _wide(emissions), scores.wide()
+    emissions, scores = emissions.double(), scores.wide()
     weights = scores.transitions.exp()
     alpha = scores.begin + emissions[:, 0]  # (N, L)
     for t in range(1, emissions.shape[1]):
@@ -131,7 +126,7 @@ class ForwardBackward:
 
 def forward_backward(emissions: Tensor, lengths: Tensor, scores: ChainScores) -> ForwardBackward:
     """Both recursions of Rabiner (1989, section III.A) in log space."""
-    emissions, scores = _wide(emissions), scores.wide()
+    emissions, scores = emissions.double(), scores.wide()
     weights = scores.transitions.exp()
     steps = emissions.shape[1]
     alpha = [scores.begin + emissions[:, 0]]

@@ -175,6 +175,12 @@ class EncoderShim(PyTorchShim):
         if self.settings.frozen_embeddings:
             module.encoder.get_input_embeddings().requires_grad_(False)
 
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """What is set up for inference is on the device that the weights leave."""
+        self._encode = None
+        if self._model is not None:
+            super().to_device(device_type, device_id)
+
     def copy(self) -> "EncoderShim":
         """A copy of its own for the optimizer too, which tells parameters apart by the shim's id."""
         copied = copy.deepcopy(self)

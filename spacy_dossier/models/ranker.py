@@ -125,8 +125,9 @@ def encode_sentences(
 def init_ranker(model: Model, X: RankerInput | None = None, Y: Any = None) -> None:
     if X is not None:
         shim = model.layers[0].shims[0]
+        device = shim.device  # before there are weights, which are made on the CPU
         shim._model.build(max(v.shape[1] for v in X[0]))
-        shim._model.to(shim.device)
+        shim._model.to(device)
 
 
 def is_initialized(ranker: Model) -> bool:
@@ -264,7 +265,7 @@ def deserialize(module: InterSentence, state_bytes: bytes, device: torch.device)
 
     RAISES (DossierError): They are for other signals.
     """
-    state = torch.load(BytesIO(state_bytes), map_location=device, weights_only=True)
+    state = torch.load(BytesIO(state_bytes), map_location="cpu", weights_only=True)
     if len(state["mean"]) != len(module.mean):
         raise DossierError(
             "the summarizer was trained by another version of spacy-dossier, with other signals",
@@ -321,11 +322,12 @@ def rank_batch(model: Model, X: Any, is_train: bool) -> tuple[Floats2d, Callable
     """Between Thinc's arrays and the module's tensors."""
     vectors, signals, counts = X
     shim = model.shims[0]
-    inputs = ArgsKwargs(args=(xp2torch(vectors, requires_grad=is_train), xp2torch(signals), counts), kwargs={})
-    logits, backprop_torch = shim(inputs, is_train)
+    device = shim.device  # not the current thread's default, which is the CPU until it asks for a GPU itself
+    tensors = xp2torch(vectors, requires_grad=is_train, device=device), xp2torch(signals, device=device)
+    logits, backprop_torch = shim(ArgsKwargs(args=(*tensors, counts), kwargs={}), is_train)
 
     def backprop(d_logits: Floats2d) -> Floats2d:
-        gradients = ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits)})
+        gradients = ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits, device=device)})
         return torch2xp(backprop_torch(gradients).args[0])
 
-    return torch2xp(logits), backprop
+    return torch2xp(logits.detach()), backprop

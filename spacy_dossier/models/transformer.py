@@ -13,7 +13,7 @@ import torch
 from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from spacy_transformers.layers import split_trf_batch, trfs2arrays
-from thinc.api import Model, chain, get_array_module, torch2xp, xp2torch
+from thinc.api import Model, chain, get_array_module, torch2xp
 from thinc.types import Floats2d, Ragged
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
@@ -69,7 +69,7 @@ class SubWordBatch(FullTransformerBatch):
         """arrays (list[list[Floats3d]]): A gradient for each document that has tokens. Shape: (1, n_subwords, H)"""
         with_tokens = [doc for doc in self.subwords if len(doc.first)]
         rows = [array[0][0][: len(doc)] for doc, array in zip(with_tokens, arrays, strict=True)]
-        gradient = torch.cat([xp2torch(row) for row in rows])
+        gradient = torch.cat([torch.from_dlpack(row) for row in rows])
         return FullTransformerBatch(
             spans=self.spans,
             wordpieces=self.wordpieces,

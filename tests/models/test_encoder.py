@@ -242,3 +242,27 @@ def test_the_new_case_embedding_changes_no_output_until_it_is_trained(tiny_encod
     ids = torch.arange(5, 10).reshape(1, 5)
     lower, upper = (shim.predict((ids, torch.ones_like(ids), torch.full_like(ids, case))) for case in (1, 3))
     assert np.abs((lower - upper).numpy()).max() > 0.01
+
+
+def test_inference_follows_the_weights_to_another_device(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was set up for it on the CPU, packed for that, does not stay behind."""
+    shim = make_shim(tiny_encoder)
+    devices: list[str] = []
+
+    def make_encode(module: torch.nn.Module, *rest: Any) -> Any:
+        devices.extend({parameter.device.type for parameter in module.parameters()})
+        return lambda ids, mask, cases: ids
+
+    monkeypatch.setattr("spacy_dossier.models.encoder.make_encode", make_encode)
+    monkeypatch.setattr(torch.nn.Module, "cuda", lambda module, number: module.to("meta"))
+    run(shim)
+    shim.to_device("gpu", 0)
+    run(shim)
+    assert devices == ["cpu", "meta"]
+
+
+def test_a_shim_without_weights_goes_to_another_device() -> None:
+    """As `nlp.get_pipe("transformer").model.to_cpu()` asks before the pipeline is initialized."""
+    shim = EncoderShim(EncoderSettings())
+    shim.to_device("cpu", 0)
+    assert shim._model is None

@@ -138,3 +138,19 @@ def test_weights_for_other_signals_are_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "SIGNALS", SIGNALS[:-1])
     with pytest.raises(DossierError, match="another version of spacy-dossier"):
         build_sentence_ranker(token_vectors()).from_bytes(stored)
+
+
+@pytest.mark.filterwarnings("ignore:.*which is a no-op")  # tensors on "meta" have no values
+def test_weights_are_made_where_thinc_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights and buffers, when a pipeline is initialized and when it is loaded: on a GPU the vectors are there."""
+    trained = make_model()
+    meta = torch.device("meta")
+    monkeypatch.setattr("thinc.shims.pytorch.get_torch_default_device", lambda: meta)
+    fresh = build_sentence_ranker(token_vectors())
+    ranker = fresh.get_ref("ranker")
+    ranker.initialize(X=inputs(4))
+    loaded = build_sentence_ranker(token_vectors()).from_bytes(trained.to_bytes())
+    for model in (fresh, loaded):
+        module = model.get_ref("ranker").layers[0].shims[0]._model
+        assert {tensor.device for tensor in module.state_dict().values()} == {meta}
+        assert len(list(module.parameters())) > 5

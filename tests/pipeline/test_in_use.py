@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
+import torch
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.tokens.underscore import Underscore
 from spacy.training import Example
+from thinc.api import Adam
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.pipeline.extensions import get_confidence
@@ -249,3 +251,16 @@ def test_names_that_others_took_are_left_to_them(whole_folder: Path, monkeypatch
     assert doc._.summarize(sentences=1)
     assert doc._.summary == ""
     assert get_confidence(doc.ents[0]) is not None
+
+
+def test_another_threads_default_device_changes_nothing(whole: Language, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that has not asked for a GPU has another default than the one whose pipeline is on one."""
+    before = whole(TEXT)
+    examples = whole_examples(whole)
+    for module in ("thinc.util", "thinc.shims.pytorch"):
+        monkeypatch.setattr(f"{module}.get_torch_default_device", lambda: torch.device("meta"))
+    after = whole(TEXT)
+    assert [(ent.text, ent._.confidence) for ent in after.ents] == [(e.text, e._.confidence) for e in before.ents]
+    assert after._.summary == before._.summary
+    losses = whole.update(examples, sgd=Adam(0.001))
+    assert all(np.isfinite(loss) for loss in losses.values())

@@ -14,7 +14,7 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer, set_dropout_rate, torch2xp, xp2torch
+from thinc.api import Model, Optimizer, set_dropout_rate, torch2xp
 from thinc.types import Floats2d
 from torch import Tensor
 
@@ -206,7 +206,7 @@ class CRFEntityRecognizer(TrainablePipe):
 
     def _chain_scores(self) -> ChainScores:
         """The learned transitions, with what the scheme forbids made impossible."""
-        parameters = [xp2torch(self.model.get_param(name)) for name in ("transitions", "begin", "end")]
+        parameters = [torch.from_dlpack(self.model.get_param(name)) for name in ("transitions", "begin", "end")]
         masks = [torch.from_numpy(mask).to(p.device) for mask, p in zip(self.scheme.allowed(), parameters, strict=True)]
         return ChainScores(*(p.masked_fill(~mask, IMPOSSIBLE) for p, mask in zip(parameters, masks, strict=True)))
 
@@ -284,7 +284,7 @@ class CRFEntityRecognizer(TrainablePipe):
     def _loss(self, examples: list[Example], emissions: list[Floats2d]) -> tuple[float, list[Floats2d], dict[str, Any]]:
         flat = _flatten(emissions).detach().requires_grad_()
         names = ("transitions", "begin", "end")
-        parameters = [xp2torch(self.model.get_param(name), requires_grad=True) for name in names]
+        parameters = [torch.from_dlpack(self.model.get_param(name)).requires_grad_() for name in names]
         masks = [torch.from_numpy(mask).to(flat.device) for mask in self.scheme.allowed()]
         gold = [self._gold_tags(eg) for eg in examples]
         allowed = torch.cat([torch.from_numpy(mask) for mask, _ in gold]).to(flat.device)
@@ -348,7 +348,8 @@ def _flatten(emissions: list[Floats2d]) -> Tensor:
     RAISES (DossierError): They are not finite: no tags follow from such scores.
     """
     leave_threads_behind()
-    flat = torch.cat([xp2torch(e) for e in emissions if e.size]).float()
+    # On the device they are on: Thinc's `xp2torch` takes the thread's default, which another thread may not have set.
+    flat = torch.cat([torch.from_dlpack(e) for e in emissions if e.size]).float()
     if not flat.isfinite().all():
         raise DossierError(
             "the scores of the entity recogniser are not finite: its weights, or the encoder's, are broken",
