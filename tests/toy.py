@@ -30,9 +30,13 @@ def confidence(span):
     return (len(span.text) % 10) / 10 + 0.04321
 
 
+def no_card():
+    raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
 @Language.component("toy_dossier")
 def toy_dossier(doc):
-    """Confidences and a summary; does as the text says: raise, exit, crash, run out of memory."""
+    """Confidences and a summary; does as the text says: raise, exit, crash, lose the card that it is as if on."""
     if log := os.environ.get("TOY_LOG"):
         with open(log, "a", encoding="utf-8") as file:
             file.write(doc.text[:60].replace("\\n", " ") + "\\n")
@@ -43,6 +47,11 @@ def toy_dossier(doc):
         raise SystemExit(3)
     if "PLEASE CRASH" in doc.text:
         os.kill(os.getpid(), signal.SIGKILL)
+    if "PLEASE LOSE" in doc.text:
+        import torch
+
+        torch.cuda.is_initialized, torch.cuda.synchronize = lambda: True, no_card
+        no_card()
     if not Span.has_extension("confidence") or Span.get_extension("confidence")[2] is not confidence:
         Span.set_extension("confidence", getter=confidence, force=True)  # another test's pipeline may have left its own
     sents = [sent for sent in doc.sents if sent.text.strip()][:2]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
-from ..read.extract import one_line
+from .faults import DocFailure, attempt
 from .record import Findings
 from .sections import SECTION_CHARS, Wanted, analyze_doc, analyze_long, check_text, strip
 
@@ -23,18 +22,10 @@ BATCH_DOCS = 64
 BATCH_CHARS = 60_000  # some 12,000 words: as many as keep two cores busy, few enough for a small machine
 MOST_MARKS, MOST_CHARS = 100, 5_000  # of punctuation, of anything, that a tokenizer gets in one piece
 ENDLESS = re.compile(rf"[^\w\s]{{{MOST_MARKS},}}|\S{{{MOST_CHARS},}}")
+LEAST_SECTION = 1_000  # characters: memory that does not hold so much holds no document
 GPU_FACTOR = 8  # a GPU wants larger batches
 
-
-@dataclass(frozen=True)
-class DocFailure:
-    """What the pipeline raised on a document, alone.
-
-    kind (str): Name of the exception.
-    """
-
-    kind: str
-    message: str
+Keep = Callable[[int, Sequence[Doc]], None]
 
 
 def load(pipeline: str, device: str) -> Language:
@@ -114,45 +105,35 @@ def analyze(
     wanted: Wanted,
     *,
     gpu: bool = False,
-    keep: Callable[[int, Sequence[Doc]], None] | None = None,
+    keep: Keep | None = None,
 ) -> Iterator[tuple[int, Findings | DocFailure]]:
     """Run a pipeline over texts. What it returns for a text does not depend on where in the input the text stands.
 
     keep (Callable | None): Called with a text's index and its Docs (more than one for a long text), inside the memory
         zone, `trf_data` already cleared.
+    gpu (bool): The pipeline is on a card, which takes larger batches.
     YIELDS (tuple[int, Findings | DocFailure]): Index and what `sections.analyze_doc` returns, in no fixed order.
+    RAISES (CardLost): The card is of no more use to this process.
     """
     for batch in plan_batches([len(text) for text in texts], gpu=gpu):
         yield from _analyze_batch(nlp, texts, batch, wanted, keep)
 
 
 def _analyze_batch(
-    nlp: Language,
-    texts: Sequence[str],
-    batch: list[int],
-    wanted: Wanted,
-    keep: Callable[[int, Sequence[Doc]], None] | None,
+    nlp: Language, texts: Sequence[str], batch: list[int], wanted: Wanted, keep: Keep | None
 ) -> Iterator[tuple[int, Findings | DocFailure]]:
     """A batch that fails is halved: until it fits into memory, or the one document at fault is found."""
-    try:
-        done = _run(nlp, texts, batch, wanted, keep)
-    except (Exception, SystemExit) as error:  # components raise what they like
-        memory = out_of_memory(error)
-        failure = failure_of(error)
-        del error
-        if memory:
-            free_memory()
-        if len(batch) == 1:
-            if memory and len(texts[batch[0]]) > 2_000:
-                yield _analyze_sections(nlp, texts[batch[0]], batch[0], wanted, keep)
-            else:
-                yield batch[0], failure
-            return
+    done = attempt(lambda: _run(nlp, texts, batch, wanted, keep))
+    if not isinstance(done, DocFailure):
+        yield from done
+    elif len(batch) > 1:
         half = len(batch) // 2
         yield from _analyze_batch(nlp, texts, batch[:half], wanted, keep)
         yield from _analyze_batch(nlp, texts, batch[half:], wanted, keep)
-        return
-    yield from done
+    elif done.is_memory and len(texts[batch[0]]) > 2 * LEAST_SECTION:
+        yield batch[0], _analyze_sections(nlp, texts[batch[0]], batch[0], wanted, keep)
+    else:
+        yield batch[0], done
 
 
 def _run(
@@ -160,10 +141,10 @@ def _run(
     texts: Sequence[str],
     batch: list[int],
     wanted: Wanted,
-    keep: Callable[[int, Sequence[Doc]], None] | None,
+    keep: Keep | None,
     limit: int = SECTION_CHARS,
-) -> list[tuple[int, Findings | DocFailure]]:
-    done: list[tuple[int, Findings | DocFailure]] = []
+) -> list[tuple[int, Findings]]:
+    done: list[tuple[int, Findings]] = []
     zone = nlp.memory_zone() if hasattr(nlp, "memory_zone") else nullcontext()
     with zone:
         if len(texts[batch[0]]) > limit:
@@ -183,13 +164,7 @@ def _run(
     return done
 
 
-def _analyze_sections(
-    nlp: Language,
-    text: str,
-    index: int,
-    wanted: Wanted,
-    keep: Callable[[int, Sequence[Doc]], None] | None,
-) -> tuple[int, Findings | DocFailure]:
+def _analyze_sections(nlp: Language, text: str, index: int, wanted: Wanted, keep: Keep | None) -> Findings | DocFailure:
     """One document too large for the device's memory goes through in ever smaller sections."""
 
     def kept(_: int, docs: Sequence[Doc]) -> None:
@@ -198,38 +173,9 @@ def _analyze_sections(
 
     limit = min(len(text), SECTION_CHARS) // 2
     while True:
-        try:
-            return index, _run(nlp, [text], [0], wanted, kept, limit)[0][1]
-        except (Exception, SystemExit) as error:
-            if not out_of_memory(error) or limit <= 1_000:
-                return index, failure_of(error)
-        free_memory()
+        found = attempt(partial(_run, nlp, [text], [0], wanted, kept, limit))
+        if not isinstance(found, DocFailure):
+            return found[0][1]
+        if not found.is_memory or limit <= LEAST_SECTION:
+            return found
         limit //= 2
-
-
-def failure_of(error: BaseException) -> DocFailure:
-    """RETURNS (DocFailure): What is told of an exception; nothing of it is kept, for its frames hold the batch."""
-    return DocFailure(type(error).__name__, one_line(str(error)) or "no reason given")
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """RETURNS (bool): Did memory run out, on the host or on a GPU? Libraries say it in types of their own."""
-    name = type(error).__name__
-    return (
-        isinstance(error, MemoryError)
-        or name in ("OutOfMemoryError", "CUDARuntimeError")
-        or (isinstance(error, RuntimeError) and "out of memory" in str(error).lower())
-        or "cudaErrorMemoryAllocation" in str(error)
-        or "can't allocate memory" in str(error)
-    )
-
-
-def free_memory() -> None:
-    """Give back what the failed batch held."""
-    import sys
-
-    gc.collect()
-    if torch := sys.modules.get("torch"):
-        torch.cuda.empty_cache()
-    if cupy := sys.modules.get("cupy"):
-        cupy.get_default_memory_pool().free_all_blocks()

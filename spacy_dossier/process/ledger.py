@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
@@ -182,10 +182,12 @@ class Ledger:
         ).fetchone()
         return row[0] if row else None
 
-    def failures(self) -> Iterable[str]:
-        """YIELDS (str): The failure rows, in input order."""
-        for (rows,) in self.db.execute("SELECT failures FROM shards WHERE failures IS NOT NULL ORDER BY shard"):
-            yield from json.loads(rows)
+    def failures(self) -> Iterator[tuple[int, list[str]]]:
+        """YIELDS (tuple[int, list[str]]): Each committed shard and its failure rows, in input order."""
+        for shard, rows in self.db.execute(
+            "SELECT shard, failures FROM shards WHERE outputs IS NOT NULL ORDER BY shard"
+        ):
+            yield shard, json.loads(rows)
 
     def counts(self) -> DocumentCounts:
         """RETURNS (DocumentCounts): Sums over the committed shards."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spacy.language import Language
     from spacy.tokens import Doc
 
-    from .infer import DocFailure
+    from .faults import DocFailure
 
 SAY_SECONDS = 0.5  # how often a runner says how far it is
 

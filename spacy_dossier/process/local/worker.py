@@ -22,6 +22,7 @@ from ...errors import DossierError
 from ...read.extract import one_line
 from ...text.files import write_file
 from ..crashes import Order
+from ..faults import CardLost
 from ..ledger import Ledger
 from ..options import Job
 from ..reading import ShardDocument, ShardReader
@@ -133,6 +134,11 @@ def main() -> None:
             say({"type": "warm"})
         while True:
             worker.do(*ready.get())
+    except CardLost as error:
+        # At once, as at any crash, so that the coordinator finds the document; tidying up would wait for the card.
+        sys.stderr.write(f"the card is lost: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
     except (DossierError, OSError, sqlite3.OperationalError) as error:
         fatal(say, "the output cannot be written", error)
 

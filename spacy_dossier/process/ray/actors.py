@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 from ...errors import DossierError
 from ...read.extract import one_line
 from ..crashes import Crashes, Order
+from ..faults import CardLost
 from ..options import Job
 from ..reading import ShardDocument, ShardReader
 from ..runner import Runner
@@ -123,6 +124,8 @@ class RunnerActor:
         self.shard = shard.number
         try:
             manifest, error = json.dumps(self.do(shard, pickle.loads(row["documents"]))), ""
+        except CardLost:
+            os._exit(1)  # as at any crash, so that the watcher finds the document
         except DossierError as reason:
             manifest, error = "", str(reason)
         except OSError as reason:

@@ -1,0 +1,197 @@
+"""Too little memory, and a card that computes no more: what becomes of the documents. No card is needed here."""
+
+import gc
+import json
+import sys
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import spacy
+import torch
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from spacy_dossier.process.faults import CardLost, DocFailure, attempt, free_memory, out_of_memory
+from spacy_dossier.process.infer import analyze
+from spacy_dossier.process.record import Findings
+from spacy_dossier.process.sections import Wanted
+
+from ..toy import InlinePool, failures, make_text, records
+from .test_run import run
+
+
+class Ballast:
+    """Stands for what a batch holds while it is in the pipeline."""
+
+
+class Machine:
+    """A pipeline on a device that holds so many documents at a time; what it holds is let go only when nobody does."""
+
+    pipe_names: ClassVar[list[str]] = []
+
+    def __init__(self, room: int, error: Exception) -> None:
+        self.nlp = spacy.blank("en")
+        self.room = room
+        self.error = error
+        self.held: weakref.WeakSet[Ballast] = weakref.WeakSet()
+        self.before: list[int] = []
+
+    def pipe(self, texts: list[str], batch_size: int) -> Iterator[Doc]:
+        gc.collect()
+        self.before.append(len(self.held))
+        mine = [Ballast() for _ in texts]
+        for ballast in mine:
+            self.held.add(ballast)
+        if len(self.held) > self.room:
+            raise type(self.error)(*self.error.args)
+        for text in texts:
+            yield self.nlp(text)
+        assert mine
+
+    def __call__(self, text: str) -> Doc:
+        return next(self.pipe([text], 1))
+
+
+OUT_OF_MEMORY = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 2000000 bytes"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cudaErrorMemoryAllocation: out of memory"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda error: str(error)[:24] or "MemoryError")
+def test_a_failed_batch_is_let_go_before_its_halves_run(error: Exception) -> None:
+    """A device that holds three documents gets all sixteen done, whoever says in which words that it is full."""
+    machine = Machine(3, error)
+    done = dict(analyze(machine, ["a b c."] * 16, Wanted()))  # type: ignore[arg-type]
+    assert set(machine.before) == {0}
+    assert [type(done[n]) for n in range(16)] == [Findings] * 16
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("CUDA error: device-side assert triggered"),
+        KeyError("out of memory"),
+        ValueError("a text about a loss of memory"),
+    ],
+)
+def test_other_errors_are_none_of_memory(error: Exception) -> None:
+    assert not out_of_memory(error)
+    (result,) = (failure for _, failure in analyze(Machine(0, error), ["a b c."], Wanted()))  # type: ignore[arg-type]
+    assert isinstance(result, DocFailure)
+    assert result.kind == type(error).__name__
+
+
+def test_what_cupy_caches_goes_back_through_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools of thinc, from which cupy's arrays come, are emptied before torch gives its memory back."""
+    from thinc.backends import context_pools
+
+    class Pool:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def free_all_blocks(self) -> None:
+            emptied.append(self.name)
+
+    emptied: list[str] = []
+    monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(get_default_memory_pool=lambda: Pool("default")))
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append("torch"))
+    token = context_pools.set({"pytorch": Pool("thinc")})  # type: ignore[arg-type]
+    try:
+        free_memory()
+    finally:
+        context_pools.reset(token)
+    assert emptied[0] == "thinc" and emptied[-1] == "torch"
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What ended the context of a card that is not there: from then on all that is asked of it fails."""
+    lost: list[str] = []
+
+    def synchronize() -> None:
+        if lost:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    return lost
+
+
+def test_a_lost_card_is_no_documents_failure(broken: list[str]) -> None:
+    """One text breaks the card: none of the others is said to have failed, and nothing more is asked of it."""
+    nlp = spacy.blank("en")
+
+    @Language.component("breaks_the_card")
+    def component(doc: Doc) -> Doc:
+        if "BAD" in doc.text:
+            broken.append(doc.text)
+        if broken:
+            raise getattr(torch, "AcceleratorError", RuntimeError)(
+                "CUDA error: an illegal memory access was encountered"
+            )
+        return doc
+
+    nlp.add_pipe("breaks_the_card")
+    done = []
+    with pytest.raises(CardLost, match="illegal memory access"):
+        for _, result in analyze(nlp, ["good one"] * 200 + ["BAD one, longer"] + ["good " * 40] * 90, Wanted()):
+            done.append(result)
+    assert all(isinstance(result, Findings) for result in done)
+    assert len(broken) == 1
+
+
+def test_an_error_that_leaves_the_card_whole_is_the_documents(broken: list[str]) -> None:
+    def work() -> None:
+        raise RuntimeError("CUDA error: invalid configuration argument")
+
+    assert attempt(work) == DocFailure("RuntimeError", "CUDA error: invalid configuration argument")
+
+
+def test_the_document_that_loses_the_card_is_found(toy: str, tmp_path: Path) -> None:
+    """With worker processes: it is a failure row, and all others are records."""
+    base = tmp_path / "in"
+    base.mkdir()
+    for number in range(6):
+        (base / f"{number}.txt").write_text("PLEASE LOSE the card." if number == 3 else make_text(number))
+    run(base, tmp_path / "out", toy, workers=1)
+    assert [Path(r["source"]).name for r in records(tmp_path / "out")] == [f"{n}.txt" for n in (0, 1, 2, 4, 5)]
+    (row,) = failures(tmp_path / "out")
+    assert (Path(row["source"]).name, row["stage"], row["error"]) == ("3.txt", "pipeline", "Crash")
+
+
+def test_what_failed_for_memory_is_tried_again_by_the_next_run(
+    inline: str, folder: Path, tmp_path: Path, toy_log: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else is: the other documents of the shard keep what was found in them."""
+    from spacy_dossier.process import infer
+
+    find = infer.analyze_doc
+
+    def small(nlp: Language, doc: Doc, wanted: Wanted) -> Any:
+        if doc.text.startswith("Document 5."):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return find(nlp, doc, wanted)
+
+    monkeypatch.setattr(infer, "analyze_doc", small)
+    run(folder, tmp_path / "out", inline)
+    row = next(f for f in failures(tmp_path / "out") if f["source"].endswith("doc05.txt"))
+    assert (row["stage"], row["error"], row["message"]) == ("pipeline", "OutOfMemory", "CUDA out of memory")
+    before = len(toy_log())
+    monkeypatch.undo()
+    monkeypatch.setenv("TOY_LOG", str(tmp_path / "later.log"))
+    monkeypatch.setattr("spacy_dossier.process.local.engine.Pool", InlinePool)
+    run(folder, tmp_path / "out", inline)
+    assert before > 20
+    assert [line[:11] for line in (tmp_path / "later.log").read_text().splitlines()] == ["Document 5."]
+    assert len(records(tmp_path / "out")) == 25
+    assert [Path(f["source"]).name for f in failures(tmp_path / "out")] == ["broken.pdf"]
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["this_run"]["documents_computed"] == 1
