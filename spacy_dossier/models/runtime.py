@@ -33,14 +33,24 @@ def computes_bfloat16(device: str) -> bool:
     return device != "cpu" or any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "amx_tile", "sve_bf16"))
 
 
+def resolve(runtime: str, device: str) -> str:
+    """RETURNS (str): The runtime that "auto" stands for on a kind of device: the fastest that stays within a tenth of a
+    point of F1 and ROUGE-1 of float32 (docs/performance.md); any other as it is.
+    """
+    if runtime != "auto":
+        return runtime
+    return "bf16" if computes_bfloat16(device) else "torch"
+
+
 def make_encode(module: nn.Module, runtime: str, exported: bytes | None) -> Encode:
-    """An encoder's forward pass in a runtime; PyTorch in float32, with a warning, where that runtime is not to be had.
+    """An encoder's forward pass in a runtime; PyTorch in float32, with a warning, where that is not to be had.
 
     module (CasedEncoder): The encoder with its weights, in float32.
     exported (bytes | None): What `export` made for this runtime, where a pipeline carries it.
     RETURNS (Callable): From ids, mask and cases, each of shape (B, T), to vectors of shape (B, T, H).
     """
     device = next(module.parameters()).device.type
+    runtime = resolve(runtime, device)
     if runtime == "bf16":
         if computes_bfloat16(device):
             # Weights once in bfloat16: autocast would turn them anew for each batch.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..errors import DossierError
 
-RUNTIMES = ("torch", "bf16", "onnx", "int8")
+RUNTIMES = ("auto", "torch", "bf16", "onnx", "int8")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class EncoderSettings:
     layer_decay (float): Each layer learns slower than the one above it by this factor (Howard & Ruder 2018, 3.1).
     frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
     frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
-    runtime (str): What inference runs in, one of RUNTIMES. Training is PyTorch's always.
+    runtime (str): What inference runs in, one of RUNTIMES; "auto" is "bf16" where the device multiplies bfloat16
+        natively, else "torch" (`resolve`). Training is PyTorch's always.
     """
 
     window: int = 254

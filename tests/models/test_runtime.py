@@ -196,3 +196,16 @@ def test_without_onednns_operators_the_module_stays_as_it_is(way: str, monkeypat
         monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", refuse)
     assert onednn.packed(module, "cpu") is module
     assert onednn.packed(module, "cuda") is module
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_auto_is_bfloat16_where_the_device_computes_it(
+    able: bool, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vectors are those of the runtime that it stands for, and no fall-back is warned of."""
+    monkeypatch.setattr("spacy_dossier.models.runtime.computes_bfloat16", lambda device: able)
+    plain = build(tiny_encoder)
+    found = vectors(same_weights(build(tiny_encoder, runtime="auto"), plain))
+    expected = vectors(same_weights(build(tiny_encoder, runtime="bf16"), plain) if able else plain)
+    assert np.array_equal(found, expected)
+    assert np.array_equal(found, vectors(plain)) is not able

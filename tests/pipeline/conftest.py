@@ -37,7 +37,10 @@ def make_whole(root: Path, tiny_encoder: Path) -> Callable[[], Language]:
 
     def make() -> Language:
         fix_random_seed(0)
-        given = {"paths.encoder": str(tiny_encoder), "components.transformer.model.window": 40}
+        # In float32, in which a document's results do not depend on its neighbours in a batch.
+        model = {"window": 40, "runtime": "torch"}
+        given = {f"components.transformer.model.{name}": value for name, value in model.items()}
+        given["paths.encoder"] = str(tiny_encoder)
         nlp = load_model_from_config(load_config(root / "configs" / "default.cfg", overrides=given), auto_fill=True)
         examples = whole_examples(nlp)
         optimizer = nlp.initialize(lambda: examples)
