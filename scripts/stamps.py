@@ -10,10 +10,10 @@ TRAINING = ("errors.py", "text", "models", "pipeline", "training", "evaluate/met
 STAGES = {
     "convert": ("errors.py", "text", "pipeline/summarizer/names.py", "convert", "cli/convert.py", "cli/pairs.py"),
     "train": TRAINING,
-    "evaluate": (*TRAINING, "evaluate", "cli/calibrate.py", "cli/evaluate.py"),
+    "evaluate": (*TRAINING, "devices.py", "evaluate", "cli/calibrate.py", "cli/evaluate.py"),
     "package": (*TRAINING, "__init__.py", "py.typed"),
-    "process": (*TRAINING, "read", "process", "cli/process.py"),
-    "report": ("errors.py", "text", "pipeline", "read", "process", "report", "cli/report.py"),
+    "process": (*TRAINING, "devices.py", "read", "process", "cli/process.py"),
+    "report": ("errors.py", "devices.py", "text", "pipeline", "read", "process", "report", "cli/report.py"),
 }
 
 

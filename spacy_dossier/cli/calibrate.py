@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..devices import CHOICES
+
 
 def calibrate_cli(
     pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or the name of its package.")],
@@ -23,18 +25,21 @@ def calibrate_cli(
         typer.Option("--unseen", min=0.0, max=0.99, help="With --train: fit for at least this share of new forms."),
     ] = 0.5,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow OUTPUT to be PIPELINE itself.")] = False,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, or -1 for the CPU.")] = -1,
+    device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
 ) -> None:
     """Fit the confidence of entities on a development set.
 
     A temperature and a map are fitted on the confidences and errors of the pipeline on DEV, and stored in its
     component with a threshold for the wanted precision. The pipeline itself is not changed: OUTPUT is a copy of it.
     """
-    from ..evaluate.calibrate import calibrate, check_output, find_pipe, write_calibrated
-    from ..evaluate.corpus import load_pipeline, read_docs, use_device
-    from .console import progress
+    from functools import partial
 
-    use_device(gpu_id)
+    from ..devices import use_device
+    from ..evaluate.calibrate import calibrate, check_output, find_pipe, write_calibrated
+    from ..evaluate.corpus import load_pipeline, read_docs
+    from .console import progress, stderr
+
+    use_device(device, partial(stderr.print, markup=False))
     docs = read_docs(dev)
     training = None if train is None else read_docs(train)
     nlp = load_pipeline(pipeline)

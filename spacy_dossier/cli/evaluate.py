@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..devices import CHOICES
 from ..evaluate.cells import number
 from ..evaluate.page import RUNS, SUMMARY_MEASURES, summary_system
 
@@ -26,21 +27,24 @@ def evaluate_cli(
     summaries: Annotated[
         Path | None, typer.Option("--summaries", help="Documents with reference summaries, made by `dossier pairs`.")
     ] = None,
-    gpu_id: Annotated[int, typer.Option("--gpu-id", "-g", help="GPU number, or -1 for the CPU.")] = -1,
+    device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
 ) -> None:
     """Score a pipeline on annotated documents.
 
     Entities from gold tokens, from raw text and sentence by sentence; tokens, confidences, sentences, speed, and the
     worst errors in their context; with --summaries, summaries beside their baselines.
     """
+    from functools import partial
+
     from rich.console import Console
 
-    from ..evaluate.corpus import load_pipeline, read_docs, use_device
+    from ..devices import use_device
+    from ..evaluate.corpus import load_pipeline, read_docs
     from ..evaluate.evaluate import evaluate
     from ..evaluate.page import write_results
-    from .console import progress
+    from .console import progress, stderr
 
-    use_device(gpu_id)
+    use_device(device, partial(stderr.print, markup=False))
     docs = read_docs(corpus)
     training = None if train is None else read_docs(train)
     pairs = None if summaries is None else read_docs(summaries)

@@ -1,11 +1,13 @@
 """`dossier process`: a folder of documents in, records out."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from ..devices import CHOICES
 
 if TYPE_CHECKING:
     from ..process.options import RunOptions
@@ -65,7 +67,7 @@ LimitOption = Annotated[int | None, typer.Option(help="Stop after so many files 
 ShardSizeOption = Annotated[
     int | None, typer.Option(help="Files or rows in an output file; 128 files or 1024 rows by default.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+DeviceOption = Annotated[str, typer.Option(help=f"{CHOICES}.")]
 WorkersOption = Annotated[int, typer.Option(help="Processes that hold the pipeline; 0 for as many as measured best.")]
 TimeLimitOption = Annotated[float, typer.Option(help="Seconds the reading of one file may take.")]
 MemoryLimitOption = Annotated[int, typer.Option(help="Megabytes the reading of one file may take.")]
@@ -161,6 +163,7 @@ def process(
     RAISES (DossierError): Options that do not go together, and as `Run.shards`.
     """
     import tempfile
+    from functools import partial
 
     from ..errors import DossierError
     from ..process.run import RunInputs, local_run
@@ -171,11 +174,12 @@ def process(
     if ray_address and engine != "ray":
         raise DossierError("--ray-address needs --engine ray", value=ray_address)
     inputs = RunInputs(entries, text)
+    notice = partial(stderr.print, markup=False)
     if output != "-":
         run = (
-            ray_run(inputs, output, pipeline, options, ray_address)
+            ray_run(inputs, output, pipeline, options, ray_address, notice)
             if engine == "ray"
-            else local_run(inputs, Path(output), pipeline, options)
+            else local_run(inputs, Path(output), pipeline, options, notice=notice)
         )
         with following(run):
             for _ in run.shards():
@@ -188,24 +192,27 @@ def process(
         raise DossierError("standard output takes JSONL only", value=found, remedy="Give a folder with -o")
     else:
         with tempfile.TemporaryDirectory(prefix="dossier-") as folder:
-            run = local_run(inputs, Path(folder), pipeline, options)
+            run = local_run(inputs, Path(folder), pipeline, options, notice=notice)
             with following(run):
                 print_records(run)
     if run.summary.counts.failures:
         raise typer.Exit(2)
 
 
-def ray_run(inputs: "RunInputs", output: str, pipeline: str, options: "RunOptions", address: str | None) -> "Run":
+def ray_run(
+    inputs: "RunInputs",
+    output: str,
+    pipeline: str,
+    options: "RunOptions",
+    address: str | None,
+    notice: Callable[[str], None],
+) -> "Run":
     """RETURNS (Run): A run on a Ray cluster. RAISES (DossierError): As `local_run`."""
-    from functools import partial
-
     from ..process.options import find_pipeline
     from ..process.ray.engine import RayEngine
     from ..process.run import Run
-    from .console import stderr
 
     found, checked = find_pipeline(pipeline), options.checked()
-    notice = partial(stderr.print, markup=False)
     return Run(inputs, found, checked, RayEngine(output, found, checked, address=address, notice=notice))
 
 

@@ -88,22 +88,6 @@ def load_pipeline(pipeline: Path | str) -> Language:
         raise DossierError(f"the pipeline cannot be loaded: {reason}", value=str(pipeline)) from error
 
 
-def use_device(gpu_id: int) -> None:
-    """Choose the CPU (-1) or a GPU by its number, before a pipeline is loaded.
-
-    RAISES (DossierError): There is no such GPU.
-    """
-    if gpu_id < 0:
-        spacy.require_cpu()
-        return
-    try:
-        spacy.require_gpu(gpu_id)
-    except ValueError as error:
-        raise DossierError(
-            "no GPU can be used", value=gpu_id, remedy="Install cupy for your CUDA version, or use --gpu-id -1."
-        ) from error
-
-
 def has_entities(doc: Doc) -> bool:
     """Whether any token of the document says that it is, or is not, part of an entity."""
     return bool(len(doc)) and doc.has_annotation("ENT_IOB")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -10,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..errors import DossierError
 from .ledger import Ledger
 from .shard import DocumentCounts, Shard
 
 STATE = ".dossier"  # folder of ledger or manifests, lock and unfinished files inside the output
 WORKER_BYTES = 1_500_000_000  # memory a worker with an encoder may come to need
+# Of a card: 0.5 GB for CUDA itself, the weights of a base encoder, and what a batch of CARD_BATCH sub-words holds.
+CARD_BYTES = 4_000_000_000
 
 MakeShards = Callable[[Ledger], Iterator[Shard]]
 
@@ -109,23 +109,3 @@ def free_memory() -> int:
     except OSError:
         pass
     return 1 << 40
-
-
-def find_device(device: str) -> str:
-    """RETURNS (str): "cpu" or "cuda:N". RAISES (DossierError): A GPU asked for and not there."""
-    if device == "cpu":
-        return "cpu"
-    if device == "auto" and not Path("/dev/nvidiactl").exists():
-        return "cpu"  # and torch, which takes seconds to import, need not be asked
-    if gpu_usable():
-        return device if device.startswith("cuda:") else "cuda:0"
-    if device == "auto":
-        return "cpu"
-    raise DossierError("no usable GPU: it needs a CUDA device and the package cupy", value=device)
-
-
-def gpu_usable() -> bool:
-    """RETURNS (bool): Is there a GPU that spaCy can use?"""
-    import torch
-
-    return torch.cuda.is_available() and importlib.util.find_spec("cupy") is not None

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ..devices import parse
 from ..errors import DossierError
 from .discover import Rules
 from .record import SCHEMA_VERSION
@@ -36,7 +37,7 @@ class RunOptions:
     rules (Rules): Which files of a folder count.
     limit (int | None): Files and rows at most.
     shard_size (int | None): Files or rows of a shard; None for `plan`'s own.
-    device (str): auto, cpu, cuda or cuda:N.
+    device (str): See `devices.CHOICES`.
     workers (int): Processes that hold the pipeline; 0 for as many as fit.
     time_limit (float), memory_limit (int): Seconds and megabytes that the reading of a file may take.
     """
@@ -77,8 +78,7 @@ class RunOptions:
             )
         if self.ocr and shutil.which("tesseract") is None:
             raise DossierError("OCR needs Tesseract", remedy="Install it (Debian: tesseract-ocr), or leave out --ocr")
-        if self.device not in ("auto", "cpu", "cuda") and not self.device.removeprefix("cuda:").isdecimal():
-            raise DossierError("unknown device", value=self.device, remedy="Choose auto, cpu, cuda or cuda:N")
+        parse(self.device)
         return replace(self, formats=check_formats(self.formats))
 
     def space(self, pipeline: PipelineRef) -> str:

@@ -9,6 +9,7 @@ import platform
 import sqlite3
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
@@ -240,10 +241,12 @@ def local_run(
     options: RunOptions,
     report: Callable[[Progress], None] = lambda progress: None,
     *,
+    notice: Callable[[str], None] = lambda line: None,
     warm: bool = False,
 ) -> Run:
     """RETURNS (Run): A run on this machine, into a folder.
 
+    notice (Callable): Called with what the user should know, a line each.
     warm (bool): Let every worker load and warm up before any gets work, so that the work can be timed by itself.
     RAISES (DossierError): Options, inputs or pipeline.
     """
@@ -251,7 +254,7 @@ def local_run(
 
     found = find_pipeline(pipeline)
     checked = options.checked()
-    return Run(inputs, found, checked, LocalEngine(output, found, checked, warm=warm), report)
+    return Run(inputs, found, checked, LocalEngine(output, found, checked, notice=notice, warm=warm), report)
 
 
 def process_documents(
@@ -288,7 +291,8 @@ def process_documents(
             pipeline = folder
         if output is None:
             output = stack.enter_context(tempfile.TemporaryDirectory(prefix="dossier-"))
-        for line in lines(local_run(RunInputs(entries), Path(output), pipeline, chosen)):
+        run = local_run(RunInputs(entries), Path(output), pipeline, chosen, notice=warnings.warn)
+        for line in lines(run):
             yield Record.model_validate_json(line)
         if on_failure is not None:
             with Path(output, "failures.jsonl").open(encoding="utf-8") as file:

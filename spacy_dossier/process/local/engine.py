@@ -7,12 +7,14 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ...devices import Card, find_device
 from ...text.files import UNFINISHED, move_file, write_file
 from ...text.lock import Lock
 from ..engine import (
+    CARD_BYTES,
     STATE,
     WORKER_BYTES,
     Advanced,
@@ -21,7 +23,6 @@ from ..engine import (
     Loaded,
     MakeShards,
     Standing,
-    find_device,
     free_memory,
     usable_cores,
 )
@@ -39,14 +40,24 @@ class LocalEngine:
     """Does shards in worker processes and commits them to a ledger.
 
     output (Path): The folder.
+    notice (Callable): Called with what the user should know, a line each.
     warm (bool): Let every worker load and warm up before any gets work.
     """
 
-    def __init__(self, output: Path, pipeline: PipelineRef, options: RunOptions, *, warm: bool = False) -> None:
+    def __init__(
+        self,
+        output: Path,
+        pipeline: PipelineRef,
+        options: RunOptions,
+        *,
+        notice: Callable[[str], None] = lambda line: None,
+        warm: bool = False,
+    ) -> None:
         self.output = str(output)
         self.folder = output
         self.pipeline = pipeline
         self.options = options
+        self.notice = notice
         self.warm = warm
         self.device = "cpu"
         self.processes = 0
@@ -95,8 +106,8 @@ class LocalEngine:
 
     def work(self, pending: list[int]) -> Iterator[Event]:
         """See Engine."""
-        self.device = find_device(self.options.device)
-        self.processes, threads, extractors = self.layout(len(pending))
+        self.device, card = find_device(self.options.device, self.notice)
+        self.processes, threads, extractors = self.layout(len(pending), card)
         todo = self.ledger.pending()
         units = {entry.shard: entry.units for entry in todo}
         pool = Pool(self.job(extractors), self.processes, threads)
@@ -112,14 +123,17 @@ class LocalEngine:
         finally:
             pool.stop()
 
-    def layout(self, shards: int) -> tuple[int, int, int]:
+    def layout(self, shards: int, card: Card | None) -> tuple[int, int, int]:
         """RETURNS (tuple[int, int, int]): Worker processes, threads of each, extraction processes of each."""
         cores = usable_cores()
-        if self.device != "cpu":  # one process owns the GPU; the other cores read for it
-            return 1, max(1, cores // 2), max(1, min(8, cores - 1))
-        size = self.options.workers or max(1, min(cores, free_memory() // WORKER_BYTES))
-        size = min(size, shards)
-        return size, max(1, cores // size), 1
+        if card is None:
+            room = min(cores, free_memory() // WORKER_BYTES)
+        else:
+            # A process keeps one core busy beside the card, and what reads files and cuts sub-words for it another.
+            room = min(cores // 2, free_memory() // WORKER_BYTES, card.free // CARD_BYTES)
+        size = min(self.options.workers or max(1, room), shards)
+        threads = max(1, cores // size)
+        return size, threads, 1 if card is None else threads
 
     def job(self, extractors: int) -> Job:
         return Job(

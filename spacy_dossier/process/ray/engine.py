@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ...devices import examine
 from ...errors import DossierError
 from ...read.extract import one_line
-from ..engine import WORKER_BYTES, Advanced, Event, Finished, Loaded, MakeShards, Standing, gpu_usable
+from ..engine import WORKER_BYTES, Advanced, Event, Finished, Loaded, MakeShards, Standing
 from ..ledger import Ledger
 from ..options import Job, PipelineRef, RunOptions
 from ..shard import DocumentCounts, Shard
@@ -169,15 +170,16 @@ class RayEngine:
 
         RAISES (DossierError): GPUs asked for and not there.
         """
-        check = ray.remote(gpu_usable)
+        check = ray.remote(examine)
         with_gpu = [node["NodeID"] for node in nodes if node["Resources"].get("GPU", 0) >= 1]
         answers = ray.get(
             [check.options(num_cpus=0, num_gpus=0.01, scheduling_strategy=on_node(node)).remote() for node in with_gpu]
         )
-        if all(answers) and answers:
+        broken = [cuda for cuda in answers if cuda.problem]
+        if answers and not broken:
             return True
-        reason = "a GPU of the cluster cannot be used" if answers else "the cluster has no GPU"
-        remedy = "Install CUDA's driver and the package cupy on all GPU nodes"
+        reason = f"a GPU of the cluster cannot be used ({broken[0].problem})" if broken else "the cluster has no GPU"
+        remedy = f"{broken[0].remedy} on all GPU nodes" if broken else "Start Ray with --num-gpus on the GPU nodes"
         if self.options.device != "auto":
             raise DossierError(reason, value=self.options.device, remedy=f"{remedy}, or choose --device cpu")
         if answers:
