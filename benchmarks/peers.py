@@ -6,9 +6,11 @@ there. spaCy and Hugging Face set both themselves at each call; the bare encoder
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import spacy
@@ -23,6 +25,9 @@ OVERLAP = 16  # sub-words that Hugging Face's windows share: it needs some, or i
 BUDGET = 2048  # padded sub-words of a batch of the bare encoder
 NLP_BATCH = 128  # documents of a batch in spaCy's own config for transformers
 HUGGINGFACE_BATCHES = (1, 8, 16)  # windows
+# On a card, where its pipeline has larger ones, and all have half precision too
+GPU_BATCHES = (16, 64, 256)
+GPU_BUDGET = 32_768
 
 
 @dataclass
@@ -39,16 +44,20 @@ class System:
     run: Callable[[], float]
 
 
-def peers(encoder: str, texts: Sequence[str]) -> list[System]:
+def peers(encoder: str, texts: Sequence[str], gpu: int = -1) -> list[System]:
     """All peers, loaded.
 
     encoder (str): Folder of the encoder.
     texts (Sequence[str]): What they read; they find it in memory.
+    gpu (int): Number of the card that thinc uses already; -1 for the CPU.
     RAISES (DossierError): The encoder does not load.
     """
     logging.set_verbosity_error()
     try:
-        return [spacy_baseline(encoder, texts), *huggingface(encoder, texts), bare_encoder(encoder, texts)]
+        baselines = [spacy_baseline(encoder, texts)]
+        if gpu >= 0:
+            baselines.append(spacy_baseline(encoder, texts, mixed=True))
+        return [*baselines, *huggingface(encoder, texts, gpu), bare_encoder(encoder, texts, gpu)]
     except (OSError, ValueError) as error:
         raise DossierError(
             f"the encoder does not load ({str(error).strip().splitlines()[0]})",
@@ -66,13 +75,18 @@ def timed(name: str, label: str, work: Callable[[], object]) -> System:
     return System(name, label, run)
 
 
-def spacy_baseline(encoder: str, texts: Sequence[str]) -> System:
+def spacy_baseline(encoder: str, texts: Sequence[str], *, mixed: bool = False) -> System:
     """spaCy's transformer and ner as its quickstart writes them. The ner is not trained but leans to "no entity": it
-    takes as many steps as a trained one, and makes no spans."""
+    takes as many steps as a trained one, and makes no spans.
+
+    mixed (bool): Its own mixed precision.
+    """
     nlp = spacy.blank("en")
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 128, "stride": 96}
-    model = {"@architectures": "spacy-transformers.TransformerModel.v3", "name": encoder, "get_spans": spans}
-    nlp.add_pipe("transformer", config={"model": {**model, "tokenizer_config": {"use_fast": True}}})
+    model: dict[str, Any] = {"@architectures": "spacy-transformers.TransformerModel.v3"}
+    model |= {"name": encoder, "get_spans": spans}
+    model |= {"tokenizer_config": {"use_fast": True}, "mixed_precision": mixed}
+    nlp.add_pipe("transformer", config={"model": model})
     listener = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 1.0}
     ner = nlp.add_pipe(
         "ner",
@@ -101,10 +115,12 @@ def spacy_baseline(encoder: str, texts: Sequence[str]) -> System:
         for doc in nlp.pipe(texts, batch_size=NLP_BATCH):
             doc.ents  # noqa: B018
 
+    if mixed:
+        return timed("spacy_baseline_mixed", "spaCy, transformer and ner, mixed precision", work)
     return timed("spacy_baseline", "spaCy, transformer and ner", work)
 
 
-def huggingface(encoder: str, texts: Sequence[str]) -> list[System]:
+def huggingface(encoder: str, texts: Sequence[str], gpu: int) -> list[System]:
     """The token-classification pipeline over windows that cover each text. The classifier is not trained but leans to
     "no entity", so that there are none to put together."""
     config = AutoConfig.from_pretrained(encoder)
@@ -113,23 +129,28 @@ def huggingface(encoder: str, texts: Sequence[str]) -> list[System]:
     model = AutoModelForTokenClassification.from_pretrained(encoder, id2label=dict(enumerate(labels)))
     with torch.no_grad():
         model.classifier.bias[0] += 10
-    classify = pipeline(
-        "token-classification",
-        model=model,
-        tokenizer=tokenizer,
-        aggregation_strategy="simple",  # the cheapest one that gives spans
-        stride=OVERLAP,
-        device=-1,
-    )
 
-    def system(size: int) -> System:
-        name, label = f"huggingface_{size}", f"Hugging Face, batches of {size}"
-        return timed(name, label, lambda: classify(list(texts), batch_size=size))
+    def classifier(model: Any) -> Any:
+        return pipeline(
+            "token-classification",
+            model=model,
+            tokenizer=tokenizer,
+            aggregation_strategy="simple",  # the cheapest one that gives spans
+            stride=OVERLAP,
+            device=gpu,
+        )
 
-    return [system(size) for size in HUGGINGFACE_BATCHES]
+    def system(size: int, name: str, classify: Any) -> System:
+        label = f"Hugging Face{', bfloat16' if 'bf16' in name else ''}, batches of {size}"
+        return timed(f"{name}_{size}", label, lambda: classify(list(texts), batch_size=size))
+
+    if gpu < 0:
+        return [system(size, "huggingface", classifier(model)) for size in HUGGINGFACE_BATCHES]
+    both = {"huggingface": classifier(model), "huggingface_bf16": classifier(copy.deepcopy(model).bfloat16())}
+    return [system(size, name, classify) for name, classify in both.items() for size in GPU_BATCHES]
 
 
-def bare_encoder(encoder: str, texts: Sequence[str]) -> System:
+def bare_encoder(encoder: str, texts: Sequence[str], gpu: int) -> System:
     """Nothing but the encoder: windows cut, sorted and padded beforehand, and nothing done with the vectors."""
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     tokenizer.backend_tokenizer.no_truncation()
@@ -142,14 +163,19 @@ def bare_encoder(encoder: str, texts: Sequence[str]) -> System:
         windows += [
             [tokenizer.cls_token_id, *ids[i : i + size], tokenizer.sep_token_id] for i in range(0, len(ids), size)
         ]
-    batches = [padded(batch, tokenizer.pad_token_id or 0) for batch in sorted_batches(windows, BUDGET)]
+    budget = BUDGET if gpu < 0 else GPU_BUDGET
+    batches = [padded(batch, tokenizer.pad_token_id or 0) for batch in sorted_batches(windows, budget)]
+    device = torch.device("cpu" if gpu < 0 else f"cuda:{gpu}")
+    model = model.to(device, torch.float32 if gpu < 0 else torch.bfloat16)
 
     def work() -> None:
         with torch.inference_mode():
             for ids, mask in batches:
-                model(input_ids=ids, attention_mask=mask)
+                model(input_ids=ids.to(device), attention_mask=mask.to(device))
+        if gpu >= 0:
+            torch.cuda.synchronize(device)
 
-    return timed("bare_encoder", "bare encoder, float32", work)
+    return timed("bare_encoder", f"bare encoder, {'float32' if gpu < 0 else 'bfloat16'}", work)
 
 
 def sorted_batches(windows: Sequence[list[int]], budget: int) -> Iterator[list[list[int]]]:
