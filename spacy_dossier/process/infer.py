@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import spacy
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
+from thinc.api import Model
 
+from ..models.encoder import EncoderShim
 from .faults import DocFailure, attempt
 from .record import Findings
 from .sections import SECTION_CHARS, Wanted, analyze_doc, analyze_long, check_text, strip
@@ -24,6 +27,8 @@ MOST_MARKS, MOST_CHARS = 100, 5_000  # of punctuation, of anything, that a token
 ENDLESS = re.compile(rf"[^\w\s]{{{MOST_MARKS},}}|\S{{{MOST_CHARS},}}")
 LEAST_SECTION = 1_000  # characters: memory that does not hold so much holds no document
 GPU_FACTOR = 8  # a GPU wants larger batches
+CARD_SUBWORDS = 32_768  # in a batch of the encoder: 128 windows, some milliseconds of an H100's work
+CARD_ITEMS = 65_536  # tokens in a batch of the `transformer` pipe: as many as a batch of documents has
 
 Keep = Callable[[int, Sequence[Doc]], None]
 
@@ -43,7 +48,22 @@ def load(pipeline: str, device: str) -> Language:
     nlp.max_length = max(nlp.max_length, 2 * SECTION_CHARS)
     if isinstance(nlp.tokenizer, Tokenizer):
         nlp.tokenizer = BoundedTokenizer(nlp.tokenizer)
+    if device != "cpu":
+        enlarge_batches(nlp)
     return nlp
+
+
+def enlarge_batches(nlp: Language) -> None:
+    """Let batches be as large as a card wants them, where the config has them smaller, as a CPU wants them."""
+    for _, pipe in nlp.pipeline:
+        settings = getattr(pipe, "cfg", {})
+        if isinstance(settings, dict) and "max_batch_items" in settings:
+            settings["max_batch_items"] = max(settings["max_batch_items"], CARD_ITEMS)
+        for node in pipe.model.walk() if isinstance(getattr(pipe, "model", None), Model) else ():
+            for shim in node.shims:
+                if isinstance(shim, EncoderShim):
+                    budget = max(shim.settings.batch_subwords, CARD_SUBWORDS)
+                    shim.settings = replace(shim.settings, batch_subwords=budget)
 
 
 class BoundedTokenizer:

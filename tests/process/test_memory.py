@@ -16,7 +16,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from spacy_dossier.process.faults import CardLost, DocFailure, attempt, free_memory, out_of_memory
-from spacy_dossier.process.infer import analyze
+from spacy_dossier.process.infer import analyze, enlarge_batches
+from spacy_dossier.process.local.pool import environment
 from spacy_dossier.process.record import Findings
 from spacy_dossier.process.sections import Wanted
 
@@ -195,3 +196,29 @@ def test_what_failed_for_memory_is_tried_again_by_the_next_run(
     assert len(records(tmp_path / "out")) == 25
     assert [Path(f["source"]).name for f in failures(tmp_path / "out")] == ["broken.pdf"]
     assert json.loads((tmp_path / "out" / "run.json").read_text())["this_run"]["documents_computed"] == 1
+
+
+def test_batches_are_as_large_as_a_card_wants_them(tiny_encoder: Path) -> None:
+    """Whatever the config says for a CPU; larger ones stay."""
+    nlp = spacy.blank("en")
+    for name, budget, items in (("small", 2048, 8192), ("large", 1 << 20, 1 << 21)):
+        model = {"@architectures": "spacy-dossier.TransformerModel.v1", "name": str(tiny_encoder), "window": 40}
+        config = {"model": {**model, "batch_subwords": budget}, "max_batch_items": items}
+        nlp.add_pipe("transformer", name=name, config=config)
+    enlarge_batches(nlp)
+    pipes: list[Any] = [pipe for _, pipe in nlp.pipeline]
+    assert [pipe.cfg["max_batch_items"] for pipe in pipes] == [65_536, 1 << 21]
+    settings = [pipe.model.shims[0].settings for pipe in pipes]
+    assert [setting.batch_subwords for setting in settings] == [32_768, 1 << 20]
+    assert all(setting.window == 40 for setting in settings)
+
+
+def test_a_worker_on_a_card_cuts_sub_words_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And keeps what the user says of torch's memory."""
+    monkeypatch.delenv("PYTORCH_CUDA_ALLOC_CONF", raising=False)
+    assert environment(3, gpu=False)["TOKENIZERS_PARALLELISM"] == "false"
+    on_card = environment(3, gpu=True)
+    assert (on_card["TOKENIZERS_PARALLELISM"], on_card["RAYON_NUM_THREADS"]) == ("true", "3")
+    assert on_card["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:cudaMallocAsync")
+    assert environment(3, gpu=True)["PYTORCH_CUDA_ALLOC_CONF"] == "backend:cudaMallocAsync"

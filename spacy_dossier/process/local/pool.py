@@ -132,7 +132,7 @@ class Pool:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(self.threads),
+                env=environment(self.threads, gpu=self.job.device != "cpu"),
                 start_new_session=True,  # Ctrl-C is the coordinator's to handle
             )
         worker = WorkerProcess(number, popen, folder)
@@ -185,14 +185,21 @@ class Pool:
         self.selector.close()
 
 
-def environment(threads: int) -> dict[str, str]:
-    """RETURNS (dict[str, str]): Of a worker process."""
+def environment(threads: int, *, gpu: bool) -> dict[str, str]:
+    """RETURNS (dict[str, str]): Of a worker process. Where a card computes, the threads are for cutting sub-words."""
+    on_card = {
+        "TOKENIZERS_PARALLELISM": "true",
+        "RAYON_NUM_THREADS": str(threads),
+        # Batches of many sizes leave no gaps between them.
+        "PYTORCH_CUDA_ALLOC_CONF": os.environ.get("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
+    }
     return {
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
+        **(on_card if gpu else {}),
         # A bulk run never asks a network for anything.
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
