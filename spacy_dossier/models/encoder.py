@@ -206,12 +206,12 @@ class EncoderShim(PyTorchShim):
     def n_layers(self) -> int:
         return int(self.module.encoder.config.num_hidden_layers)
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> contextlib.AbstractContextManager:
         """Around all passes of a training batch: leaving it drops the weights' copies in bfloat16."""
         device = self.device.type
-        return torch.autocast(
-            device, dtype=torch.bfloat16, enabled=self.settings.mixed_precision and computes_bfloat16(device)
-        )
+        if self.settings.mixed_precision and computes_bfloat16(device):
+            return torch.autocast(device, dtype=torch.bfloat16)
+        return contextlib.nullcontext()
 
     def predict(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Vectors in the runtime, which is set up at its first use."""

@@ -3,12 +3,14 @@
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 import srsly
 import torch
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, deserialize_attr, serialize_attr, torch2xp, xp2torch
 from thinc.types import Floats2d, Ints2d
@@ -16,12 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import DossierError
+from .ranges import concatenated_ranges
 from .signals import SIGNALS, DocumentFrequency
 from .threads import leave_threads_behind
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
 OVERLAP = 32  # sentences on either side of a block that it sees without ranking them
-BLOCKS_AT_ONCE = 16  # bounds the memory of attention
+SCORES_AT_ONCE = 16 * (BLOCK + 2 * OVERLAP) ** 2  # of each member; bounds the memory of attention
 
 EncoderInput = tuple[list[Doc], list[Ints2d]]
 RankerInput = tuple[list[Floats2d], list[Floats2d]]
@@ -93,33 +96,47 @@ def init_encoder(model: Model, X: EncoderInput | None = None, Y: Any = None) -> 
 def encode_sentences(
     model: Model, X: EncoderInput, is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], Any]]:
-    """Mean of the token vectors of each sentence."""
+    """Mean of the token vectors of each sentence, of all documents at once."""
     docs, all_bounds = X
     token_vectors, backprop_tokens = model.layers[0](docs, is_train)
-    xp = model.ops.xp
+    ops = model.ops
+    counts = [len(bounds) for bounds in all_bounds]
+    n_tokens = [len(tokens) for tokens in token_vectors]
     width = max((tokens.shape[1] for tokens in token_vectors), default=0)
-    places = [xp.asarray(bounds) for bounds in all_bounds]
-    lengths = [xp.asarray(bounds[:, 1:] - bounds[:, :1], dtype="f") for bounds in all_bounds]
-    vectors = []
-    for tokens, bounds, length in zip(token_vectors, places, lengths, strict=True):
-        if not len(bounds):
-            vectors.append(xp.zeros((0, width), dtype="f"))
-            continue
-        # Differences of running sums: one pass, whatever the number of sentences. In float64, since sums grow.
-        sums = xp.zeros((len(tokens) + 1, width), dtype="float64")
-        xp.cumsum(tokens, axis=0, out=sums[1:])
-        vectors.append(((sums[bounds[:, 1]] - sums[bounds[:, 0]]) / length).astype("f"))
+    if not sum(counts):
+        return [ops.alloc2f(0, width) for _ in docs], lambda d_vectors: backprop_tokens(
+            [ops.alloc2f(n, width) for n in n_tokens]
+        )
+    flat = ops.xp.concatenate([tokens for tokens in token_vectors if len(tokens)])
+    offsets = np.cumsum(n_tokens) - n_tokens
+    starts, ends = np.concatenate(
+        [bounds + offset for bounds, offset in zip(all_bounds, offsets.tolist(), strict=True)]
+    ).T
+    index = concatenated_ranges(starts, ends - starts)
+    vectors = _means(flat, index, ends - starts)
 
     def backprop(d_vectors: list[Floats2d]) -> Any:
-        d_tokens = []
-        for tokens, bounds, length, d_sentences in zip(token_vectors, all_bounds, lengths, d_vectors, strict=True):
-            d = xp.zeros(tokens.shape, dtype="f")
-            for (start, end), row in zip(bounds, d_sentences / length, strict=True):
-                d[start:end] += row
-            d_tokens.append(d)
-        return backprop_tokens(d_tokens)
+        owner = np.repeat(np.arange(len(starts)), ends - starts)
+        shares = ops.xp.concatenate([d for d in d_vectors if len(d)]) / ops.asarray2f((ends - starts)[:, None])
+        d_flat = ops.alloc2f(*flat.shape)
+        ops.scatter_add(d_flat, ops.asarray1i(index), shares[ops.asarray1i(owner)])
+        return backprop_tokens(ops.xp.split(d_flat, np.cumsum(n_tokens)[:-1].tolist()))
 
-    return vectors, backprop
+    return ops.xp.split(vectors, np.cumsum(counts)[:-1].tolist()), backprop
+
+
+def _means(rows: Floats2d, index: NDArray[np.int64], lengths: NDArray[np.int64]) -> Floats2d:
+    """Means over stretches of an index into rows, each of one row at least.
+
+    rows (Floats2d): Shape: (n_rows, width)
+    index (NDArray): Stretch after stretch. Shape: (lengths.sum(),)
+    lengths (NDArray): Shape: (n,)
+    RETURNS (Floats2d): Shape: (n, width)
+    """
+    leave_threads_behind()
+    table = torch.from_dlpack(rows)
+    places, bags = (torch.from_numpy(array).to(table.device) for array in (index, np.cumsum(lengths) - lengths))
+    return torch2xp(functional.embedding_bag(places, table, bags, mode="mean"))
 
 
 def init_ranker(model: Model, X: RankerInput | None = None, Y: Any = None) -> None:
@@ -222,23 +239,34 @@ class InterSentence(nn.Module):
 
     def attend(self, h: Tensor, counts: list[int]) -> Tensor:
         """Each sentence's view of the others in its block. (K, N, H) -> (K, N, H)"""
-        out = torch.zeros_like(h)
-        rows, padding, core = cut_blocks(counts, h.device)  # each (B, T)
-        for i in range(0, len(rows), BLOCKS_AT_ONCE):
-            part, hide, keep = (t[i : i + BLOCKS_AT_ONCE] for t in (rows, padding, core))
-            block = h[:, part]  # (K, b, T, H)
+        groups, places = cut_blocks(counts)
+        seen = []
+        for group in groups:
+            rows, hide = (torch.from_numpy(array).to(h.device) for array in (group.rows, group.padding))
+            block = h[:, rows]  # (K, b, T, H)
             query, key, value = (torch.einsum("kbth,khd->kbtd", block, w) for w in (self.query, self.key, self.value))
             weights = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5  # (K, b, T, T)
-            seen = weights.masked_fill(hide[None, :, None, :], -1e4).softmax(-1) @ value
-            out = out.index_put((torch.arange(len(h))[:, None], part[keep][None]), seen[:, keep])
-        return out
+            seen.append((weights.masked_fill(hide[None, :, None, :], -1e4).softmax(-1) @ value).flatten(1, 2))
+        return torch.cat(seen, dim=1).index_select(1, torch.from_numpy(places).to(h.device))
 
 
-def cut_blocks(counts: list[int], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+@dataclass
+class BlockGroup:
+    """Blocks of like width, attended to at once.
+
+    rows (NDArray[int64]): The sentence at each place of each block. Shape: (b, T)
+    padding (NDArray[bool]): Whether the place holds none. Shape: (b, T)
+    """
+
+    rows: NDArray[np.int64]
+    padding: NDArray[np.bool_]
+
+
+def cut_blocks(counts: list[int]) -> tuple[list[BlockGroup], NDArray[np.int64]]:
     """Cut documents into blocks of at most BLOCK sentences that see OVERLAP more on either side.
 
-    counts (list[int]): Sentences of each document.
-    RETURNS (tuple): Row of each place of each block, whether the place is padding, whether the block ranks it; (B, T).
+    counts (list[int]): Sentences of each document, at least one of all.
+    RETURNS (tuple): The blocks, and where each sentence is ranked: its place among those of all groups, (N,).
     """
     spans = []
     offset = 0
@@ -246,18 +274,26 @@ def cut_blocks(counts: list[int], device: torch.device) -> tuple[Tensor, Tensor,
         for start in range(0, n, BLOCK):
             end = min(start + BLOCK, n)
             left, right = max(0, start - OVERLAP), min(n, end + OVERLAP)
-            spans.append((offset + left, offset + start, offset + end, offset + right))
+            spans.append((right - left, offset + left, offset + start, offset + end))
         offset += n
-    width = max((right - left for left, _, _, right in spans), default=0)
-    rows = np.zeros((len(spans), width), dtype=np.int64)
-    padding = np.ones((len(spans), width), dtype=bool)
-    core = np.zeros((len(spans), width), dtype=bool)
-    for i, (left, start, end, right) in enumerate(spans):
-        rows[i, : right - left] = np.arange(left, right)
-        padding[i, : right - left] = False
-        core[i, start - left : end - left] = True
-    rows_, padding_, core_ = (torch.from_numpy(array).to(device) for array in (rows, padding, core))
-    return rows_, padding_, core_
+    spans.sort()
+    groups = []
+    places = np.empty(offset, dtype=np.int64)
+    before = first = 0
+    while first < len(spans):
+        after = first + 1
+        while after < len(spans) and (after + 1 - first) * spans[after][0] ** 2 <= SCORES_AT_ONCE:
+            after += 1
+        width = spans[after - 1][0]
+        lefts = np.array([[span[1]] for span in spans[first:after]])
+        sizes = np.array([[span[0]] for span in spans[first:after]])
+        place = np.arange(width)
+        groups.append(BlockGroup(np.where(place < sizes, lefts + place, lefts), place >= sizes))
+        for row, (_, begin, start, end) in enumerate(spans[first:after]):
+            places[start:end] = before + row * width + np.arange(start - begin, end - begin)
+        before += (after - first) * width
+        first = after
+    return groups, places
 
 
 def deserialize(module: InterSentence, state_bytes: bytes, device: torch.device) -> InterSentence:

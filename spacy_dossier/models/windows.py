@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..text.sentences import TERMINATORS
+from .ranges import concatenated_ranges
 
 Ints = NDArray[np.int64]
 
@@ -53,9 +54,7 @@ class SubWords:
     @property
     def indices(self) -> Ints:
         """The sub-words of each token, token after token. Shape: (lengths.sum(),)"""
-        lengths = self.lengths
-        starts = np.cumsum(lengths) - lengths
-        return np.arange(lengths.sum()) + np.repeat(self.first - starts, lengths)
+        return concatenated_ranges(self.first, self.lengths)
 
 
 @dataclass(frozen=True)

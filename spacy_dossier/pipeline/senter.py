@@ -45,7 +45,12 @@ class PartialSentenceRecognizer(SentenceRecognizer):
         """
         docs = list(docs)
         require_vectors(self, docs)
-        guesses = [np.array(self.model.ops.to_numpy(guess)) for guess in super().predict(docs)]
+        if not any(len(doc) for doc in docs):
+            return [np.zeros(0, dtype=np.int64) for _ in docs]
+        ops = self.model.ops
+        # At once: on a GPU the host waits for each array that it reads.
+        starts = ops.to_numpy(ops.xp.concatenate(self.model.predict(docs)).argmax(axis=1))
+        guesses = np.split(starts, np.cumsum([len(doc) for doc in docs])[:-1])
         for doc, guess in zip(docs, guesses, strict=True):
             guess[after_empty_lines(doc)] = 1
         return guesses
@@ -87,14 +92,13 @@ class PartialSentenceRecognizer(SentenceRecognizer):
             truths.append(np.stack([~begins, begins], axis=1).astype("f"))
             masks.append(known.astype("f")[:, None])
             n_sentences += int(begins.sum())
-        gradients = [
-            (guess - xp.asarray(truth)) * xp.asarray(mask) / max(n_sentences, 1)
-            for guess, truth, mask in zip(scores, truths, masks, strict=True)
-        ]
-        loss = sum(
-            float(-(xp.log(xp.clip(guess, 1e-9, 1.0)) * xp.asarray(truth * mask)).sum())
-            for guess, truth, mask in zip(scores, truths, masks, strict=True)
-        ) / max(n_sentences, 1)
+        guess = xp.concatenate(scores)
+        truth, mask = (xp.asarray(np.concatenate(rows)) for rows in (truths, masks))
+        n_sentences = max(n_sentences, 1)
+        gradients = xp.split(
+            (guess - truth) * mask / n_sentences, np.cumsum([len(rows) for rows in truths])[:-1].tolist()
+        )
+        loss = -float((xp.log(xp.clip(guess, 1e-9, 1.0)) * truth * mask).sum()) / n_sentences
         if not np.isfinite(loss):
             raise ValueError(Errors.E910.format(name=self.name))
         return loss, gradients

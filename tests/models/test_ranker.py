@@ -102,12 +102,26 @@ def test_sentences_of_a_document_see_each_other() -> None:
 
 def test_long_documents_are_ranked_in_blocks() -> None:
     """Every sentence is ranked once, from a block that reaches past it on either side."""
-    rows, padding, core = cut_blocks([600, 0, 3], torch.device("cpu"))
-    assert sorted(rows[core].tolist()) == list(range(603))
-    assert rows.shape[1] == module.BLOCK + 2 * module.OVERLAP
-    assert not (core & padding).any()
-    assert rows[1][~padding[1]].tolist() == list(range(256 - 32, 512 + 32))
+    groups, places = cut_blocks([600, 0, 3])
+    rows, padding = (np.concatenate([getattr(group, name).ravel() for group in groups]) for name in ("rows", "padding"))
+    assert rows[places].tolist() == list(range(603))
+    assert not padding[places].any()
+    widest = groups[-1]
+    assert widest.rows.shape[1] == module.BLOCK + 2 * module.OVERLAP
+    assert widest.rows[-1][~widest.padding[-1]].tolist() == list(range(256 - 32, 512 + 32))
     assert make_model().get_ref("ranker").predict(inputs(5000))[0].shape == (5000, 9)
+
+
+def test_blocks_of_a_batch_are_attended_to_at_once_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the groups, the logits are the same."""
+    ranker = make_model().get_ref("ranker")
+    data = inputs(5, 40, 1, 300, 0, 7)
+    together = ranker.predict(data)
+    assert len(cut_blocks([5, 40, 1, 300, 0, 7])[0]) == 1
+    monkeypatch.setattr(module, "SCORES_AT_ONCE", 4 * 40**2)
+    assert [group.rows.shape for group in cut_blocks([5, 40, 1, 300, 0, 7])[0]] == [(4, 40), (1, 76), (1, 288)]
+    for one, other in zip(ranker.predict(data), together, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
 
 
 def test_weights_survive_bytes() -> None:

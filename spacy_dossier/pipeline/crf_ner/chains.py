@@ -93,8 +93,8 @@ class Batch:
 
     def gather(self, flat: Tensor) -> tuple[Tensor, Tensor]:
         """flat (Tensor): Shape: (n_tokens, L). RETURNS: Padded rows, shape (N, T, L), and lengths, shape (N,)"""
-        lengths = torch.tensor([len(chain) for chain in self.chains], device=flat.device)
-        return flat[torch.from_numpy(self.index).to(flat.device)], lengths
+        index, lengths = self.index, np.array([len(chain) for chain in self.chains])
+        return flat[torch.from_numpy(index).to(flat.device)], torch.from_numpy(lengths).to(flat.device)
 
     def locate(self, row: int, start: int, end: int) -> tuple[int, int, int]:
         """RETURNS (tuple): Document, first token and token after the last of a span of a chain."""

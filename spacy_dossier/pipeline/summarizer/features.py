@@ -25,6 +25,7 @@ from spacy.attrs import (
 )
 from spacy.tokens import Doc
 
+from ...models.ranges import concatenated_ranges
 from ...models.signals import FLAGS
 from ...text.sentences import TERMINATORS, rule_sentences
 
@@ -164,8 +165,7 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
     owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
     lengths = bounds[:, 1] - bounds[:, 0]
-    inside = np.repeat(bounds[:, 0] - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))
-    owner[inside] = np.repeat(np.arange(n), lengths)
+    owner[concatenated_ranges(bounds[:, 0], lengths)] = np.repeat(np.arange(n), lengths)
     initial = np.zeros(len(doc), dtype=bool)
     initial[bounds[:, 0]] = True
 

@@ -265,9 +265,10 @@ class Summarizer(TrainablePipe):
         bounds = [sentence_bounds(doc) for doc in docs]
         require_vectors(self, [doc for doc, found in zip(docs, bounds, strict=True) if len(found)])
         encoder = self.model.get_ref("encoder")
-        vectors = encoder.predict((docs, bounds))
-        to_numpy = encoder.ops.to_numpy
-        return [sentence_features(doc, b, to_numpy(v)) for doc, b, v in zip(docs, bounds, vectors, strict=True)]
+        # Fetched at once: on a GPU the host waits for each array that it reads.
+        flat = encoder.ops.to_numpy(encoder.ops.xp.concatenate(encoder.predict((docs, bounds))))
+        vectors = np.split(flat, np.cumsum([len(found) for found in bounds])[:-1])
+        return list(map(sentence_features, docs, bounds, vectors))
 
     def _salience(self, documents: list[SentenceFeatures]) -> list[NDArray[np.floating]]:
         if self.method == "lead":

@@ -1,7 +1,5 @@
 """How salient each sentence is by the trained ranker, and which signals speak for it."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from thinc.api import Model
@@ -17,8 +15,7 @@ Floats = NDArray[np.floating]
 def rank_trained(ranker: Model, documents: list[SentenceFeatures]) -> list[Floats]:
     """RETURNS (list[Floats]): Salience of each sentence of each document, in [0, 1], (n,)."""
     filled = [features for features in documents if len(features)]
-    xp = ranker.ops.xp
-    vectors = [xp.asarray(features.vectors, dtype="f") for features in filled]
+    vectors = [features.vectors for features in filled]
     found = iter(map(inclusion, logits_of(ranker, vectors, [signals(f, frequency_of(ranker)) for f in filled])))
     return [next(found) if len(features) else np.zeros(0, dtype=np.float32) for features in documents]
 
@@ -30,17 +27,15 @@ def explain_trained(ranker: Model, features: SentenceFeatures) -> list[dict[str,
     """
     if not len(features):
         return []
-    vectors = ranker.ops.xp.asarray(features.vectors, dtype="f")
+    vectors = features.vectors.astype(np.float32)
     own = signals(features, frequency_of(ranker))
-    (logits,) = logits_of(ranker, [vectors], [own])
-    drops: dict[str, Floats] = {}
+    plain = {group: own.copy() for group in GROUPS}
     for group, columns in GROUPS.items():
-        plain = own.copy()
-        plain[:, columns] = plain[:, columns].mean(axis=0)
-        drops[group] = logits - logits_of(ranker, [vectors], [plain])[0]
+        plain[group][:, columns] = own[:, columns].mean(axis=0)
     average = vectors.mean(axis=0, keepdims=True).repeat(len(vectors), axis=0)
-    drops["content"] = logits - logits_of(ranker, [average], [own])[0]
-    return leading(drops)
+    # All of them are documents of one batch of the ranker's.
+    logits, *others = logits_of(ranker, [vectors, *[vectors] * len(plain), average], [own, *plain.values(), own])
+    return leading({name: logits - other for name, other in zip([*plain, "content"], others, strict=True)})
 
 
 def frequency_of(ranker: Model) -> DocumentFrequency:
@@ -48,11 +43,17 @@ def frequency_of(ranker: Model) -> DocumentFrequency:
     return ranker.attrs["frequency"]
 
 
-def logits_of(ranker: Model, vectors: list[Any], all_signals: list[NDArray[np.float32]]) -> list[Floats]:
+def logits_of(
+    ranker: Model, vectors: list[NDArray[np.floating]], all_signals: list[NDArray[np.float32]]
+) -> list[Floats]:
     """RETURNS (list[Floats]): The calibrated logit of each sentence of each document, (n,)."""
     if not vectors:
         return []
-    return [ranker.ops.to_numpy(logits)[:, -1] for logits in ranker.predict((vectors, all_signals))]
+    ops = ranker.ops
+    ends = np.cumsum([len(v) for v in vectors])[:-1].tolist()
+    flat = ops.asarray2f(np.concatenate(vectors).astype(np.float32))
+    logits = ranker.predict((ops.xp.split(flat, ends), all_signals))
+    return np.split(ops.to_numpy(ops.xp.concatenate(logits))[:, -1], ends)
 
 
 def inclusion(logits: Floats, size: int = EXTRACT) -> Floats:

@@ -1,6 +1,5 @@
 """What the summarizer learns from: pairs of article and summary, met in the training loop and kept for replay."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
@@ -27,7 +26,7 @@ REWARD_SCALE = 0.02  # of ROUGE, so that a gain of 2 points counts as 1
 class Lesson:
     """What the ranker learns from one document: unit vectors (n, width), signals (n, F), the reference."""
 
-    vectors: Any
+    vectors: NDArray[np.floating]
     signals: NDArray[np.float32]
     target: Target
 
@@ -43,9 +42,9 @@ class ReplayBuffer:
         self.lessons: dict[bytes, Lesson] = {}
         self.rng = np.random.default_rng(0)
 
-    def keep(self, text: str, lesson: Lesson, to_numpy: Callable) -> None:
+    def keep(self, text: str, lesson: Lesson) -> None:
         """text (str): The document's, of which one lesson is kept, the newest."""
-        lesson = Lesson(to_numpy(lesson.vectors).astype(np.float16), lesson.signals, lesson.target)
+        lesson = Lesson(lesson.vectors.astype(np.float16), lesson.signals, lesson.target)
         put(self.lessons, digest(text.encode("utf-8", "surrogatepass")), lesson, self.size)
 
     def draw(self, n: int) -> list[Lesson]:
@@ -103,26 +102,31 @@ class RankerTraining:
         RETURNS (tuple[float, list[Floats2d]]): The mean loss of a document, and the gradients of the vectors.
         """
         ops = ranker.ops
-        norms = [ops.xp.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6) for vectors in all_vectors]
+        ends = np.cumsum([len(vectors) for vectors in all_vectors]).tolist()
+        flat = ops.xp.concatenate(all_vectors)
+        norms = ops.xp.linalg.norm(flat, axis=1, keepdims=True).clip(1e-6)
+        unit = flat / norms
         fresh = []
-        for eg, bounds, vectors, norm in zip(examples, all_bounds, all_vectors, norms, strict=True):
-            unit = vectors / norm
-            features = sentence_features(eg.predicted, bounds, ops.to_numpy(unit))
+        for eg, bounds, vectors in zip(examples, all_bounds, np.split(ops.to_numpy(unit), ends[:-1]), strict=True):
+            features = sentence_features(eg.predicted, bounds, vectors)
             known = signals(features, frequency_of(ranker), counted=True)
-            fresh.append(Lesson(unit, known, self.targets.get(eg, bounds)))
-        lessons = fresh + self.buffer.draw(self.replay - len(fresh))
+            fresh.append(Lesson(vectors, known, self.targets.get(eg, bounds)))
+        replayed = self.buffer.draw(self.replay - len(fresh))
         for eg, lesson in zip(examples, fresh, strict=True):
-            self.buffer.keep(eg.reference.text, lesson, ops.to_numpy)
+            self.buffer.keep(eg.reference.text, lesson)
+        lessons = fresh + replayed
+        before = (
+            [ops.asarray2f(np.concatenate([lesson.vectors for lesson in replayed]).astype("f"))] if replayed else []
+        )
+        all_ends = np.cumsum([len(lesson.vectors) for lesson in lessons])[:-1].tolist()
         logits, backprop = ranker.begin_update(
-            ([ops.xp.asarray(lesson.vectors, dtype="f") for lesson in lessons], [lesson.signals for lesson in lessons])
+            (ops.xp.split(ops.xp.concatenate([unit, *before]), all_ends), [lesson.signals for lesson in lessons])
         )
         loss, d_logits = self.loss(ops, [lesson.target for lesson in lessons], logits)
-        d_vectors = []
-        for lesson, norm, d_unit in zip(fresh, norms, backprop(d_logits), strict=False):
-            # Through the scaling to length 1: only what is at right angles to the vector changes it.
-            unit = lesson.vectors
-            d_vectors.append((d_unit - unit * (d_unit * unit).sum(axis=1, keepdims=True)) / norm)
-        return loss, d_vectors
+        # Through the scaling to length 1: only what is at right angles to the vector changes it.
+        d_unit = ops.xp.concatenate(backprop(d_logits)[: len(fresh)])
+        d_vectors = (d_unit - unit * (d_unit * unit).sum(axis=1, keepdims=True)) / norms
+        return loss, ops.xp.split(d_vectors, ends[:-1])
 
     def loss(self, ops: Ops, targets: list[Target | None], scores: list[Floats2d]) -> tuple[float, list[Floats2d]]:
         """See `extract_loss`; a document without a target teaches nothing.
@@ -132,15 +136,15 @@ class RankerTraining:
         """
         count = max(sum(target is not None for target in targets), 1)
         total = 0.0
-        gradients = []
-        for target, logits in zip(targets, scores, strict=True):
-            if target is None:
-                gradients.append(ops.alloc2f(*logits.shape))
-                continue
-            loss, gradient = extract_loss(ops.to_numpy(logits), target, self.buffer.rng)
-            total += loss
-            gradients.append(ops.asarray(gradient / count, dtype="f"))
-        return total / count, gradients
+        ends = np.cumsum([len(logits) for logits in scores])[:-1].tolist()
+        flat = ops.to_numpy(ops.xp.concatenate(scores))
+        gradients = np.zeros(flat.shape, dtype=np.float32)
+        for target, logits, gradient in zip(targets, np.split(flat, ends), np.split(gradients, ends), strict=True):
+            if target is not None:
+                loss, by_logit = extract_loss(logits, target, self.buffer.rng)
+                total += loss
+                gradient[:] = by_logit / count
+        return total / count, ops.xp.split(ops.asarray2f(gradients), ends)
 
 
 def digest(*parts: bytes) -> bytes:
