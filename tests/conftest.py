@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("tests.toy",)
+pytest_plugins = ("tests.toy", "tests.card.fixture")
 
 ROOT = Path(__file__).resolve().parents[1]
 
