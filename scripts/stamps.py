@@ -8,7 +8,15 @@ PACKAGE = ROOT / "spacy_dossier"
 # The scores of summaries help to choose the pipeline that is kept.
 TRAINING = ("errors.py", "text", "models", "pipeline", "training", "evaluate/metrics.py", "evaluate/summaries.py")
 STAGES = {
-    "convert": ("errors.py", "text", "pipeline/summarizer/names.py", "convert", "cli/convert.py", "cli/pairs.py"),
+    "convert": (
+        "errors.py",
+        "text",
+        "pipeline/summarizer/names.py",
+        "convert",
+        "cli/convert.py",
+        "cli/pairs.py",
+        "cli/classes.py",
+    ),
     "train": TRAINING,
     "evaluate": (*TRAINING, "devices.py", "evaluate", "cli/calibrate.py", "cli/evaluate.py"),
     "package": (*TRAINING, "__init__.py", "py.typed"),

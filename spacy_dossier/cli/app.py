@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from ..errors import DossierError
 from .calibrate import calibrate_cli
+from .classes import classes_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
@@ -90,6 +91,7 @@ def main(
 app.command("convert")(convert_cli)
 app.command("export")(export_cli)
 app.command("pairs")(pairs_cli)
+app.command("classes")(classes_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("process")(process_cli)

@@ -62,7 +62,7 @@ class DocBinWriter:
 
     def _open_shard(self) -> None:
         make_folder(self.path.parent)
-        names = ("tokens", "spaces", "span_groups", "user_data")
+        names = ("tokens", "spaces", "cats", "span_groups", "user_data")
         try:
             self._spools: dict[str, IO[bytes]] = {
                 name: tempfile.TemporaryFile(dir=self.path.parent)  # noqa: SIM115
@@ -80,7 +80,7 @@ class DocBinWriter:
             spool.close()
 
     def add(self, doc: Doc) -> None:
-        """Write a document. Span groups and `user_data` go with it; categories do not.
+        """Write a document, with its classes, span groups and `user_data`.
 
         doc (Doc): The document.
         """
@@ -95,6 +95,7 @@ class DocBinWriter:
         spaces = numpy.asarray(doc.to_array("SPACY"), dtype=bool)
         self._spools["spaces"].write(spaces.tobytes("C"))
         pack = self._packer.pack
+        self._spools["cats"].write(pack(doc.cats))
         self._spools["span_groups"].write(pack(doc.spans.to_bytes()))
         self._spools["user_data"].write(pack(pack(doc.user_data)))
         for column in self.string_columns:
@@ -135,12 +136,11 @@ class DocBinWriter:
             for key, value in (
                 ("lengths", numpy.asarray(self._lengths, dtype="int32").tobytes("C")),
                 ("strings", sorted({"", *strings})),
-                ("cats", [{}] * n),
                 ("flags", flags),
             ):
                 put_key(key)
                 put(self._packer.pack(value))
-            for key in ("span_groups", "user_data"):
+            for key in ("cats", "span_groups", "user_data"):
                 put_key(key)
                 put(b"\xdd" + n.to_bytes(4, "big"))  # msgpack array 32
                 put_spool(key)

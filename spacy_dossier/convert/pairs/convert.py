@@ -1,7 +1,5 @@
 """Articles and their summaries in, `.spacy` files for the summarizer out."""
 
-import csv
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +13,11 @@ from ...errors import DossierError
 from ...pipeline.summarizer.names import REFERENCE
 from ...text.sentences import rule_sentences
 from ..docbin import DocBinWriter
-from ..source import STDIN, Input, TextFile, find_inputs, has_surrogates, open_text, spooled
+from ..rows import DELIMITERS, BadRow, Row, is_json, is_parquet, json_rows, parquet_rows, table_rows
+from ..source import STDIN, Input, find_inputs, has_surrogates, open_text, spooled
 from .twins import find_twin, read_story, read_twins, twin_folders
 
 SENTENCES = "sentences"  # span group: sentences found by rule
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 # Where the named field is absent, names that public corpora use for it.
 ALIASES = {
     "id": "id guid article_id doc_id bill_id paper_id publication_number bbcid fname filename url",
@@ -86,22 +84,6 @@ class PairReport:
     def as_dict(self) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): The report as plain data."""
         return dict(vars(self))
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """A row that cannot be read."""
-
-    row: int
-    problem: str
-
-
-@dataclass(frozen=True)
-class PairRow:
-    """One row of a file of pairs: its number, counted from 1 (of the line, in a text file), and its fields."""
-
-    number: int
-    fields: dict[str, Any]
 
 
 def pairs(
@@ -203,7 +185,7 @@ class _PairReader:
         self.report.skipped += 1
         self.report.note(number, id, problem)
 
-    def _make_doc(self, row: PairRow) -> Doc | None:
+    def _make_doc(self, row: Row) -> Doc | None:
         report = self.report
         if not report.fields:
             report.fields = _field_names(row.fields, self.options, self.name)
@@ -322,13 +304,13 @@ def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dic
     return names
 
 
-def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> Iterator[PairRow | BadRow]:
+def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> Iterator[Row | BadRow]:
     suffix = path.suffix.lower()
     if path.is_dir():
         yield from _number(read_twins(path, options.summaries, encoding=options.encoding, lang=options.lang))
-    elif suffix == ".parquet" or _magic(path) == b"PAR1":
+    elif is_parquet(path):
         report.encoding = "parquet"
-        yield from _parquet_rows(path, name)
+        yield from parquet_rows(path, name)
     else:
         twin = options.summaries or (None if suffix in DELIMITERS else find_twin(path))
         if twin is not None:
@@ -337,11 +319,11 @@ def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> It
         file = open_text(path, name=name, encoding=options.encoding, lang=options.lang)
         report.encoding = file.encoding
         if suffix in DELIMITERS:
-            yield from _table_rows(file, suffix)
+            yield from table_rows(file, suffix)
         elif suffix == ".story":
-            yield PairRow(1, read_story(path, options.encoding, options.lang))
-        elif suffix in (".jsonl", ".ndjson", ".json") or name == STDIN or _is_json(file):
-            yield from _json_rows(file)
+            yield Row(1, read_story(path, options.encoding, options.lang))
+        elif suffix in (".jsonl", ".ndjson", ".json") or name == STDIN or is_json(file):
+            yield from json_rows(file)
         else:
             raise DossierError(
                 "not a file of pairs",
@@ -350,62 +332,5 @@ def _rows(path: Path, options: PairOptions, report: PairReport, name: str) -> It
             )
 
 
-def _is_json(file: TextFile) -> bool:
-    return file.array or next((line for line in file.lines() if line.strip()), "").lstrip().startswith('{"')
-
-
-def _magic(path: Path) -> bytes:
-    with path.open("rb") as file_:
-        return file_.read(4)
-
-
-def _number(fields: Iterable[dict[str, Any]]) -> Iterator[PairRow]:
-    return (PairRow(number, row) for number, row in enumerate(fields, 1))
-
-
-def _json_rows(file: TextFile) -> Iterator[PairRow | BadRow]:
-    for number, line in enumerate(file.lines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            yield BadRow(number, f"not JSON: {error}")
-            continue
-        yield PairRow(number, row) if isinstance(row, dict) else BadRow(number, "expected a JSON object")
-
-
-def _table_rows(file: TextFile, suffix: str) -> Iterator[PairRow | BadRow]:
-    csv.field_size_limit(2**31 - 1)
-    head = next(file.lines(), "")
-    delimiter = DELIMITERS[suffix]
-    if delimiter not in head:
-        delimiter = max(",;\t|", key=head.count)
-    # NUL and lone carriage returns inside quoted fields are legal for the reader as long as lines are not translated.
-    reader = csv.reader(file.lines(), delimiter=delimiter)
-    try:
-        header = next(reader, [])
-        for columns in reader:
-            if not columns:
-                continue
-            if len(columns) != len(header):
-                yield BadRow(reader.line_num, f"expected {len(header)} columns, not {len(columns)}")
-            else:
-                yield PairRow(reader.line_num, dict(zip(header, columns, strict=True)))
-    except csv.Error as error:
-        raise DossierError(str(error), file=file.name, line=reader.line_num) from None
-
-
-def _parquet_rows(path: Path, name: str) -> Iterator[PairRow]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        table = parquet.ParquetFile(path)
-        number = 0
-        for batch in table.iter_batches(batch_size=256):
-            for row in batch.to_pylist():
-                number += 1
-                yield PairRow(number, row)
-    except pyarrow.ArrowException as error:
-        raise DossierError(f"not a Parquet file: {error}", file=name) from None
+def _number(fields: Iterable[dict[str, Any]]) -> Iterator[Row]:
+    return (Row(number, row) for number, row in enumerate(fields, 1))

@@ -1,0 +1,1 @@
+"""Classified texts: tables, JSON lines, folders a class each, twin files with slots."""
