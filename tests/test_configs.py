@@ -17,7 +17,7 @@ CONFIGS = sorted(path for path in FOLDER.glob("*.cfg") if path.stem != "summariz
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Two tiny corpora: annotated entities and sentences, and articles with their summaries."""
+    """Two tiny corpora: annotated entities, sentences and classes, and articles with their summaries."""
     folder = tmp_path_factory.mktemp("corpora")
     nlp = spacy.blank("en")
     annotated, pairs = DocBin(), DocBin(store_user_data=True)
@@ -25,7 +25,9 @@ def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         words = ["Anna", "Kovacs", "flew", "to", place, ".", "Nobody", "met", "her", "."]
         tags = ["B-PER", "I-PER", "O", "O", "B-LOC", *"OOOOO"]
         starts = [i in (0, 6) for i in range(len(words))]
-        annotated.add(Doc(nlp.vocab, words=words, ents=tags, sent_starts=starts))
+        doc = Doc(nlp.vocab, words=words, ents=tags, sent_starts=starts)
+        doc.cats = {"north": float(place in ("Oslo", "Rotterdam")), "south": float(place in ("Lisbon", "Lagos"))}
+        annotated.add(doc)
         article = nlp(f"Anna Kovacs flew to {place}. It rained. Nobody met her at the harbour. She went home again.")
         article.spans["sentences"] = [article[0:6], article[6:9], article[9:16], article[16:21]]
         article.user_data.update(id=place, summary_reference=f"Anna Kovacs flew to {place} and went home.")
@@ -44,8 +46,10 @@ def overrides(config: Path, corpora: dict[str, str], encoder: Path) -> dict[str,
         "training.eval_frequency": 2,
         "system.gpu_allocator": None,
     }
-    if config.stem != "baseline":
+    text = config.read_text()
+    if "train_pairs" in text:
         given |= {"paths.train_pairs": corpora["pairs"], "paths.dev_pairs": corpora["pairs"]}
+    if "components.transformer" in text:
         given |= {"components.transformer.model.window": 40}
     return given
 
@@ -76,7 +80,7 @@ def test_config_passes_debug_data(
         debug_data(config, config_overrides=given, silent=False)
     said = capsys.readouterr().out
     assert "Pipeline can be initialized with data" in said
-    assert "Training pipeline: transformer, senter, crf_ner, summarizer, vector_cleaner" in said
+    assert "Training pipeline: transformer, " in said
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
@@ -88,12 +92,17 @@ def test_config_trains(
     train(config, tmp_path, overrides=overrides(config, corpora, encoder))
     nlp = spacy.load(tmp_path / "model-last")
     doc = nlp("Anna Kovacs flew to Lisbon. Nobody met her.")
-    assert doc.has_annotation("ENT_IOB")
+    set_by = {
+        "ner": lambda: doc.has_annotation("ENT_IOB"),
+        "crf_ner": lambda: doc.has_annotation("ENT_IOB"),
+        "senter": lambda: doc.has_annotation("SENT_START"),
+        "summarizer": lambda: doc._.summary,
+        "textcat": lambda: set(doc.cats) == {"north", "south"} and abs(sum(doc.cats.values()) - 1) < 1e-6,
+        "vector_cleaner": lambda: doc._.trf_data is None,
+    }
+    assert all(set_by[name]() for name in nlp.pipe_names if name in set_by)
     if config.stem != "baseline":
-        assert doc.has_annotation("SENT_START")
-        assert doc._.summary
         assert nlp.resume_training().learn_rate is not None
-        assert doc._.trf_data is None
 
 
 def test_summarizer_config_leaves_the_rest_as_it_was(
