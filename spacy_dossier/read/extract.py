@@ -92,7 +92,10 @@ def read_file(path: str | bytes) -> bytes:
 
 def extract_bytes(data: bytes, name: str, options: ReadOptions = ReadOptions()) -> list[Extracted]:
     """Read the texts in the bytes of a file; `name` is a hint to its format. RETURNS as `extract`."""
-    return list(Walk(options).file(data, name, "", 0))
+    try:
+        return list(Walk(options).file(data, name, "", 0))
+    finally:
+        decode_file.cache_clear()
 
 
 class Walk:
@@ -143,7 +146,8 @@ class Walk:
             return
         lost = 0
         if not media_type:
-            text, _, lost = decode_file(data, declared=data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"))
+            declared = data[:400].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+            text, _, lost = decode_file(data, declared=declared)
             piece.media_type = media_type = sniff.sniff_text(text, name)
         if media_type == sniff.MBOX:
             yield from self.mbox(data, name, piece.name, depth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ..text.encoding import Decoded, Undecodable, decode
 from .document import Document, Unreadable
@@ -11,6 +12,7 @@ from .prose import text_blocks
 EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 
 
+@lru_cache(maxsize=1)  # the format is told by the text, which its reader then wants too
 def decode_file(data: bytes, *, declared: bool = False) -> Decoded:
     """Decode a file for a reader; line ends become "\\n".
 

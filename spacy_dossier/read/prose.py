@@ -14,7 +14,7 @@ from itertools import pairwise
 from .document import Block, Kind
 from .reflow import Words, first_half, join_lines
 
-BREAKS = str.maketrans({"\f": "\n\n", "\v": "\n", "\x1c": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"})
+BREAKS = {"\f": "\n\n", "\v": "\n", "\x1c": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n\n"}
 NARROW, WIDE = 40, 130  # columns between which texts are wrapped
 TYPICAL = 55  # columns that a line has which is wrapped, where there are too few to tell
 EXPLAINED = 0.5  # of the line ends that a width must explain
@@ -25,10 +25,10 @@ UNDERLINE = re.compile(r"\s{0,40}([=\-~^*#_])\1{2,}\s*\Z")
 NUMBERED = re.compile(r"(\d{1,2}(?:\.\d{1,2}){0,4})\.?\s{1,4}[^\W\d_]")
 GAP = re.compile(r"(?<=[^\s.!?:;,])(?: {2,}|[ ]?\t[\t ]*)(?=\S)")
 CELLS = re.compile(r" {2,}|[ ]?\t[\t ]*")
+TWO_BLANKS = re.compile(r"  |\t")
 FIGURE = re.compile(r"\s{2,40}[-+(]?[$€£]?\d[\d.,' %)]{0,30}\Z")
-CODE = re.compile(
-    r"[{};]\s*\Z|^\s*(?:def|class|import|from|return|if|for|while|#include|//|/\*|\$|>>>)\b|[=!<>]=|=>|->|\(\);?\Z"
-)
+STATEMENT = re.compile(r"\s*(?:def|class|import|from|return|if|for|while|#include|//|/\*|\$|>>>)\b")
+OPERATOR = re.compile(r"[=!<>]=|=>|->")
 LOGGED = re.compile(r"\W{0,3}(?:\d{2,4}[-/.:]\d{2}[-/.:]\d{2}|[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d)")
 INSIDE = re.compile(
     r"[a-z\d)\]][.!?][\"')”’]? {1,2}[A-Z\"'“‘(]"
@@ -40,7 +40,9 @@ def text_blocks(text: str, words: Words | None = None) -> list[Block]:
 
     words (Words | None): Of the document that the text is a part of; None for a text that is one.
     """
-    lines = [line.rstrip() for line in text.translate(BREAKS).split("\n")]
+    for sign, lines_end in BREAKS.items():  # many times faster than str.translate
+        text = text.replace(sign, lines_end)
+    lines = [line.rstrip() for line in text.split("\n")]
     words = words or Words(lines)
     width = page_width(lines)
     blocks: list[Block] = []
@@ -73,7 +75,7 @@ def page_width(lines: Sequence[str]) -> int | None:
     for before, after in pairwise(lines):
         if before.strip() and after.strip() and not ITEM.match(after):
             total += 1
-            length = len(before.expandtabs())
+            length = columns(before)
             longest = max(longest, length)
             changes[length] += 1
             changes[length + len(first_word(after)) + 1] -= 1
@@ -87,6 +89,10 @@ def page_width(lines: Sequence[str]) -> int | None:
         if explained > best and NARROW <= column <= WIDE:
             best, width = explained, column
     return width if best >= EXPLAINED * total else None
+
+
+def columns(line: str) -> int:
+    return len(line.expandtabs()) if "\t" in line else len(line)
 
 
 def first_word(line: str) -> str:
@@ -157,7 +163,7 @@ class Chunk:
 
     def is_full(self, before: str, after: str) -> bool:
         """RETURNS (bool): Whether the next line's first word would not have fitted on this one."""
-        return self.width is not None and len(before.expandtabs()) + 1 + len(first_word(after)) > self.width
+        return self.width is not None and columns(before) + 1 + len(first_word(after)) > self.width
 
     def goes_on(self, before: str, after: str, kind: Kind) -> bool:
         """RETURNS (bool): Whether a line's end is the page's, not the author's."""
@@ -192,11 +198,13 @@ def is_table(lines: Sequence[str]) -> bool:
     """Are most lines cut by gaps at the same columns, or do they end with figures after a gap?"""
     if len(lines) < 2:
         return False
+    if not any(TWO_BLANKS.search(line.lstrip()) for line in lines):
+        return False
     wide = [line.expandtabs() for line in lines]
-    columns = [{place for gap in GAP.finditer(line) for place in (-gap.start(), gap.end())} for line in wide]
-    shared = Counter(column for places in columns for column in places)
+    gaps = [{place for gap in GAP.finditer(line) for place in (-gap.start(), gap.end())} for line in wide]
+    shared = Counter(column for places in gaps for column in places)
     often = {column for column, count in shared.items() if 2 * count >= len(lines) and count > 1}
-    aligned = sum(bool(places & often) for places in columns)
+    aligned = sum(bool(places & often) for places in gaps)
     figures = sum(FIGURE.search(line) is not None and GAP.search(line) is not None for line in wide)
     tabs = sum("\t" in line.strip() for line in lines)
     return 3 * max(aligned, figures, tabs) >= 2 * len(lines)
@@ -204,7 +212,11 @@ def is_table(lines: Sequence[str]) -> bool:
 
 def is_code(lines: Sequence[str]) -> bool:
     """Do most lines look like lines of a program?"""
-    return len(lines) > 1 and 2 * sum(CODE.search(line) is not None for line in lines) > len(lines)
+    return len(lines) > 1 and 2 * sum(map(is_statement, lines)) > len(lines)
+
+
+def is_statement(line: str) -> bool:
+    return line.endswith(("{", "}", ";", "()")) or bool(STATEMENT.match(line) or OPERATOR.search(line))
 
 
 def heading_level(line: str) -> int | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from ..text.words import word_set
@@ -18,11 +18,16 @@ SOFT_HYPHEN = "\xad"
 HYPHENS = "-\u2010\u2011"
 FIRST_HALF = re.compile(rf"[^\W_]+(?:[{HYPHENS}][^\W_]+)*(?=[{HYPHENS}]\Z)")
 SECOND_HALF = re.compile(rf"[^\W_]+(?:[{HYPHENS}][^\W_]+)*")
+# Both halves of a word with a hyphen at a line's end; bounded, so that no line takes more than linear time
+HALF = rf"[^\W_]{{1,100}}(?:[{HYPHENS}][^\W_]{{1,100}}){{0,9}}"
+CUT = re.compile(rf"(?<![^\W_])({HALF})[{HYPHENS}][^\S\n]*\n[^\S\n]*({HALF})")
+AT_ONCE = 10_000  # lines whose words are counted at a time: bounds memory
 WORD = re.compile(rf"[^\W\d_]+(?:[{HYPHENS}’'][^\W\d_]+)*")
 # Scripts that are written without blanks between words; Korean has them.
 NO_BLANKS = re.compile(
     "[\\u0e00-\\u0eff\\u1000-\\u109f\\u1780-\\u17ff\\u2e80-\\u303f\\u3040-\\u30ff\\u3400-\\u9fff\\uf900-\\ufaff\\uff01-\\uff60]"
 )
+GLUING = "-–—/=&?_."
 GLUED = re.compile(r"[^\W\d_][—/]\Z|\d[–—/]\Z|\S*://\S*[/=&?_.-]\Z")  # what ends without a blank to follow
 # "pre- and postwar": the hyphen stands for a word that comes later.
 SUSPENDED = word_set("and or und oder bzw et ou y o e en of og och eller i lub to bis")
@@ -38,31 +43,27 @@ RARE = 1e-6  # a compound's halves are words more frequent than that; see joins(
 class Words:
     """What tells a word's hyphen from one that a line's end made: the words of the document itself, then a list.
 
-    lines (Iterable[str]): The document's lines.
+    lines (Sequence[str]): The document's lines.
     """
 
-    def __init__(self, lines: Iterable[str]) -> None:
-        self.own: Counter[str] = Counter()
-        self.hyphenated = False
-        cut: list[tuple[str, str]] = []
-        before: str | None = None
-        for line in lines:
-            line = line.strip()
-            first = first_half(before) if before else None
-            second = SECOND_HALF.match(line) if first else None
-            self.own.update(
-                word.translate(PLAIN).lower()
-                for word in WORD.findall(
-                    line[second.end() if second else 0 : len(line) - (line[-1:] in HYPHENS) or None]
-                )
-            )
-            if first and second:
-                cut.append((first.group(), second.group()))
-            before = line
-        # One word whose halves are none: so this document's words are cut at line ends.
-        self.hyphenated = any(
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+
+    @cached_property
+    def own(self) -> Counter[str]:
+        """The words that stand whole in a line, counted when the first hyphen asks for them."""
+        found: Counter[str] = Counter()
+        for start in range(0, len(self.lines), AT_ONCE):
+            whole = CUT.sub(r"\1\n", "\n".join(self.lines[start : start + AT_ONCE]))
+            found.update(WORD.findall(whole.translate(PLAIN).lower()))
+        return found
+
+    @cached_property
+    def hyphenated(self) -> bool:
+        """Whether this document's words are cut at line ends: one is whose halves are no words."""
+        return any(
             self.knows(first + second) and not (self.knows(first) and self.knows(second)) and second[0].islower()
-            for first, second in cut
+            for first, second in CUT.findall("\n".join(self.lines))
         )
 
     def knows(self, word: str) -> bool:
@@ -122,7 +123,7 @@ def joint(before: str, after: str, words: Words) -> tuple[int, str]:
         return 1, ""
     if before.endswith(" -") and after[0] == "-":  # a dash typed as two hyphens
         return 0, ""
-    if ADDRESS.search(before[-LONGEST_ADDRESS:]):  # an address on the web or of a mail, cut after its own hyphen
+    if before[-1] == "-" and ADDRESS.search(before[-LONGEST_ADDRESS:]):  # an address on the web or of a mail, cut after its own hyphen
         return 0, ""
     if first := first_half(before):
         second = SECOND_HALF.match(after)
@@ -131,7 +132,9 @@ def joint(before: str, after: str, words: Words) -> tuple[int, str]:
         if second.group().lower() in SUSPENDED and not words.knows(first.group() + second.group()):
             return 0, " "
         return (1, "") if words.joins(first.group(), second.group()) else (0, "")
-    if (NO_BLANKS.match(before[-1]) and NO_BLANKS.match(after[0])) or GLUED.search(before[-200:]):
+    if NO_BLANKS.match(before[-1]) and NO_BLANKS.match(after[0]):
+        return 0, ""
+    if before[-1] in GLUING and GLUED.search(before[-200:]):
         return 0, ""
     return 0, " "
 

@@ -33,7 +33,7 @@ def read_subtitles(data: bytes, name: str) -> Document:
                 paragraphs.append([])
             paragraphs[-1].append(said)
             ended = max(ended, end)
-    words = Words(line for lines in paragraphs for line in lines)
+    words = Words([line for lines in paragraphs for line in lines])
     return Document([Block("paragraph", join_lines(lines, words)) for lines in paragraphs])
 
 

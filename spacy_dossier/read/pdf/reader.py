@@ -195,7 +195,7 @@ def as_blocks(found: list[Part]) -> list[Block]:
     """RETURNS (list[Block]): The parts as blocks, headings told from text."""
     body = body_size(found)
     found = name_headings(found, body)
-    words = Words(line for part in found if part.kind not in ("table", "code") for line in part.lines)
+    words = Words([line for part in found if part.kind not in ("table", "code") for line in part.lines])
     blocks = []
     for part in found:
         if part.kind == "footnote" and part.size > 0.95 * body:
