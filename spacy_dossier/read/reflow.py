@@ -123,7 +123,8 @@ def joint(before: str, after: str, words: Words) -> tuple[int, str]:
         return 1, ""
     if before.endswith(" -") and after[0] == "-":  # a dash typed as two hyphens
         return 0, ""
-    if before[-1] == "-" and ADDRESS.search(before[-LONGEST_ADDRESS:]):  # an address on the web or of a mail, cut after its own hyphen
+    # An address on the web or of a mail, cut after its own hyphen
+    if before[-1] == "-" and ADDRESS.search(before[-LONGEST_ADDRESS:]):
         return 0, ""
     if first := first_half(before):
         second = SECOND_HALF.match(after)
