@@ -75,7 +75,7 @@ def find_device(
     RAISES (DossierError): A card was asked for and is not there, or cannot be used.
     """
     wanted = parse(device)
-    if wanted == "cpu" or (wanted == "auto" and not any(Path(path).exists() for path in DRIVERS)):
+    if wanted == "cpu" or (wanted == "auto" and not has_driver()):
         return "cpu", None  # and torch, which takes seconds to import, need not be asked
     cuda = (ask or ask_process)()
     if cuda.problem and wanted == "auto":
@@ -88,6 +88,11 @@ def find_device(
         there = ", ".join(f"{card.number} ({card.name})" for card in cuda.cards)
         raise DossierError("there is no such GPU", value=device, remedy=f"Those that are there: {there}")
     return f"cuda:{number}", cuda.cards[number]
+
+
+def has_driver() -> bool:
+    """RETURNS (bool): Is there a driver of NVIDIA's?"""
+    return any(Path(path).exists() for path in DRIVERS)
 
 
 def use_device(device: str, notice: Callable[[str], None] = lambda line: None) -> str:
@@ -170,7 +175,7 @@ def reinstall() -> str:
     import torch
 
     plain = torch.__version__.partition("+")[0]
-    return f"pip install --force-reinstall torch=={plain}"
+    return f"pip install --force-reinstall torch=={plain} --index-url https://pypi.org/simple"
 
 
 def installed(name: str) -> str | None:
