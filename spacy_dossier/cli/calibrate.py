@@ -1,18 +1,26 @@
-"""`dossier calibrate`: make the confidences of a pipeline's entities mean what they say."""
+"""`dossier calibrate`: make the confidences of a pipeline's entities and classes mean what they say."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..devices import CHOICES
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def calibrate_cli(
     pipeline: Annotated[str, typer.Argument(help="A trained pipeline: its folder or the name of its package.")],
     dev: Annotated[Path, typer.Argument(help="Annotated documents it was not trained on (.spacy).")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the calibrated pipeline.")],
-    component: Annotated[str, typer.Option("--component", "-c", help="The component to calibrate.")] = "crf_ner",
+    component: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--component", "-c", help="A component to calibrate.", show_default="all that DEV has annotation for"
+        ),
+    ] = None,
     precision: Annotated[
         float, typer.Option("--precision", "-p", min=0.0, max=1.0, help="Choose a threshold for this precision.")
     ] = 0.97,
@@ -27,15 +35,18 @@ def calibrate_cli(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow OUTPUT to be PIPELINE itself.")] = False,
     device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
 ) -> None:
-    """Fit the confidence of entities on a development set.
+    """Fit the confidence of entities and the scores of classes on a development set.
 
-    A temperature and a map are fitted on the confidences and errors of the pipeline on DEV, and stored in its
-    component with a threshold for the wanted precision. The pipeline itself is not changed: OUTPUT is a copy of it.
+    A temperature, and for entities a map, are fitted on the confidences and errors of the pipeline on DEV, and stored
+    in its components with thresholds for the wanted precision. The pipeline itself is not changed: OUTPUT is a copy.
     """
     from functools import partial
 
+    from spacy.pipeline import TextCategorizer
+
     from ..devices import use_device
-    from ..evaluate.calibrate import calibrate, check_output, find_pipe, write_calibrated
+    from ..evaluate.calibrate import calibrate, check_output, find_components, find_pipe, write_calibrated
+    from ..evaluate.classes.calibrate import calibrate_classes
     from ..evaluate.corpus import load_pipeline, read_docs
     from .console import progress, stderr
 
@@ -43,15 +54,19 @@ def calibrate_cli(
     docs = read_docs(dev)
     training = None if train is None else read_docs(train)
     nlp = load_pipeline(pipeline)
-    find_pipe(nlp, component)
+    components = component or find_components(nlp, docs)
+    pipes = {name: find_pipe(nlp, name) for name in components}
     check_output(nlp, output, overwrite=overwrite)
-    with progress("Predicting") as advance:
-        report = calibrate(
-            nlp, docs, component=component, precision=precision, train=training, unseen=unseen, advance=advance
-        )
-    write_calibrated(nlp, component, output, overwrite=overwrite)
-
-    print_report(report, unseen)
+    for name, pipe in pipes.items():
+        with progress(f"Predicting, for {name}") as advance:
+            if isinstance(pipe, TextCategorizer):
+                print_classes(calibrate_classes(nlp, docs, component=name, precision=precision, advance=advance))
+            else:
+                report = calibrate(
+                    nlp, docs, component=name, precision=precision, train=training, unseen=unseen, advance=advance
+                )
+                print_report(report, unseen)
+    write_calibrated(nlp, components, output, overwrite=overwrite)
     typer.echo(f"Wrote {output}")
 
 
@@ -62,15 +77,11 @@ def print_report(report: dict[str, Any], unseen: float) -> None:
     unseen (float): The share of new forms asked for.
     """
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False)
-    table = Table(title=f"Confidence of {report['entities']:,} entities, {report['errors']:,} of them wrong")
-    for column in ("", "ECE", "Brier", "NLL"):
-        table.add_column(column, justify="left" if not column else "right")
-    for name, key in (("as trained", "before"), ("calibrated (cross-validation)", "after")):
-        table.add_row(name, *(f"{report[key][measure]:.4f}" for measure in ("ece", "brier", "nll")))
-    console.print(table)
+    console.print(
+        quality_table(f"Confidence of {report['entities']:,} entities, {report['errors']:,} of them wrong", report)
+    )
     if report["unseen"] is not None:
         share, fitted = report["unseen"], max(unseen, report["unseen"])
         console.print(f"{share:.1%} of them have a form that training did not have; fitted for {fitted:.1%}")
@@ -86,3 +97,32 @@ def print_report(report: dict[str, Any], unseen: float) -> None:
             f"Threshold for a precision of {wanted}: {chosen['threshold']:.4f} "
             f"(keeps {chosen['kept_share']:.1%} of the entities, recall {chosen['recall']:.1%})"
         )
+
+
+def print_classes(report: dict[str, Any]) -> None:
+    """Print what was fitted.
+
+    report (dict[str, Any]): What `calibrate_classes` returned.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    title = f"Scores of the classes of {report['documents']:,} documents, {report['errors']:,} of them wrong"
+    console.print(quality_table(title, report))
+    console.print(f"Temperature: {report['temperature']:.3f}")
+    found = {label: threshold for label, threshold in report["thresholds"].items() if threshold is not None}
+    listed = ", ".join(f"{label} {threshold:.4f}" for label, threshold in found.items())
+    console.print(f"Thresholds for a precision of {report['precision']:.2%}: {listed or 'none'}", markup=False)
+    if out_of_reach := len(report["thresholds"]) - len(found):
+        console.print(f"For {out_of_reach:,} classes no threshold gives it on these documents with 95 % confidence.")
+
+
+def quality_table(title: str, report: dict[str, Any]) -> "Table":
+    from rich.table import Table
+
+    table = Table(title=title)
+    for column in ("", "ECE", "Brier", "NLL"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, key in (("as trained", "before"), ("calibrated (cross-validation)", "after")):
+        table.add_row(name, *(f"{report[key][measure]:.4f}" for measure in ("ece", "brier", "nll")))
+    return table

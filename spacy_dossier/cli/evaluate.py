@@ -8,6 +8,7 @@ import typer
 
 from ..devices import CHOICES
 from ..evaluate.cells import number
+from ..evaluate.classes.page import shares
 from ..evaluate.page import RUNS, SUMMARY_MEASURES, summary_system
 
 if TYPE_CHECKING:
@@ -27,12 +28,15 @@ def evaluate_cli(
     summaries: Annotated[
         Path | None, typer.Option("--summaries", help="Documents with reference summaries, made by `dossier pairs`.")
     ] = None,
+    classes: Annotated[
+        Path | None, typer.Option("--classes", help="Documents with classes, where those of CORPUS have none.")
+    ] = None,
     device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
 ) -> None:
     """Score a pipeline on annotated documents.
 
-    Entities from gold tokens, from raw text and sentence by sentence; tokens, confidences, sentences, speed, and the
-    worst errors in their context; with --summaries, summaries beside their baselines.
+    Entities from gold tokens, from raw text and sentence by sentence; tokens, confidences, sentences, classes, speed,
+    and the worst errors in their context; with --summaries, summaries beside their baselines.
     """
     from functools import partial
 
@@ -40,7 +44,7 @@ def evaluate_cli(
 
     from ..devices import use_device
     from ..evaluate.corpus import load_pipeline, read_docs
-    from ..evaluate.evaluate import evaluate
+    from ..evaluate.evaluate import evaluate, evaluate_classes
     from ..evaluate.page import write_results
     from .console import progress, stderr
 
@@ -48,8 +52,9 @@ def evaluate_cli(
     docs = read_docs(corpus)
     training = None if train is None else read_docs(train)
     pairs = None if summaries is None else read_docs(summaries)
+    classified = None if classes is None else read_docs(classes)
     nlp = load_pipeline(pipeline)
-    extra = {}
+    extra = {} if classified is None else evaluate_classes(nlp, classified, progress)
     if pairs is not None:
         from ..evaluate.summaries import evaluate_summaries
 
@@ -64,9 +69,13 @@ def evaluate_cli(
 
 def print_scores(console: "Console", scores: dict[str, Any]) -> None:
     """Print the main numbers as tables, and what must be known to read them."""
-    console.print(entities_table(scores["entities"]))
-    console.print(tokens_table(scores["tokens"]))
     lines: list[str] = []
+    if "entities" in scores:
+        console.print(entities_table(scores["entities"]))
+        console.print(tokens_table(scores["tokens"]))
+    if "classes" in scores:
+        console.print(classes_table(scores["classes"]))
+        lines += class_lines(scores["classes"])
     if "summaries" in scores:
         console.print(summaries_table(scores["summaries"]))
         lines += summary_lines(scores["summaries"])
@@ -125,6 +134,25 @@ def tokens_table(tokens: dict[str, Any]) -> "Table":
     for average in ("micro", "macro", "weighted"):
         table.add_row(average, *score_cells(tokens[average]))
     return table
+
+
+def classes_table(classes: dict[str, Any]) -> "Table":
+    from rich.markup import escape
+
+    table = new_table("Classes", COLUMNS)
+    for label, row in classes["labels"].items():
+        table.add_row(escape(label), *score_cells(row))
+    table.add_section()
+    for average in ("micro", "macro", "weighted"):
+        table.add_row(average, *score_cells(classes[average]))
+    return table
+
+
+def class_lines(classes: dict[str, Any]) -> Iterator[str]:
+    """YIELDS (str): How many documents are right, and how far scores are off."""
+    part = classes["calibration"]
+    yield shares(classes)
+    yield f"Score of classes: ECE {part['ece']:.4f}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}"
 
 
 def summaries_table(summaries: dict[str, Any]) -> "Table":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
+from spacy.pipeline import TextCategorizer
 from spacy.tokens import Doc
 
 from ..errors import DossierError
@@ -128,7 +129,8 @@ def _predict(nlp: Language, docs: Sequence[Doc], advance: Callable[[int], None])
 
 
 def find_pipe(nlp: Language, component: str) -> Any:
-    """The pipe that holds a temperature in its `cfg`, which is how a pipe says that it can be calibrated.
+    """A pipe that can be calibrated: one of spaCy's text classifiers, or one that gives entities a confidence, which
+    holds a temperature in its `cfg`.
 
     RAISES (DossierError): There is no such pipe.
     """
@@ -136,17 +138,37 @@ def find_pipe(nlp: Language, component: str) -> Any:
         raise DossierError(
             f"the pipeline has no component {component!r}",
             value=", ".join(nlp.pipe_names) or "an empty pipeline",
-            remedy="Name the component that gives entity confidences with --component.",
+            remedy="Name one that gives confidences with --component.",
         )
-    pipe = nlp.get_pipe(component)
-    cfg = getattr(pipe, "cfg", None)
-    if not isinstance(cfg, dict) or "temperature" not in cfg:
+    if not can_be_calibrated(pipe := nlp.get_pipe(component)):
         raise DossierError(
             f"the component {component!r} gives no confidence that could be calibrated",
             value=nlp.get_pipe_meta(component).factory,
-            remedy="Train a pipeline with the `crf_ner` component.",
+            remedy="Train a pipeline with the `crf_ner` or the `textcat` component.",
         )
     return pipe
+
+
+def can_be_calibrated(pipe: Any) -> bool:
+    cfg = getattr(pipe, "cfg", None)
+    return isinstance(pipe, TextCategorizer) or (isinstance(cfg, dict) and "temperature" in cfg)
+
+
+def find_components(nlp: Language, docs: Sequence[Doc]) -> list[str]:
+    """RETURNS (list[str]): The names of the pipes that can be calibrated on these documents, in their order.
+
+    RAISES (DossierError): There is none.
+    """
+    has = {True: any(doc.cats for doc in docs), False: any(map(has_entities, docs))}
+    pipes = {name: pipe for name, pipe in nlp.pipeline if can_be_calibrated(pipe)}
+    found = [name for name, pipe in pipes.items() if has[isinstance(pipe, TextCategorizer)]]
+    if not found:
+        raise DossierError(
+            "no component can be calibrated on these documents",
+            value=", ".join(nlp.pipe_names) or "an empty pipeline",
+            remedy="It takes a `crf_ner` and annotated entities, or a `textcat` and annotated classes.",
+        )
+    return found
 
 
 def confidences_of(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -190,8 +212,8 @@ def novelty_weights(pairs: Sequence[Pair], forms: set[str], share: float) -> tup
     return np.where(is_new, share / found, (1 - share) / (1 - found)), found
 
 
-def write_calibrated(nlp: Language, component: str, output: Path, *, overwrite: bool = False) -> None:
-    """Write the pipeline's folder with the calibrated pipe in it to `output`.
+def write_calibrated(nlp: Language, components: Iterable[str], output: Path, *, overwrite: bool = False) -> None:
+    """Write the pipeline's folder with the calibrated pipes in it to `output`.
 
     Every other file is copied as it is. The folder is made beside its place and renamed at the end.
 
@@ -204,7 +226,8 @@ def write_calibrated(nlp: Language, component: str, output: Path, *, overwrite: 
     made, old = (output.parent / f".{output.name}.{os.getpid()}.{part}" for part in ("new", "old"))
     try:
         shutil.copytree(source, made)
-        nlp.get_pipe(component).to_disk(made / component, exclude=["vocab"])
+        for component in components:
+            nlp.get_pipe(component).to_disk(made / component, exclude=["vocab"])
         if output.exists():
             output.rename(old)
         made.rename(output)

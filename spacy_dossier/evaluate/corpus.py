@@ -6,7 +6,7 @@ and over single sentences are compared in the same way.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,10 +45,12 @@ class PredictedDoc:
     entities (list[ScoredEntity]): Sorted by position.
     sentences (list[tuple[int, int]] | None): Character offsets without surrounding white space; None where the
         pipeline set no sentence boundaries.
+    cats (dict[str, float]): The score of each class.
     """
 
     entities: list[ScoredEntity]
     sentences: list[tuple[int, int]] | None
+    cats: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -173,7 +175,7 @@ def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[st
     for doc in nlp.pipe(inputs):
         sets_sentences = len(doc) < 2 or doc.has_annotation("SENT_START")
         split = split or (len(doc) > 1 and sets_sentences)
-        found.append(PredictedDoc(entities_of(doc), sentences_of(doc) if sets_sentences else None))
+        found.append(PredictedDoc(entities_of(doc), sentences_of(doc) if sets_sentences else None, dict(doc.cats)))
         advance(1)
     seconds = time.perf_counter() - started
     if len(found) != len(gold):

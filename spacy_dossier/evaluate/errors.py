@@ -18,6 +18,8 @@ TEMPLATE = '<mark class="{css}" style="background:{bg}">{text}<b>{label}</b></ma
 
 
 def errors(scores: dict[str, Any]) -> str:
+    if "entities" not in scores:
+        return ""
     kinds = scores["entities"]["errors"]
     wrong = sum(kinds[kind] for kind in KINDS)
     if not wrong:
@@ -28,28 +30,36 @@ def errors(scores: dict[str, Any]) -> str:
     )
     bar = charts.stacked((name, kinds[kind], kind) for kind, name in KINDS.items())
     confusion = scores["entities"]["confusion"]
-    most = max((n for i, row in enumerate(confusion["matrix"]) for j, n in enumerate(row) if i != j), default=0) or 1
+    matrix = [list(row) for row in confusion["matrix"]]
+    matrix[-1][-1] = None  # what is neither annotated nor predicted
+    return (
+        f'<div class="stacked">{bar}</div><ul class="legend">{legend}</ul>'
+        "<h3>Confusion</h3><p>Rows are annotated labels, columns predicted ones, over entities that overlap.</p>"
+        + confusion_table(confusion["rows"], confusion["columns"], matrix)
+    )
+
+
+def confusion_table(names: Sequence[str], columns: Sequence[str], matrix: Sequence[Sequence[int | None]]) -> str:
+    """RETURNS (str): A confusion matrix, its cells the warmer the more there is in them; None is an empty cell."""
+    apart = (number for i, row in enumerate(matrix) for j, number in enumerate(row) if number and i != j)
+    most = max(apart, default=1)
     rows = []
-    for i, (name, row) in enumerate(zip(confusion["rows"], confusion["matrix"], strict=True)):
+    for i, (name, row) in enumerate(zip(names, matrix, strict=True)):
         line = []
         for j, number in enumerate(row):
-            if i == j == len(row) - 1:
+            if number is None:
                 line.append("<td></td>")
             elif i == j:
                 line.append(f'<td class="diagonal">{number:,}</td>')
             else:
                 line.append(f'<td style="--heat:{(number / most) ** 0.5:.2f}">{number:,}</td>')
         rows.append(f"<tr><th>{escape(name)}</th>{''.join(line)}</tr>")
-    head = "".join(f"<th>{escape(name)}</th>" for name in confusion["columns"])
-    return (
-        f'<div class="stacked">{bar}</div><ul class="legend">{legend}</ul>'
-        "<h3>Confusion</h3><p>Rows are annotated labels, columns predicted ones, over entities that overlap.</p>"
-        f'<div class="scroll"><table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
-    )
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    return f'<div class="scroll"><table class="confusion"><tr><td></td>{head}</tr>{"".join(rows)}</table></div>'
 
 
 def worst_errors(scores: dict[str, Any]) -> str:
-    worst = scores["worst"]
+    worst = scores.get("worst")
     if not worst:
         return ""
     labels = sorted({e["label"] for error in worst for e in (*error["all_gold"], *error["all_predicted"])})

@@ -15,6 +15,7 @@ from thinc.api import get_current_ops
 from ..errors import DossierError
 from .calibrate import confidences_of
 from .calibration import at_threshold, calibration_table
+from .classes.scores import classified, score_classes, score_whole, threshold_of, worst_classes
 from .corpus import (
     Advance,
     PredictedDoc,
@@ -61,49 +62,86 @@ def evaluate(
     train: Iterable[Doc] | None = None,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Score a pipeline's entities, their confidences and its sentences on annotated documents.
+    """Score a pipeline's entities, their confidences, its sentences and its classes on annotated documents.
 
     Keys and their meaning stand in docs/evaluation.md.
 
-    nlp (Language): Any pipeline that sets `doc.ents`.
-    docs (Sequence[Doc]): The annotated documents. Tokens without entity annotation are not scored.
+    nlp (Language): Any pipeline that sets `doc.ents` or `doc.cats`.
+    docs (Sequence[Doc]): The annotated documents. Tokens without entity annotation are not scored, nor are classes of
+        documents without any.
     train (Iterable[Doc] | None): The training corpus, which tells seen from unseen surface forms.
     progress (Progress): Called with a description and a number of documents, gives what to call at each step.
-    RETURNS (dict[str, Any]): The scores, as JSON can hold them; under `worst` errors with their text, for the page.
-    RAISES (DossierError): No document has entity annotation.
+    RETURNS (dict[str, Any]): The scores, as JSON can hold them; under `worst` and `worst_classes` errors with their
+        text, for the page.
+    RAISES (DossierError): No document has entities or classes annotated.
     """
-    if not any(map(has_entities, docs)):
+    if not any(has_entities(doc) or doc.cats for doc in docs):
         raise DossierError(
-            "no document of the corpus has entity annotation",
-            remedy="Evaluate on documents made with `dossier convert`.",
+            "no document of the corpus has entities or classes annotated",
+            remedy="Evaluate on documents made with `dossier convert` or `dossier classes`.",
         )
     docs = [doc for doc in docs if len(doc)]
     runs = predict_all(nlp, docs, progress)
     pairs = {name: [pair(doc, p) for doc, p in zip(docs, run.predictions, strict=True)] for name, run in runs.items()}
 
-    entities = score_entities(pairs)
-    if train is not None:
-        entities["surface_forms"] = score_forms(pairs["gold_tokens"], surface_forms(train))
     scores: dict[str, Any] = {
         "pipeline": describe_pipeline(nlp),
         "corpus": describe_corpus(docs, pairs["gold_tokens"]),
         "method": {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED},
-        "entities": entities,
-        "tokens": token_table(pairs["gold_tokens"]),
     }
-    for name in runs:
-        if name != "gold_tokens":
-            scores["tokens"][name] = token_table(pairs[name])
-    calibration = score_calibration(nlp, pairs)
-    if calibration is not None:
-        scores["calibration"] = calibration
+    with_entities = any(map(has_entities, docs))
+    if with_entities:
+        scores |= score_spans(nlp, pairs, train)
     sentences = score_sentences(docs, runs)
     if sentences:
         scores["sents"] = sentences
+    scores |= score_cats(nlp, docs, runs["gold_tokens"].predictions, pairs["gold_tokens"] if with_entities else None)
     scores["speed"] = {name: speed(run, docs) for name, run in runs.items()}
-    scores["worst"] = worst_errors(pairs["gold_tokens"])
     scores["notes"] = notes(nlp, docs, pairs, scores)
     return scores
+
+
+def evaluate_classes(nlp: Language, docs: Sequence[Doc], progress: Progress = no_progress) -> dict[str, Any]:
+    """Score the classes alone.
+
+    RETURNS (dict[str, Any]): `classes` and `worst_classes`, as in `evaluate`.
+    RAISES (DossierError): No document has classes, or the pipeline gives none.
+    """
+    docs = [doc for doc in docs if doc.cats and len(doc)]
+    with progress("Classes", len(docs)) as advance:
+        scores = score_cats(nlp, docs, predict_gold_tokens(nlp, docs, advance).predictions, None)
+    if not scores:
+        raise DossierError("no document has classes, or the pipeline gives none", value=", ".join(nlp.pipe_names))
+    return scores
+
+
+def score_spans(nlp: Language, pairs: dict[str, list[Pair]], train: Iterable[Doc] | None) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): `entities`, `tokens`, `worst`, and `calibration` where there are confidences."""
+    entities = score_entities(pairs)
+    if train is not None:
+        entities["surface_forms"] = score_forms(pairs["gold_tokens"], surface_forms(train))
+    tokens = token_table(pairs["gold_tokens"])
+    tokens |= {name: token_table(side) for name, side in pairs.items() if name != "gold_tokens"}
+    calibration = score_calibration(nlp, pairs)
+    scores = {"entities": entities, "tokens": tokens, "worst": worst_errors(pairs["gold_tokens"])}
+    return scores if calibration is None else {**scores, "calibration": calibration}
+
+
+def score_cats(
+    nlp: Language, docs: Sequence[Doc], predictions: Sequence[PredictedDoc], pairs: Sequence[Pair] | None
+) -> dict[str, Any]:
+    """Score classes where there are any.
+
+    pairs (Sequence[Pair] | None): The entities of the same documents, for the share of which all is right.
+    RETURNS (dict[str, Any]): `classes` and `worst_classes`; empty where annotation or prediction has none.
+    """
+    found = classified(docs, predictions, threshold=threshold_of(nlp))
+    if found is None:
+        return {}
+    classes = score_classes(found, nlp)
+    if pairs is not None:
+        classes["whole"] = score_whole(found, pairs)
+    return {"classes": classes, "worst_classes": worst_classes(found, docs)}
 
 
 def predict_all(nlp: Language, docs: Sequence[Doc], progress: Progress) -> dict[str, Predictions]:
@@ -233,11 +271,33 @@ def notes(nlp: Language, docs: Sequence[Doc], pairs: dict[str, list[Pair]], scor
     """Sentences on what a reader must know to read the numbers right."""
     found = []
     corpus = scores["corpus"]
-    gold, entities = pairs["gold_tokens"], scores["entities"]["gold_tokens"]
     if corpus["documents"] == 1:
         found.append("The corpus is one document, so there are no bootstrap intervals.")
     elif corpus["documents"] < FEW_DOCUMENTS:
         found.append(f"Intervals come from {corpus['documents']} documents only: they are rough and too narrow.")
+    if "entities" in scores:
+        found += entity_notes(nlp, docs, pairs["gold_tokens"], scores)
+    if any(doc.cats for doc in docs):
+        found += class_notes(nlp, scores.get("classes"))
+    return found
+
+
+def class_notes(nlp: Language, classes: dict[str, Any] | None) -> list[str]:
+    """Sentences on what a reader must know of the classes."""
+    if classes is None:
+        return ["The corpus has classes, but the pipeline gives none."]
+    known = {label for _, pipe in nlp.pipeline for label in getattr(pipe, "labels", ())}
+    return [
+        f"No component knows the class {label} ({row['support']:,} documents)."
+        for label, row in classes["labels"].items()
+        if row["support"] and label not in known
+    ]
+
+
+def entity_notes(nlp: Language, docs: Sequence[Doc], gold: Sequence[Pair], scores: dict[str, Any]) -> list[str]:
+    """Sentences on what a reader must know of the entities."""
+    found = []
+    corpus, entities = scores["corpus"], scores["entities"]["gold_tokens"]
     if corpus["tokens_without_entity_annotation"]:
         found.append(
             f"{corpus['tokens_without_entity_annotation']:,} of {corpus['tokens']:,} tokens have no entity annotation "

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..text.files import write_file
 from . import cells, charts
+from .classes.page import classes, worst
 from .errors import errors, worst_errors
 
 RUNS = {
@@ -32,7 +33,7 @@ def write_results(scores: dict[str, Any], folder: Path) -> None:
     folder (Path): Is made where it is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = {name: value for name, value in scores.items() if name != "worst"}
+    numbers = {name: value for name, value in scores.items() if name not in ("worst", "worst_classes")}
     write_file(folder / "index.html", render(scores))
     write_file(folder / "scores.json", json.dumps(numbers, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -49,9 +50,11 @@ def render(scores: dict[str, Any]) -> str:
         ("calibration", "Confidence", _calibration(scores)),
         ("tokens", "Tokens", _tokens(scores)),
         ("sentences", "Sentences", _sentences(scores)),
+        ("classes", "Classes", classes(scores)),
         ("summaries", "Summaries", _summaries(scores)),
         ("speed", "Speed", _speed(scores)),
         ("worst", "Worst errors", worst_errors(scores)),
+        ("worst-classes", "Worst classes", worst(scores)),
     ]
     shown = [(anchor, name, body) for anchor, name, body in sections if body]
     links = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name, _ in shown)
@@ -84,12 +87,18 @@ def _notes(scores: dict[str, Any]) -> str:
 def _tiles(scores: dict[str, Any]) -> str:
     tiles = [
         (f"Entity F1, {RUNS[name].lower()}", cells.score(run["micro"]["f1"]), cells.span(run["micro"]))
-        for name, run in _runs(scores["entities"])
+        for name, run in _runs(scores.get("entities", {}))
     ]
-    tokens = scores["tokens"]
-    tiles.append(
-        ("Token accuracy", cells.score(tokens["micro"]["f1"]), f"macro F1 {cells.score(tokens['macro']['f1'])}")
-    )
+    if "tokens" in scores:
+        tokens = scores["tokens"]
+        tiles.append(
+            ("Token accuracy", cells.score(tokens["micro"]["f1"]), f"macro F1 {cells.score(tokens['macro']['f1'])}")
+        )
+    if "classes" in scores:
+        part = scores["classes"]
+        tiles.append(
+            ("Classes right", cells.score(part["accuracy"]["value"]), f"macro F1 {cells.score(part['macro']['f1'])}")
+        )
     if "calibration" in scores:
         table = scores["calibration"]
         tiles.append(("Calibration error", f"{table['ece']:.3f}", f"ECE, {table['bins']} bins"))
@@ -108,6 +117,8 @@ def _runs(part: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _entities(scores: dict[str, Any]) -> str:
+    if "entities" not in scores:
+        return ""
     entities = scores["entities"]
     strict = [
         [
@@ -230,6 +241,8 @@ def _calibration(scores: dict[str, Any]) -> str:
 
 
 def _tokens(scores: dict[str, Any]) -> str:
+    if "tokens" not in scores:
+        return ""
     tokens = scores["tokens"]
     names = {"micro": "Micro (accuracy)", "macro": "Macro", "weighted": "Weighted"}
     inside = {"micro": "Micro without O", "macro": "Macro without O", "weighted": "Weighted without O"}

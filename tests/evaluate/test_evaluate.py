@@ -162,7 +162,7 @@ def test_own_ner_of_spacy_is_evaluated() -> None:
 
 def test_corpus_without_entity_annotation_is_a_clear_error() -> None:
     """Scores of nothing are not zero: they are refused."""
-    with pytest.raises(DossierError, match="no document of the corpus has entity annotation"):
+    with pytest.raises(DossierError, match="no document of the corpus has entities or classes annotated"):
         evaluate(ruler(PATTERNS), [Doc(make_doc("x").vocab, words=["Ada"])])
 
 

@@ -1,0 +1,1 @@
+"""How good the classes of texts are: scores, calibration, and their part of the page."""
