@@ -11,10 +11,11 @@ def export_cli(
         list[Path], typer.Argument(metavar="CORPUS...", help=".spacy files; shards go into one output.")
     ],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The column file to write.")],
-    layout: Annotated[
+    format: Annotated[
         str,
         typer.Option(
-            "--layout",
+            "--format",
+            "-f",
             help="source (the rows the documents came from) or a name that dossier convert --formats lists. "
             "auto: source where the rows were kept, else tsv.",
         ),
@@ -30,7 +31,7 @@ def export_cli(
     """Write .spacy files as a column file; unchanged documents come out as the bytes they were made of."""
     from ..convert.columns.export import export
 
-    report = export(corpora, output, layout=layout, scheme=scheme)
+    report = export(corpora, output, format=format, scheme=scheme)
     typer.echo(
         f"{output}: {report.docs:,} documents, {report.sents:,} sentences, {report.tokens:,} tokens, "
         f"{report.ents:,} entities"

@@ -225,7 +225,7 @@ def there_and_back(docs: list[Doc], folder: Path) -> bytes:
     with DocBinWriter(folder / "back.spacy", docs[0].vocab) as writer:
         for doc in docs:
             writer.add(doc)
-    export([folder / "back.spacy"], folder / "back.txt", layout="source")
+    export([folder / "back.spacy"], folder / "back.txt", format="source")
     return (folder / "back.txt").read_bytes()
 
 

@@ -2,9 +2,10 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
@@ -14,42 +15,46 @@ from ..source import make_folder
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .formats.registry import FORMATS
 from .layout import Layout
+from .read_back import check_read_back
 from .schemes import SCHEMES, split_tag, tags_to_entities
 from .sentence import Sentence
 from .writing import Counts, Entity, annotation, make_tags
 
-AUTO, SOURCE = "auto", "source"
+AUTO, SOURCE, IOB2 = "auto", "source", "iob2"
 
 
-def export(corpora: Iterable[Path], output: Path, *, layout: str = AUTO, scheme: str = AUTO) -> Counts:
+def export(corpora: Iterable[Path], output: Path, *, format: str = AUTO, scheme: str = AUTO) -> Counts:
     """Write documents as a column file.
 
     corpora (Iterable[Path]): `.spacy` files; several, as shards are, go into one output.
     output (Path): The file to write.
-    layout (str): `source` for the rows the documents came from, or the name of a format; `auto` is `source` if every
+    format (str): `source` for the rows the documents came from, or the name of a format; `auto` is `source` if every
         document has its rows, else `tsv`.
-    scheme (str): One of `schemes.SCHEMES`; `auto` is the scheme of the rows, else `iob2`. In the `source` layout,
+    scheme (str): One of `schemes.SCHEMES`; `auto` is the scheme of the rows, else `iob2`. In the format `source`,
         `auto` leaves the tags of a sentence as they are if its entities are those that the tags say.
     RETURNS (Counts): What was written.
-    RAISES (DossierError): If the documents cannot be written in this layout.
+    RAISES (DossierError): If the documents cannot be written in this format, or would be read back as others.
     """
-    if layout not in (AUTO, SOURCE, *FORMATS):
-        raise DossierError("unknown layout", value=layout, remedy=f"Choose auto, source, {', '.join(FORMATS)}.")
+    if format not in (AUTO, SOURCE, *FORMATS):
+        raise DossierError("unknown format", value=format, remedy=f"Choose auto, source, {', '.join(FORMATS)}.")
     if scheme not in (AUTO, *SCHEMES):
         raise DossierError("unknown scheme", value=scheme, remedy=f"Choose auto, {', '.join(SCHEMES)}.")
     vocab = Vocab()
     docs = [doc for path in corpora for doc in read_docbin(path, vocab)]
-    if layout == AUTO:
-        layout = SOURCE if docs and all(TEMPLATE_KEY in doc.user_data for doc in docs) else "tsv"
+    if format == AUTO:
+        format = SOURCE if docs and all(TEMPLATE_KEY in doc.user_data for doc in docs) else "tsv"
     counts = Counts(docs=len(docs))
-    encoding, mark = _encoding(docs) if layout == SOURCE else ("utf-8", b"")
+    encoding, mark = _encoding(docs) if format == SOURCE else ("utf-8", b"")
     if output.is_dir():
         raise DossierError("a folder", file=output, remedy="Name the file to write.")
     make_folder(output.parent)
     with open_whole(output) as file:
         file.write(mark)
-        for piece in _pieces(docs, layout, scheme, counts):
+        for piece in _pieces(docs, format, scheme, counts):
             file.write(piece.encode(encoding, "surrogateescape"))
+        if format != SOURCE and counts.tokens:
+            file.flush()
+            check_read_back(Path(file.name), docs, format, IOB2 if scheme == AUTO else scheme)
     return counts
 
 
@@ -66,12 +71,12 @@ def _encoding(docs: Iterable[Doc]) -> tuple[str, bytes]:
     return encoding, bytes.fromhex(mark)
 
 
-def _pieces(docs: Iterable[Doc], layout: str, scheme: str, counts: Counts) -> Iterator[str]:
+def _pieces(docs: Iterable[Doc], format: str, scheme: str, counts: Counts) -> Iterator[str]:
     for doc in docs:
-        if layout == SOURCE:
+        if format == SOURCE:
             yield _source_doc(doc, scheme, counts)
         else:
-            yield from FORMATS[layout].write(doc, "iob2" if scheme == AUTO else scheme, counts)
+            yield from FORMATS[format].write(doc, IOB2 if scheme == AUTO else scheme, counts)
 
 
 def _source_doc(doc: Doc, scheme: str, counts: Counts) -> str:
@@ -82,7 +87,7 @@ def _source_doc(doc: Doc, scheme: str, counts: Counts) -> str:
     rows = io.StringIO(text, newline=template["newline"])
     written = scheme if scheme != AUTO else template["scheme"]
     if layout.form.codes:
-        written = "iob2"  # codes say where entities begin
+        written = IOB2  # codes say where entities begin
     pieces: list[str] = []
     start = 0
     for sentence in FORMATS[layout.format].read(rows, layout):
@@ -92,17 +97,29 @@ def _source_doc(doc: Doc, scheme: str, counts: Counts) -> str:
             raise DossierError(
                 "the tokens of a document are not those of its rows",
                 value=doc[start:end].text[:60],
-                remedy=f"Choose another --layout: {', '.join(FORMATS)}.",
+                remedy=f"Choose another --format: {', '.join(FORMATS)}.",
             )
         if sentence.tokens and layout.tag is not None:
             entities, missing = annotation(doc, start, end, counts)
             if scheme != AUTO or not _says(sentence, layout, entities, missing):
                 _retag(sentence, layout, make_tags(entities, missing, end - start, written, counts))
+                _check_rows(sentence, layout, doc[start:end])
         pieces += sentence.source
         start = end
     if start != len(doc):
         raise DossierError("a document has more tokens than its rows", value=doc[start:].text[:60])
     return "".join(pieces)
+
+
+def _check_rows(sentence: Sentence, layout: Layout, span: Span) -> None:
+    """RAISES (DossierError): If a sentence with other tags would be read as something else."""
+    lines = [sentence.source[place] for place in dict.fromkeys(sentence.places)]
+    back = next(iter(FORMATS[layout.format].read(iter(lines), replace(layout, header=False))), None)
+    if not isinstance(back, Sentence) or list(back.tokens) != list(sentence.tokens):
+        labels = ", ".join(dict.fromkeys(ent.label_ for ent in span.ents))
+        raise DossierError(
+            "the rows cannot hold a label of this sentence", value=labels, remedy="Choose another --format."
+        )
 
 
 def _says(sentence: Sentence, layout: Layout, entities: list[Entity], missing: set[int]) -> bool:

@@ -76,9 +76,9 @@ def tagged_sentences(doc: Doc, scheme: str, counts: Counts, *, spaces: bool) -> 
         for token in sentence:
             if LINE_END_OR_TAB.search(token.text) or (spaces and (not token.text or SPACE.search(token.text))):
                 raise DossierError(
-                    "a token holds white space that the layout cannot hold",
+                    "a token holds white space that the format cannot hold",
                     value=token.text,
-                    remedy="Choose a layout with TABs, as --layout tsv." if spaces else None,
+                    remedy="Choose a format with TABs, as --format tsv." if spaces else None,
                 )
         entities, missing = annotation(doc, sentence.start, sentence.end, counts)
         yield sentence, make_tags(entities, missing, len(sentence), scheme, counts)

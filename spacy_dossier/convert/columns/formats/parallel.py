@@ -52,7 +52,7 @@ class Parallel(LineFormat):
         RAISES (DossierError): If it is one of a CSV file.
         """
         if layout.delimiter == ",":
-            raise DossierError("other entities cannot be written into a CSV row", remedy="Choose another --layout.")
+            raise DossierError("other entities cannot be written into a CSV row", remedy="Choose another --format.")
         parts = split_tabs(line)
         parts[layout.cells[column]] = " ".join(cells)
         return "\t".join(parts) + line[len(line.rstrip("\r\n")) :]
