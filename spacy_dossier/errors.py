@@ -2,6 +2,13 @@
 
 from pathlib import Path
 
+MOST_SHOWN = 60  # characters of a value that a message shows
+
+
+def shortened(text: str) -> str:
+    """RETURNS (str): A text cut to `MOST_SHOWN` characters."""
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+
 
 class DossierError(Exception):
     """A problem the user can solve: what is wrong, where, with which value, and what to do.
@@ -35,7 +42,7 @@ class DossierError(Exception):
             where += f":{self.line}"
         text = f"{where}: {self.message}" if where else self.message
         if self.value is not None:
-            text += f", found {self.value!r}"
+            text += f", found {shortened(repr(self.value))}"
         if self.remedy:
             text += f". {self.remedy}"
         return " ".join(text.split("\n"))

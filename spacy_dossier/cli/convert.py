@@ -1,10 +1,11 @@
 """`dossier convert`: column files to `.spacy` files."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from ..errors import shortened
 
 SKIPPED = 3  # exit code when sentences were left out
 SHOWN, SHOWN_OF_CHECK = 10, 5  # problems printed; the report has them all
@@ -72,6 +73,25 @@ CheckOption = Annotated[bool, typer.Option("--check", help="Check the files and 
 MaxSentenceOption = Annotated[
     int, typer.Option("--max-sentence", min=1, help="With --check: report sentences of more tokens than this.")
 ]
+BareOption = Annotated[
+    bool, typer.Option("--bare", help="Tags are labels without a prefix, whatever they look like; found as a rule.")
+]
+HeaderOption = Annotated[
+    bool | None,
+    typer.Option("--header/--no-header", help="Whether the first row names the columns.", show_default="found"),
+]
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option("--delimiter", help="What parts the columns: tab, space, a comma, semicolon or bar; found as a rule."),
+]
+MergeOption = Annotated[
+    bool,
+    typer.Option(
+        "--merge-subtokens",
+        "-T",
+        help="Read a multi-word token of CoNLL-U as one token; without it, it is parted among its words.",
+    ),
+]
 KeepRowsOption = Annotated[
     bool,
     typer.Option(
@@ -91,6 +111,10 @@ def convert_cli(
     nested: NestedOption = False,
     nested_column: NestedColumnOption = None,
     outside: OutsideOption = None,
+    bare: BareOption = False,
+    header: HeaderOption = None,
+    delimiter: DelimiterOption = None,
+    merge_subtokens: MergeOption = False,
     encoding: EncodingOption = None,
     spacing: SpacingOption = "restore",
     sentences_per_doc: SentencesPerDocOption = 10,
@@ -121,6 +145,10 @@ def convert_cli(
         nested_column=nested_column,
         nested=nested or nested_column is not None,
         outside=outside,
+        bare=bare,
+        header=header,
+        delimiter=delimiter,
+        merge_subtokens=merge_subtokens,
         spacing=spacing,
         sentences_per_doc=sentences_per_doc,
         strict=strict,
@@ -160,36 +188,23 @@ def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | 
     if report is not None:
         write_json(report, {name: found.as_dict() for name, found in reports.items()})
     for name, found in reports.items():
-        _print_report(name, found)
-        for warning in _warnings(found, outside=options.outside):
-            typer.echo(f"{name}{warning}", err=True)
-    if any(found.skipped for found in reports.values()):
+        _print_report(name, found, options)
+    if any(found.skipped or found.error for found in reports.values()):
         raise typer.Exit(SKIPPED)
 
 
-def _print_report(name: str, found: Any) -> None:
-    documents = f"{found.docs:,} documents" if found.docs else f"no document marks, {found.written:,} groups"
-    typer.echo(
-        f"{name}: {found.format}, {found.scheme}, {found.encoding}: {documents}, {found.sents:,} sentences, "
-        f"{found.tokens:,} tokens, {found.ents:,} entities -> {', '.join(found.outputs)}"
-    )
-
-
-def _warnings(found: Any, *, outside: str | None) -> Iterator[str]:
-    """YIELDS (str): What may be wrong with a file, to stand behind its name."""
-    if found.orphans:
-        yield f": {found.orphans:,} inner tags without a beginning opened an entity"
-    if found.unclosed:
-        yield f": {found.unclosed:,} entities lack the tag that ends them"
-    if found.tokens and "tag" not in found.columns:
-        yield ": no column holds entity tags, so none are annotated (see --tag-column)"
-    elif found.missing:
-        remedy = "" if outside else "; if that means outside, say so with --outside"
-        yield f": {found.missing:,} tokens are marked as not annotated{remedy}"
+def _print_report(name: str, found: Any, options: Any) -> None:
+    if found.error:
+        typer.echo(f"{found.error} (left out)", err=True)
+        return
+    typer.echo(f"{name}: {found.line()} -> {', '.join(found.outputs)}")
+    for warning in found.warnings(options.lang, outside=options.outside):
+        typer.echo(f"{name}{warning}", err=True)
     for problem in found.problems[:SHOWN]:
-        yield f":{problem['line']}: expected {problem['expected']}, found {problem['row']!r}"
+        row = shortened(repr(problem["row"]))
+        typer.echo(f"{name}:{problem['line']}: expected {problem['expected']}, found {row}", err=True)
     if found.skipped:
-        yield f": {found.skipped:,} sentences left out"
+        typer.echo(f"{name}: {found.skipped:,} sentences left out", err=True)
 
 
 def _check(paths: list[str], options: Any, max_sentence: int, report: Path | None) -> None:

@@ -8,8 +8,8 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from .unpack import COMPRESSED, is_compressed, unpack
 STDIN = "-"
 ARRAY = re.compile(r'\s*\[\s*(?:\{\s*["}]|\])')
 HEAD = 1 << 20  # bytes that tell line ends and arrays
+LONE_RETURN = re.compile(r"\r(?!\r*\n|\r*\Z)")  # neither before a line feed nor at the end
+BETWEEN_CELLS = re.compile(r"[\t ,;|]")
 
 # In a folder, files that are certainly no column files and no pairs are passed over.
 OTHER_SUFFIXES = word_set(
@@ -37,7 +39,7 @@ class TextFile:
     name (str): What messages and reports call it; `-` for standard input.
     encoding (str): A Python codec.
     mark (bytes): Its byte-order mark, or nothing.
-    newline (str): `"\\n"`, or `"\\r"` in a file from a classic Macintosh.
+    newline (str): `"\\n"`, or an empty string where carriage returns end lines too, as on a classic Macintosh.
     array (bool): Whether it is one JSON array of objects, which are read as a line each.
     """
 
@@ -51,7 +53,8 @@ class TextFile:
     def lines(self) -> Iterator[str]:
         """Read the lines with their ends. Only the newline ends a line: U+0085, U+2028 and form feeds are text.
 
-        Bytes that the encoding does not have become lone surrogates, so that the row they stand in can be named.
+        Lone carriage returns end lines where `newline` says so. Bytes that the encoding does not have become lone
+        surrogates, so that the row they stand in can be named.
         RAISES (DossierError): If a JSON array is broken.
         """
         if self.array:
@@ -109,8 +112,18 @@ def open_text(path: Path, *, name: str | None = None, encoding: str | None = Non
         raise DossierError(error.strerror or "cannot be read", file=name) from None
     codec, mark = _named(encoding, head) if encoding is not None else _found(path, name, lang)
     text = head[len(mark) :].decode(codec, errors="replace")
-    newline = "\r" if "\r" in text and "\n" not in text else "\n"
+    newline = "" if _returns_end_lines(text) else "\n"
     return TextFile(path, name, codec, mark, newline, ARRAY.match(text) is not None)
+
+
+def _returns_end_lines(text: str) -> bool:
+    """Whether lone carriage returns end lines: all line ends or most, or those between pieces of as many cells."""
+    returns = len(LONE_RETURN.findall(text))
+    if not returns or returns >= text.count("\n"):
+        return bool(returns)
+    joined = [line.rstrip("\r").split("\r") for line in text.split("\n") if LONE_RETURN.search(line)]
+    widths = [{len(BETWEEN_CELLS.split(piece)) for piece in pieces if piece.strip()} for pieces in joined]
+    return all(len(width) <= 1 and width != {1} for width in widths)
 
 
 def _named(encoding: str, head: bytes) -> tuple[str, bytes]:
@@ -134,27 +147,37 @@ def _found(path: Path, name: str, lang: str) -> tuple[str, bytes]:
 
 @dataclass(frozen=True)
 class Input:
-    """One file to read: its path, its name in reports, and where its output belongs below the output folder."""
+    """One file to read.
+
+    path (Path): Where it is.
+    name (str): What reports call it.
+    target (Path): Where its output belongs below the output folder.
+    from_folder (bool): Whether it was found in a folder, not named.
+    """
 
     path: Path
     name: str
     target: Path
+    from_folder: bool = False
 
 
-def find_inputs(arguments: Iterable[str], *, ignore: Collection[str] = ()) -> list[Input]:
+def find_inputs(arguments: Iterable[str]) -> list[Input]:
     """Resolve files, folders and globs to files, and give each an output path of its own.
 
     Files found in a folder keep their place below it. Inputs whose names differ in the suffix only, as `eng.train`
     and `eng.testa`, keep the suffix in the output's name.
 
     arguments (Iterable[str]): Files, folders, globs, or `-` for standard input.
-    ignore (Collection[str]): Suffixes of files that are passed over in a folder, beside the usual ones.
     RETURNS (list[Input]): The files in the order of the arguments.
     RAISES (DossierError): If nothing is there, or two inputs would write the same output.
     """
     found: dict[Path, tuple[str, Path]] = {}
+    named: set[Path] = set()
     for argument in arguments:
-        found.update(_resolve(argument, ignore))
+        files = _resolve(argument)
+        found.update(files)
+        if not Path(argument).is_dir():
+            named.update(files)
     places = {path: _without_packing(place) for path, (_, place) in found.items()}
     stems = Counter(place.with_suffix("") for place in places.values())
     inputs: list[Input] = []
@@ -170,22 +193,24 @@ def find_inputs(arguments: Iterable[str], *, ignore: Collection[str] = ()) -> li
                 remedy="Convert them into different folders.",
             )
         taken[target] = name
-        inputs.append(Input(path, name, target))
+        inputs.append(Input(path, name, target, path not in named))
     return inputs
 
 
-def _resolve(argument: str, ignore: Collection[str]) -> dict[Path, tuple[str, Path]]:
+def _resolve(argument: str) -> dict[Path, tuple[str, Path]]:
     """RETURNS (dict[Path, tuple[str, Path]]): The files that are meant, with their names and places in the output."""
     path = Path(argument)
     if argument == STDIN:
         return {path: (STDIN, Path("stdin"))}
     if path.is_dir():
-        inside = [file_ for file_ in sorted(path.rglob("*")) if _is_candidate(file_, path, ignore)]
+        inside = [file_ for file_ in sorted(path.rglob("*")) if _is_candidate(file_, path)]
         if not inside:
             raise DossierError("the folder holds no file to read", file=path)
         return {file_: (file_.as_posix(), file_.relative_to(path)) for file_ in inside}
     if path.is_file():
         return {path: (argument, Path(path.name))}
+    if is_stream(path):
+        return {path: (argument, Path("stdin"))}
     matches = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207
     files = [match for match in matches if match.is_file()]
     if not files:
@@ -203,30 +228,39 @@ def is_output_dir(argument: str) -> bool:
     if argument == STDIN or glob.has_magic(argument):
         return False
     if path.is_dir():
-        return not any(_is_candidate(file_, path, (".json", ".jsonl", ".parquet")) for file_ in path.rglob("*"))
+        return not any(_is_candidate(file_, path) for file_ in path.rglob("*"))
     return not path.exists() and not path.suffix
 
 
-def _is_candidate(path: Path, root: Path, ignore: Collection[str]) -> bool:
+def _is_candidate(path: Path, root: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
     readme = path.stem.lower() in ("readme", "license", "licence", "changelog")
     name = _without_packing(path)
-    return path.is_file() and not hidden and not readme and name.suffix.lower() not in {*OTHER_SUFFIXES, *ignore}
+    return path.is_file() and not hidden and not readme and name.suffix.lower() not in OTHER_SUFFIXES
+
+
+def is_stream(path: Path) -> bool:
+    """RETURNS (bool): Whether a path is that of a pipe or a device, which can be read once."""
+    return path.is_fifo() or path.is_char_device()
 
 
 @contextmanager
 def spooled(source: Input) -> Iterator[Path]:
-    """Give a path that can be read more than once: of standard input or a compressed file, a temporary copy.
+    """Give a path that can be read more than once: of a stream or a compressed file, a temporary copy.
 
     RAISES (DossierError): If a compressed file is broken or holds more than one file.
     """
-    if source.name != STDIN and not is_compressed(source.path):
+    stream = source.name == STDIN or is_stream(source.path)
+    if not stream and not is_compressed(source.path):
         yield source.path
         return
     with tempfile.TemporaryDirectory() as folder:
         path = source.path
-        if source.name == STDIN:
+        if stream:
             path = Path(folder) / "stdin"
-            with path.open("wb") as file_:
-                shutil.copyfileobj(sys.stdin.buffer, file_)
+            with (
+                path.open("wb") as file_,
+                nullcontext(sys.stdin.buffer) if source.name == STDIN else source.path.open("rb") as given,
+            ):
+                shutil.copyfileobj(given, file_)
         yield unpack(path, Path(folder), source.name) if is_compressed(path) else path

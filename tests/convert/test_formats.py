@@ -43,7 +43,7 @@ def test_a_forced_delimiter(tmp_path: Path) -> None:
     text = "token,label\n" + "".join(f"w{i},{label}\n" for i, label in enumerate(["alpha", "beta", "gamma"] * 5))
     with pytest.raises(DossierError, match="no column holds entity tags"):
         opened(tmp_path / "a", text)
-    (doc,) = opened(tmp_path / "a", text, format="csv", tag_column="label", sentences_per_doc=0).docs()
+    (doc,) = opened(tmp_path / "a", text, format="csv", tag_column="label", bare=True, sentences_per_doc=0).docs()
     assert [(token.text, token.ent_type_) for token in doc][:2] == [("w0", "alpha"), ("w1", "beta")]
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from .documents import DocMaker, group_sentences, template_of
 from .formats.registry import FORMATS
 from .layout import Layout
 from .reader import Survey, survey
+from .report import ColumnReport
 from .schemes import MISSING, OUTSIDE, opens, split_tag
 from .sentence import Problem, Sentence
 
 SENTENCES_PER_DOC = 10
 KEPT_BYTES = 8 << 20  # largest file that is kept in memory
 MAX_LISTED = 1000  # problems listed for one file; all are counted
+DELIMITER_NAMES = {"\t": "TAB", " ": "spaces", ",": "comma", ";": "semicolon", "|": "bar"}
 OUTSIDE_ONLY = frozenset((OUTSIDE,))
 ROLES = ("tag", "label", "nested", "index", "sentence", "document", "start", "lemma", "upos", "xpos", "feats", "misc")
 
@@ -38,46 +40,7 @@ class ColumnOptions(Asked):
     sentences_per_doc: int = SENTENCES_PER_DOC
     strict: bool = False
     template: bool = True
-
-
-@dataclass
-class ColumnReport:
-    """What was read from one file.
-
-    docs (int): Documents that the file marks; 0 if it marks none.
-    sents, tokens, ents (int): Sentences, tokens and entities.
-    labels (dict[str, int]): Entities by label, the most frequent first.
-    written (int): Docs written.
-    missing (int): Tokens without annotation.
-    orphans (int): Inner tags that opened an entity.
-    unclosed (int): Entities without the end that their scheme marks.
-    skipped (int): Sentences left out.
-    violations (list[dict]): Line, row and kind of tags that break the scheme.
-    problems (list[dict]): Line, row and what was expected instead, one for each sentence left out.
-    """
-
-    docs: int = 0
-    sents: int = 0
-    tokens: int = 0
-    ents: int = 0
-    labels: dict[str, int] = field(default_factory=dict)
-    written: int = 0
-    missing: int = 0
-    orphans: int = 0
-    unclosed: int = 0
-    skipped: int = 0
-    format: str = ""
-    scheme: str = ""
-    scheme_by_label: dict[str, str] = field(default_factory=dict)
-    encoding: str = ""
-    columns: dict[str, int | str] = field(default_factory=dict)
-    outputs: list[str] = field(default_factory=list)
-    violations: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[dict[str, Any]] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): The report as plain data."""
-        return dict(vars(self))
+    merge_subtokens: bool = False
 
 
 class ColumnFile:
@@ -93,6 +56,7 @@ class ColumnFile:
         self.options = options
         self.file: TextFile = open_text(path, name=name, encoding=options.encoding, lang=options.lang)
         self.layout: Layout = find_layout(self.file.lines(), options, file=self.file.name)
+        self.layout = replace(self.layout, merged=options.merge_subtokens)
         self.format = FORMATS[self.layout.format]
         if options.nested and self.layout.nested is None:
             raise DossierError(
@@ -125,11 +89,32 @@ class ColumnFile:
             columns["prefix"] = layout.prefix
         return ColumnReport(
             format=layout.format,
+            guessed=self.options.encoding is None and not self.file.encoding.startswith("utf"),
+            delimiter=DELIMITER_NAMES.get(layout.delimiter, layout.delimiter) if self.format.rows else "",
+            names=list(layout.names),
+            further=[column + 1 for column in layout.further],
+            sentence_ends=self._sentence_ends(),
+            document_mark=self._document_mark(),
             scheme="brackets" if layout.brackets else scheme.name,
             scheme_by_label=scheme.labels,
             encoding=("utf-8-sig" if self.file.encoding == "utf-8" and self.file.mark else self.file.encoding),
             columns=columns,
         )
+
+    def _sentence_ends(self) -> str:
+        """RETURNS (str): What ends sentences, if it is not one empty line."""
+        layout = self.layout
+        if layout.sentence is not None:
+            return f"column {layout.sentence + 1}"
+        if layout.restarts:
+            return "the numbers of tokens"
+        return "rule" if layout.ruled else "two empty lines" if layout.doubled else ""
+
+    def _document_mark(self) -> str:
+        """RETURNS (str): What tells documents."""
+        if self.layout.document is not None:
+            return f"column {self.layout.document + 1}"
+        return self.layout.document_key or self.survey.mark
 
     def sentences(self) -> Iterator[Sentence]:
         """Read the file and count what is in it.
@@ -148,6 +133,8 @@ class ColumnFile:
                 docs += item.mark is not None or report.sents == 0
                 report.sents += 1
                 report.tokens += len(item.tokens)
+                report.longest = max(report.longest, len(item.tokens))
+                report.widened += item.widened
                 if not OUTSIDE_ONLY.issuperset(item.tags):
                     self._check(item, labels)
             yield item
@@ -206,7 +193,8 @@ class ColumnFile:
         vocab (Vocab | None): The vocab to use; a new one if `None`.
         YIELDS (Doc): The documents.
         """
-        rows = self.options.template and not self.file.array  # an array has no lines to write back
+        # An array has no lines to write back, and merged words have more rows than tokens.
+        rows = self.options.template and not self.file.array and not self.options.merge_subtokens
         template = template_of(self.file, self.layout, self.report.scheme) if rows else None
         make = DocMaker(
             vocab if vocab is not None else Vocab(),
@@ -220,6 +208,7 @@ class ColumnFile:
         for document in group_sentences(self.sentences(), marked=marked, size=self.options.sentences_per_doc):
             yield make(document)
             self.report.written += 1
+        self.report.spaces = dict(make.spaces_by.most_common())
 
 
 def read_docs(path: Path | str, **options: Any) -> Iterator[Doc]:
@@ -250,13 +239,21 @@ def convert(
     on_file (Callable[[str], None]): Called with the name of each file before it is read.
     on_doc (Callable[[], None]): Called after each document.
     RETURNS (dict[str, ColumnReport]): A report for each file, by its name.
-    RAISES (DossierError): If a file cannot be read at all or, with `strict`, at the first bad row.
+    RAISES (DossierError): If a file that is no stray one in a folder cannot be read at all, or no file can; with
+        `strict`, at the first bad row or file.
     """
     reports: dict[str, ColumnReport] = {}
-    for source in find_inputs(inputs, ignore=(".json", ".jsonl", ".parquet")):
+    for source in find_inputs(inputs):
         on_file(source.name)
-        with spooled(source) as path:
-            reports[source.name] = _convert_file(source, path, output_dir, options, max_docs, on_doc)
+        try:
+            with spooled(source) as path:
+                reports[source.name] = _convert_file(source, path, output_dir, options, max_docs, on_doc)
+        except DossierError as error:
+            if not source.from_folder or options.strict:
+                raise
+            reports[source.name] = ColumnReport(error=str(error))
+    if all(report.error for report in reports.values()):
+        raise DossierError(next(iter(reports.values())).error)
     return reports
 
 
@@ -274,5 +271,13 @@ def _convert_file(
         for doc in columns.docs(vocab):
             writer.add(doc)
             on_doc()
+        if not columns.report.sents and columns.report.problems:
+            problem = columns.report.problems[0]
+            raise DossierError(
+                f"no sentence can be read: expected {problem['expected']}",
+                file=source.name,
+                line=problem["line"],
+                value=problem["row"],
+            )
     columns.report.outputs = [str(path) for path in writer.paths]
     return columns.report

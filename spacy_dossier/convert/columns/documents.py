@@ -1,5 +1,6 @@
 """Documents out of sentences: grouping, white space, and the spaCy Doc."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from .formats.registry import FORMATS
 from .layout import Layout
 from .schemes import OUTSIDE, opens, split_tag, tags_to_entities
 from .sentence import Sentence
-from .spacing import Spacer, spaces_from_offsets, spaces_from_text
+from .spacing import BY_RULE, Spacer, spaces_from_offsets, spaces_from_text
 from .tags import TagForm
 
 SPACINGS = ("restore", "keep")
@@ -104,6 +105,7 @@ class DocMaker:
         self.vocab, self.layout, self.nested, self.template = vocab, layout, nested, template
         self.spacer = Spacer(lang) if spacing == "restore" else None
         self.iob2 = _Iob2(layout.bare)
+        self.spaces_by: Counter[str] = Counter()  # sentences by what said where their spaces are
 
     def __call__(self, document: Document) -> Doc:
         """Make a Doc.
@@ -163,15 +165,24 @@ class DocMaker:
 
     def spaces(self, sentence: Sentence) -> list[bool]:
         """RETURNS (list[bool]): Whether a space follows each token of a sentence."""
+        by, spaces = self._stated(sentence)
+        if spaces is None and self.spacer is not None:
+            by, spaces = BY_RULE, self.spacer(sentence.tokens)
+        self.spaces_by[by] += 1
+        return spaces if spaces is not None else [True] * len(sentence.tokens)
+
+    def _stated(self, sentence: Sentence) -> tuple[str, list[bool] | None]:
+        """RETURNS (tuple[str, list[bool] | None]): What states the spaces of a sentence, if it does."""
         tokens, layout = sentence.tokens, self.layout
-        spaces = spaces_from_text(tokens, sentence.text) if sentence.text is not None else None
-        if spaces is None and layout.misc is not None:
-            spaces = self._flagged(sentence, sentence.columns[layout.misc])
-        if spaces is None and layout.start is not None:
-            spaces = spaces_from_offsets(tokens, sentence.columns[layout.start])
-        if spaces is None:
-            spaces = self.spacer(tokens) if self.spacer is not None else [True] * len(tokens)
-        return spaces
+        if sentence.text is not None and (spaces := spaces_from_text(tokens, sentence.text)) is not None:
+            return "as in the text", spaces
+        if layout.misc is not None and (spaces := self._flagged(sentence, sentence.columns[layout.misc])) is not None:
+            return "as flags say", spaces
+        if layout.start is not None and (spaces := spaces_from_offsets(tokens, sentence.columns[layout.start])):
+            return "by offsets", spaces
+        if layout.spaced:
+            return "as tokens", [*[False] * (len(tokens) - 1), not tokens[-1].isspace()]
+        return "after each token", None
 
     def _flagged(self, sentence: Sentence, cells: Sequence[str]) -> list[bool] | None:
         """RETURNS (list[bool] | None): The spaces that flags state; `None` if nothing says that they are stated."""
@@ -212,7 +223,7 @@ def _form(fields: dict[str, Any]) -> TagForm:
 def layout_of(template: dict[str, Any]) -> Layout:
     """RETURNS (Layout): The layout that `template_of` recorded."""
     fields = dict(template["fields"])
-    for name, make in (("names", tuple), ("cells", tuple), ("form", _form)):
+    for name, make in (("names", tuple), ("cells", tuple), ("further", tuple), ("form", _form)):
         if name in fields:
             fields[name] = make(fields[name])
     return Layout(**fields)

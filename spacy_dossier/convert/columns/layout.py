@@ -37,13 +37,20 @@ class Layout:
     lemma, upos, xpos, feats (int | None): Linguistic annotation.
     misc (int | None): Flags and `key=value` pairs joined by `|`, `SpaceAfter=No` among them.
     ends (bool): Whether an `EndOfSentence` flag, not an empty line, ends a sentence.
+    doubled (bool): Whether an empty line stands after each row, so that two or more end a sentence.
+    ruled (bool): Whether nothing parts the sentences, so that full stops do.
     names (tuple[str, ...]): Names of the columns, where the file gives them.
     header (bool): Whether the first row holds the names.
     comments (bool): Whether lines that begin with `#` and are no rows are comments.
     prefix (str): What stands before each token and is no part of it, as `en:` in WikiANN.
+    spaced (bool): Whether tokens of white space are all the spaces there are, as in KLUE.
     quoted (bool): Whether cells with delimiters or quotation marks are quoted as in CSV, as `","` is.
+    wrapped (bool): Whether all cells but numbers are in quotation marks, as R writes them between TABs.
     digits (bool): Whether a digit follows each token of one character and is no part of it, as in the Weibo corpus.
     cells (tuple[int, ...]): Where a line is a sentence, which of its cells are columns.
+    text_key, document_key (str): Names in a JSON object of the sentence as it was written, and of its document.
+    further (tuple[int, ...]): Other columns that hold tags, which are not read.
+    merged (bool): Whether the words of a multi-word token of CoNLL-U are read as the one token they are written as.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
     bare (bool): Whether tags are labels without a prefix, as in Few-NERD.
     """
@@ -70,20 +77,28 @@ class Layout:
     feats: int | None = None
     misc: int | None = None
     ends: bool = False
+    doubled: bool = False
+    ruled: bool = False
     names: tuple[str, ...] = ()
     header: bool = False
     comments: bool = False
     prefix: str = ""
+    spaced: bool = False
     quoted: bool = False
+    wrapped: bool = False
     digits: bool = False
     cells: tuple[int, ...] = ()
+    text_key: str = ""
+    document_key: str = ""
+    further: tuple[int, ...] = ()
+    merged: bool = False
     brackets: bool = False
     bare: bool = False
 
     @property
     def splits(self) -> Callable[[str], list[str]]:
         """RETURNS (Callable[[str], list[str]]): Splits a line into its columns."""
-        return splitter(self.delimiter, quoted=self.quoted)
+        return split_wrapped if self.wrapped else splitter(self.delimiter, quoted=self.quoted)
 
     @property
     def blank(self) -> str:
@@ -109,6 +124,18 @@ def split_table(line: str, delimiter: str, quoted: bool) -> list[str]:
 def split_tabs(line: str) -> list[str]:
     """Split at each TAB: columns may be empty and may hold spaces."""
     return line.rstrip("\r\n").split("\t")
+
+
+def split_wrapped(line: str) -> list[str]:
+    """Split at each TAB, and take the quotation marks off each cell; `\\"` and `""` are one in it."""
+    return [
+        cell[1:-1].replace('\\"', '"').replace('""', '"') if is_wrapped(cell) else cell for cell in split_tabs(line)
+    ]
+
+
+def is_wrapped(cell: str) -> bool:
+    """RETURNS (bool): Whether a cell is in quotation marks."""
+    return len(cell) > 1 and cell[0] == cell[-1] == '"'
 
 
 def split_spaces(line: str) -> list[str]:

@@ -9,6 +9,7 @@ import spacy
 from spacy.language import Language
 from spacy.vocab import Vocab
 
+from ...errors import DossierError
 from ..source import find_inputs, spooled
 from .convert import ColumnFile, ColumnOptions, ColumnReport
 from .documents import DocMaker
@@ -16,6 +17,7 @@ from .schemes import OPENERS, Scheme, split_tag, tags_to_entities
 from .sentence import Sentence
 
 LEVELS = {
+    "unreadable file": "error",
     "bad row": "error",
     "scheme violation": "error",
     "span crosses sentence end": "error",
@@ -106,9 +108,16 @@ def lint(inputs: Iterable[str], options: ColumnOptions, *, max_sentence: int = 2
         nlp: Language | None = spacy.blank(options.lang)
     except ImportError:  # the tokenizers of some languages are packages of their own
         nlp = None
-    for source in find_inputs(inputs, ignore=(".json", ".jsonl", ".parquet")):
-        with spooled(source) as path:
-            linter.read(ColumnFile(path, options, name=source.name), source.name, nlp)
+    for source in find_inputs(inputs):
+        try:
+            with spooled(source) as path:
+                linter.read(ColumnFile(path, options, name=source.name), source.name, nlp)
+        except DossierError as error:
+            if not source.from_folder:
+                raise
+            result.add("unreadable file", source.name, 0, "", str(error))
+    if not result.reports:
+        raise DossierError("no file can be read", value=result.findings[0].message)
     linter.compare()
     return result
 

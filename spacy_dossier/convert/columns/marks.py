@@ -8,6 +8,7 @@ from .schemes import split_tag
 
 DOCSTART = "-DOCSTART"  # Liner2 goes on with a space and the name of a file, all others with a hyphen
 DOCSTART_TOKENS = ("-DOCSTART-", "DOCSTART")  # in any case: copies in lower case, and those that lost the hyphens
+EXCEL_DELIMITER = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # a first line for Excel
 MAX_FILLER = 3  # characters of what stands beside it: -X-, O, a number
 BYTE_ORDER_MARK = "\ufeff"
 LINER2_MARK = re.compile(r"-DOCSTART (?:CONFIG FEATURES.*|FILE (?P<id>.*))")  # the first names the columns
@@ -48,7 +49,7 @@ class Mark:
 
 
 ROW, LAST_ROW = Mark(row=True), Mark(row=True, after=True)
-BLANK = Mark(after=True)
+BLANK, NO_END = Mark(after=True), Mark()
 HEADER = Mark(kept=True)
 
 
@@ -62,8 +63,9 @@ class Classifier:
         self.layout = layout
         self.blank, self.split = layout.blank, layout.splits
         self.least = max(layout.token, layout.tag or 0) + 1  # columns that a row must have
-        self.header = list(layout.names) if layout.header else None
+        self.header = [name for name in layout.names if name] if layout.header else None
         self.begins = True  # whether a sentence may begin at the next line
+        self.blanks = 0  # empty lines up to here
 
     def __call__(self, line: str, number: int) -> tuple[list[str], Mark]:
         """Read a line.
@@ -73,8 +75,12 @@ class Classifier:
         RETURNS (tuple[list[str], Mark]): Its columns and what it says.
         """
         if not line.strip(self.blank) or line.isspace():
+            self.blanks += 1
+            if self.layout.sentence is not None or (self.layout.doubled and self.blanks == 1):
+                return [], NO_END
             self.begins = True
             return [], BLANK
+        self.blanks = 0
         line = without_mark(line, begins=self.begins)
         columns = self.split(line)
         mark = self._mark(line, columns, number)
@@ -88,6 +94,8 @@ class Classifier:
 
     def _mark(self, line: str, columns: list[str], number: int) -> Mark | None:
         first = line[0]
+        if number == 1 and EXCEL_DELIMITER.fullmatch(line):
+            return HEADER
         if first == "#" and not self.is_row(columns):
             return self._comment(line, number)
         if "docstart" in line.lower():
@@ -96,7 +104,9 @@ class Classifier:
             return self._markup(line, match)
         if first == "E" and columns == [SENTENCE_END] and self.least > 1:
             return BLANK
-        return HEADER if columns == self.header else None
+        if self.header and columns[-1] == self.header[-1] and [name for name in columns if name] == self.header:
+            return HEADER
+        return None
 
     def is_row(self, columns: list[str]) -> bool:
         """RETURNS (bool): Whether what looks like a comment or markup is a row: `#` begins tokens too."""

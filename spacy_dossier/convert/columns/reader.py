@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from ...text.sentences import CLOSERS, TERMINATORS
 from .layout import Layout
 from .marks import BLANK, HEADER, Classifier, Mark, is_docstart
 from .schemes import OUTSIDE, Scheme, find_scheme
@@ -38,6 +39,7 @@ def read_lines(
     layout: Layout,
     unfold: Callable[[str, Layout], list[list[str]]],
     is_header: Callable[[str, Layout], bool],
+    context: Callable[[str, Layout], tuple[str | None, str | None]],
 ) -> Iterator[Sentence | Problem]:
     """Read a file in which each line is a sentence.
 
@@ -45,9 +47,11 @@ def read_lines(
     layout (Layout): Its layout.
     unfold (Callable): Parts a line into the columns of each token; raises ValueError with what was expected.
     is_header (Callable): Whether a first line names the columns.
+    context (Callable): Its document, and the sentence as it was written, of a line that can be read.
     YIELDS (Sentence | Problem): As `read_rows` does.
     """
     builder = SentenceBuilder(layout)
+    last: str | None = None
     for number, line in enumerate(lines, 1):
         if is_docstart(line):
             builder.take(number, line, [], DOCUMENT)
@@ -57,6 +61,10 @@ def read_lines(
             builder.take(number, line, [], BLANK)
         else:
             builder.take_sentence(number, line, unfold)
+            if builder.problem is None:
+                document, builder.text = context(line, layout)
+                if document != last:
+                    builder.mark = last = document
             if (done := builder.finish()) is not None:
                 yield done
     yield from filter(None, (builder.rest(),))
@@ -69,6 +77,7 @@ class Parts:
         self.layout = layout
         self.last: dict[int, str] = {}
         self.first = ""  # number of the first token of a sentence
+        self.stopped = False  # whether a mark stands before that ends a sentence
 
     def mark(self, columns: list[str], mark: Mark) -> Mark:
         """RETURNS (Mark): What a row says, with the sentence and document that begin at it."""
@@ -80,7 +89,17 @@ class Parts:
         elif layout.restarts and layout.index is not None:
             self.first = self.first or columns[layout.index]
             begins |= columns[layout.index] == self.first
+        elif layout.ruled:
+            begins |= self._follows_stop(columns)
         return replace(mark, before=True, document=document) if begins else mark
+
+    def _follows_stop(self, columns: list[str]) -> bool:
+        """Whether a sentence begins after a mark that ends one and stands outside entities."""
+        token = columns[self.layout.token]
+        begins = self.stopped and token not in CLOSERS and token not in TERMINATORS
+        outside = self.layout.tag is None or self.layout.form.read([columns[self.layout.tag]])[0] == OUTSIDE
+        self.stopped = (token in TERMINATORS and outside) or (self.stopped and token in CLOSERS)
+        return begins
 
     def _changed(self, column: int, columns: list[str]) -> bool:
         cell = columns[column]
@@ -92,7 +111,7 @@ class Parts:
 
 def find_parts(layout: Layout) -> Parts | None:
     """RETURNS (Parts | None): What looks for beginnings in the columns; `None` where none tells."""
-    told = layout.restarts or layout.sentence is not None or layout.document is not None
+    told = layout.restarts or layout.ruled or layout.sentence is not None or layout.document is not None
     return Parts(layout) if told else None
 
 
@@ -102,10 +121,12 @@ class Survey:
 
     scheme (Scheme): The tagging scheme.
     marked (bool): Whether the file marks documents.
+    mark (str): How the first mark of a document begins.
     """
 
     scheme: Scheme
     marked: bool = False
+    mark: str = ""
 
 
 def survey(sentences: Iterable[Sentence | Problem], *, bare: bool = False) -> Survey:
@@ -116,9 +137,11 @@ def survey(sentences: Iterable[Sentence | Problem], *, bare: bool = False) -> Su
     RETURNS (Survey): What was found.
     """
     pairs: Counter[tuple[str, str]] = Counter()
-    marked = False
+    marked, mark = False, ""
     for sentence in sentences:
         if isinstance(sentence, Sentence):
-            marked = marked or sentence.mark is not None
+            if sentence.mark is not None and not marked:
+                before = (line.split() for line in sentence.source[: sentence.places[0]])
+                marked, mark = True, next((" ".join(words[: 1 + (words[0] == "#")]) for words in before if words), "")
             pairs.update(zip((OUTSIDE, *sentence.tags), (*sentence.tags, OUTSIDE), strict=True))
-    return Survey(find_scheme(pairs, bare=bare), marked)
+    return Survey(find_scheme(pairs, bare=bare), marked, mark)

@@ -16,7 +16,7 @@ OUTSIDE = "O"
 MISSING = frozenset(("-", "_"))
 MISSING_TAG = "_"  # as it is written
 # A few corpora (LST20) write an underscore for the hyphen.
-PREFIXED = re.compile(r"([BIESLUMW])[-_](\S.*)", re.DOTALL)
+PREFIXED = re.compile(r"([BIESLUMW])[-_](\S[^\r\n]*)")
 BRACKET = re.compile(r"(?:\([^()*\s]+)*\*?\)*")
 OPENED = re.compile(r"\(([^()*]+)")
 OPENERS = frozenset("BSUW")

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ...errors import DossierError
 from .detect.evidence import key_value
@@ -28,6 +29,7 @@ class Sentence:
     ranges (list[tuple[int, int, str, str]]): Multi-word tokens: first token, token after the last, form, flags.
     source (list[str]): Its lines, with the comments and marks before it.
     places (list[int]): Where in `source` the row of each token stands.
+    widened (int): Entities that begin or end inside a multi-word token, and were widened to it.
     """
 
     line: int
@@ -39,6 +41,7 @@ class Sentence:
     ranges: list[tuple[int, int, str, str]]
     source: list[str]
     places: list[int]
+    widened: int = 0
 
     def line_of(self, i: int) -> int:
         """RETURNS (int): The line, counted from 1, of the row of a token."""
@@ -75,6 +78,10 @@ def printable(row: str) -> str:
 def token_reader(layout: Layout) -> Callable[[Columns], Sequence[str]]:
     """RETURNS (Callable[[Columns], Sequence[str]]): Reads the tokens of a sentence off its columns."""
     column = layout.token
+    if layout.wrapped:
+        return lambda columns: columns[column]
+    if layout.delimiter == "\t" and not layout.prefix and not layout.digits and not layout.quoted:
+        return lambda columns: _padded(columns[column])
     if layout.quoted and layout.delimiter not in DELIMITERS:
         return lambda columns: [unquote(token) for token in columns[column]]
     if layout.prefix:
@@ -82,6 +89,13 @@ def token_reader(layout: Layout) -> Callable[[Columns], Sequence[str]]:
     if layout.digits:
         return lambda columns: [token[:1] for token in columns[column]]
     return lambda columns: columns[column]
+
+
+def _padded(cells: Sequence[str]) -> Sequence[str]:
+    """RETURNS (Sequence[str]): Cells without the spaces around them; one that is nothing else stays as it is."""
+    if not any(cell[:1] == " " or cell[-1:] == " " for cell in cells):
+        return cells
+    return [cell.strip(" ") or cell for cell in cells]
 
 
 def tag_reader(layout: Layout) -> Callable[[Columns], Sequence[str]]:
@@ -116,6 +130,53 @@ def _bracketed(cells: Sequence[str]) -> Sequence[str]:
 
 def _stripped(cells: Sequence[str]) -> Sequence[str]:
     return cells if all(cell == bare_cell(cell) for cell in set(cells)) else [bare_cell(cell) for cell in cells]
+
+
+def _parted(sentence: Sentence) -> Sentence:
+    """RETURNS (Sentence): The sentence with each multi-word token parted among its words: its text is as written."""
+    tokens = list(sentence.tokens)
+    for start, end, form, _ in sentence.ranges:
+        tokens[start:end] = part_form(form, tokens[start:end])
+    sentence.tokens = tokens
+    return sentence
+
+
+def part_form(form: str, words: Sequence[str]) -> list[str]:
+    """Part what is written among the words it stands for: `negli` is `ne` (in) and `gli`.
+
+    form (str): What is written.
+    words (Sequence[str]): The words.
+    RETURNS (list[str]): As many pieces of the form, the last ones as long as they agree with their words; the words
+        themselves if the form has fewer characters.
+    """
+    if len(form) < len(words):
+        return list(words)
+    pieces: list[str] = []
+    for i in range(len(words) - 1, 0, -1):
+        ends = zip(reversed(form), reversed(words[i]), strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], ends))
+        cut = len(form) - min(max(same, 1), len(form) - i)
+        pieces.insert(0, form[cut:])
+        form = form[:cut]
+    return [form, *pieces]
+
+
+def _merged(sentence: Sentence, layout: Layout) -> Sentence:
+    """RETURNS (Sentence): The sentence with the words of each multi-word token as one, tagged as the first entity."""
+    tokens, tags, columns = list(sentence.tokens), list(sentence.tags), [list(column) for column in sentence.columns]
+    dropped: set[int] = set()
+    for start, end, form, flags in sentence.ranges:
+        inside = [tag for tag in tags[start:end] if tag != OUTSIDE]
+        sentence.widened += bool(inside) and len({tag[2:] for tag in tags[start:end]}) > 1
+        tokens[start], tags[start] = form, inside[0] if inside else OUTSIDE
+        if layout.misc is not None:
+            columns[layout.misc][start] = flags
+        dropped.update(range(start + 1, end))
+    kept = [i for i in range(len(tokens)) if i not in dropped]
+    sentence.tokens, sentence.tags = [tokens[i] for i in kept], [tags[i] for i in kept]
+    sentence.columns = [tuple(column[i] for i in kept) for column in columns]
+    sentence.places, sentence.ranges = [sentence.places[i] for i in kept], []
+    return sentence
 
 
 class SentenceBuilder:
@@ -245,7 +306,12 @@ class SentenceBuilder:
                 expected = "matching brackets in the tag column" if self.layout.brackets else column
                 return self._problem(tags.index(tag), expected)
             self.known.add(tag)
-        return Sentence(self.line, tokens, tags, columns, self.mark, self.text, self.ranges, self.source, self.places)
+        sentence = Sentence(
+            self.line, tokens, tags, columns, self.mark, self.text, self.ranges, self.source, self.places
+        )
+        if not self.ranges:
+            return sentence
+        return _merged(sentence, self.layout) if self.layout.merged else _parted(sentence)
 
     def _is_tag(self, tag: str) -> bool:
         try:

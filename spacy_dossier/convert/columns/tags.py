@@ -12,7 +12,7 @@ from .schemes import INSIDES, MISSING, OPENERS, OUTSIDE, PREFIXED, is_tag
 
 ONLY_LABEL = "ENTITY"  # the label where tags have none
 PREFIXES = "BIESLUMW"
-OUTSIDES = word_set("o 0 out outside other none null nil na n/a")  # in any case
+OUTSIDES = word_set("o 0 out outside other none null nil na n/a nan") | {""}  # in any case
 BEFORE = re.compile(rf"([{PREFIXES}])([-_:/.|+])(\S.*)", re.DOTALL | re.IGNORECASE)
 AFTER = re.compile(rf"(\S.*)([-_:/.|+])([{PREFIXES}])", re.DOTALL | re.IGNORECASE)
 UNLABELLED = (*map(frozenset, ("BO", "BIO", "IO", "BIESO", "BESO", "BILUO", "BLUO", "BMESO", "BMEWO")),)
@@ -168,8 +168,10 @@ def _find_prefixed(counts: Counter[str], outside: str) -> TagForm | None:
 
 def find_outside(counts: Counter[str], known: str | None = None) -> str:
     """RETURNS (str): The cell of tokens outside entities: `O` unless another usual word is the most frequent."""
-    if known is not None or counts[OUTSIDE]:
-        return known or OUTSIDE
+    if known is not None:
+        return known
+    if counts[OUTSIDE]:
+        return OUTSIDE
     words = [cell for cell in counts if cell.lower() in OUTSIDES]
     return max(words, key=lambda cell: counts[cell], default=OUTSIDE)
 

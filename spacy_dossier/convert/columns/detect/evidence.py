@@ -7,10 +7,18 @@ from itertools import pairwise
 
 from ....text.words import word_set
 from ..layout import WORD_ID
-from ..schemes import MISSING, PREFIXED, is_tag
+from ..schemes import MISSING, OUTSIDE, PREFIXED, is_tag
 
-# Base phrases of the CoNLL-2000 and CoNLL-2003 data (English and German), clauses of LST20: chunks, not entities.
-CHUNKS = word_set("NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NAC NC VC PC CLS QP WHNP NX")
+# Base phrases of the CoNLL-2000 and CoNLL-2003 data (English and German), clauses of LST20, chunks of French and of
+# the languages of India: chunks, not entities.
+CHUNKS = word_set(
+    """NP VP PP ADVP ADJP SBAR PRT CONJP INTJ LST UCP NAC NC VC PC CLS QP WHNP NX VN ADP AP COORD UNKNOWN VGF VGNF VGNN
+    VGINF JJP RBP CCP NEGP BLK FRAGP"""
+)
+ROLE = re.compile(r"V|(?:[RC]-)?A(?:RG)?(?:\d|M\b|A\b).*", re.IGNORECASE)  # of PropBank
+ENOUGH = 20  # tokens that tell how many of them are in entities: a third at most in the corpora of docs/convert.md
+MOST_INSIDE = 0.7  # share of tokens in entities, from which another column of tags is more likely that of entities
+DENSE = 0.95  # share of them, from which the only column of tags is more likely one of chunks
 
 TOKEN_NAMES = ("form", "token", "word", "tokens", "words", "text")
 TAG_NAMES = (
@@ -65,7 +73,18 @@ def is_header(columns: Sequence[str]) -> bool:
 def is_chunk(column: Iterable[str]) -> bool:
     """RETURNS (bool): Whether the labels of most tags are those of chunks."""
     labels = Counter(match[2] for value in column if (match := PREFIXED.fullmatch(value)))
-    return 10 * sum(n for label, n in labels.items() if label in CHUNKS) >= 8 * sum(labels.values())
+    return bool(labels) and 10 * sum(n for label, n in labels.items() if label.upper() in CHUNKS) >= 8 * labels.total()
+
+
+def is_role(column: Iterable[str]) -> bool:
+    """RETURNS (bool): Whether the labels of most tags are roles of arguments, as PropBank names them."""
+    labels = Counter(match[2] for value in column if (match := PREFIXED.fullmatch(value)))
+    return bool(labels) and 10 * sum(n for label, n in labels.items() if ROLE.fullmatch(label)) >= 9 * labels.total()
+
+
+def share_inside(column: Sequence[str]) -> float:
+    """RETURNS (float): The share of tags that belong to an entity."""
+    return sum(value != OUTSIDE and value not in MISSING for value in column) / max(1, len(column))
 
 
 def is_lemma(tokens: Sequence[str], column: Sequence[str]) -> bool:

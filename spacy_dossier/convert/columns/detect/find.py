@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import islice
 
 from ....errors import DossierError
 from ..formats.registry import AUTO, FORMATS, check_format, sniff_format
-from ..layout import Layout
+from ..layout import DELIMITERS, Layout
 from ..schemes import MISSING, OUTSIDE
-from ..tags import are_numbers, bare_cell, number_error
+from ..tags import TagForm, are_numbers, bare_cell, find_outside, number_error
+from .doubts import check_layout, check_words
+from .foreign import check_foreign
 from .roles import find_column, find_columns, find_tag_column
 from .sample import Head, Sample
 
 SAMPLE_LINES = 20_000  # lines a layout is found from
+DELIMITER_NAMES = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "bar": "|"}
 KEPT_LINES = 1_000  # of the first ones, that stand before later lines where the first hold no entity
 
 
@@ -25,6 +28,9 @@ class Asked:
     token_column, tag_column, nested_column (str | None): The number of a column, counted from 1, or from the right
         as -1; its name; or a key of the MISC column.
     outside (str | None): What stands for tokens outside entities.
+    bare (bool): That tags are labels without a prefix, whatever they look like.
+    header (bool | None): Whether the first row names the columns.
+    delimiter (str | None): What parts the columns: a character, or `tab` or `space`.
     """
 
     format: str = AUTO
@@ -32,6 +38,9 @@ class Asked:
     tag_column: str | None = None
     nested_column: str | None = None
     outside: str | None = None
+    bare: bool = False
+    header: bool | None = None
+    delimiter: str | None = None
 
 
 def find_layout(lines: Iterable[str], asked: Asked, *, file: str = "") -> Layout:
@@ -53,26 +62,55 @@ def find_layout(lines: Iterable[str], asked: Asked, *, file: str = "") -> Layout
             sample, layout = later, found
     row = " ".join(sample.rows[0])
     if layout is None:
+        check_words(sample, file)
+        if asked.format == AUTO and not sample.names:
+            check_foreign(first, file)
         raise DossierError("no column holds tokens", file=file, value=row, remedy="Name it with --token-column.")
     if layout.tag is None and not FORMATS[layout.format].tagless:
+        check_foreign(first, file)
         free = [column for i, column in enumerate(sample.columns) if i not in (layout.index, layout.start)]
         if any(are_numbers(Counter(column)) for column in free):
             raise number_error(file, row)
         raise DossierError("no column holds entity tags", file=file, value=row, remedy="Name it with --tag-column.")
-    if layout.bare:
-        _check_labels(sample, layout, asked, file)
+    check_layout(sample, layout, asked, file)
     return replace(layout, nested=find_column(sample, asked.nested_column, file)) if asked.nested_column else layout
 
 
 def _look(texts: list[str], asked: Asked, file: str) -> tuple[Sample, Layout | None]:
     """RETURNS (tuple[Sample, Layout | None]): Rows and their layout, `None` if no column can hold the tokens."""
-    head = Head(texts, asked.outside, file)
+    head = Head(texts, asked.outside, file, _delimiter(asked.delimiter))
     format = sniff_format(head) if asked.format == AUTO else FORMATS[asked.format]
     sample, layout = format.look(head, forced=asked.format != AUTO)
+    if asked.header is not None:
+        layout = _with_header(sample, layout, said=asked.header)
     token = find_column(sample, asked.token_column, file) if asked.token_column else None
     tag, key = find_tag_column(sample, asked.tag_column, layout, file) if asked.tag_column else (None, "")
     found = find_columns(sample, layout, format.family, token, tag, key)
+    if found is not None and asked.bare:
+        outside = find_outside(Counter(map(bare_cell, sample.columns[found.tag or 0])), asked.outside)
+        found = replace(found, bare=True, brackets=False, label=None, form=TagForm(outside))
     return sample, found and format.annotated(sample, found)
+
+
+def _delimiter(asked: str | None) -> str:
+    """RETURNS (str): The delimiter that the user names; empty if none.
+
+    RAISES (DossierError): If it is none.
+    """
+    delimiter = DELIMITER_NAMES.get((asked or "").lower(), asked or "")
+    if delimiter not in ("", "\t", " ", *DELIMITERS):
+        raise DossierError("unknown delimiter", value=asked, remedy=f"Choose tab, space or one of {DELIMITERS}")
+    return delimiter
+
+
+def _with_header(sample: Sample, layout: Layout, *, said: bool) -> Layout:
+    """RETURNS (Layout): The layout with a first row that names the columns, or with one that does not."""
+    if said and not sample.header:
+        first = next(sentence for sentence in sample.sentences if sentence)
+        names = tuple(first.pop(0))
+        sample.forget()
+        return replace(layout, header=True, names=names)
+    return layout if said else replace(layout, header=False, names=())
 
 
 def _has_entities(sample: Sample, layout: Layout | None) -> bool:
@@ -81,34 +119,3 @@ def _has_entities(sample: Sample, layout: Layout | None) -> bool:
         return False
     outside = {*MISSING, "*", layout.form.outside, OUTSIDE}
     return bool(layout.key) or not outside.issuperset(cell.strip() for cell in sample.columns[layout.tag])
-
-
-def _check_labels(sample: Sample, layout: Layout, asked: Asked, file: str) -> None:
-    """RAISES (DossierError): If labels without a prefix seem to have one, spelled in a way that is not known."""
-    labels = {bare_cell(cell) for cell in sample.columns[layout.tag or 0]}
-    # Both `B` and `I` before the same, as in B=PER and I=PER: no two labels differ so.
-    inside = (label for label in labels if len(label) > 2 and label[0] in "Ii")
-    paired = sorted(label for label in inside if {"B" + label[1:], "b" + label[1:]} & labels)
-    if paired:
-        raise DossierError(
-            "tags of an unknown form", file=file, value=paired[0], remedy="Write them as B-PER and I-PER."
-        )
-    if not asked.tag_column and (inner := _inner_label(sample, layout)):
-        raise DossierError(
-            "tags of an unknown form: one of them never begins an entity",
-            file=file,
-            value=inner,
-            remedy="Write tags as B-PER and I-PER, or name the column with --tag-column if they are labels.",
-        )
-
-
-def _inner_label(sample: Sample, layout: Layout) -> str:
-    """RETURNS (str): A label that comes after one other label only, as `IN_PER` does; empty if none does."""
-    before: dict[str, Counter[str]] = {}
-    for sentence in sample.sentences:
-        cells = layout.form.read([row[layout.tag or 0] for row in sentence])
-        for last, label in pairwise((OUTSIDE, *cells)):
-            if label not in (OUTSIDE, last):
-                before.setdefault(label, Counter())[last] += 1
-    inner = [v for v, c in before.items() if len(c) == 1 and c.total() > 2 and not {OUTSIDE, *MISSING} & c.keys()]
-    return inner[0] if inner else ""

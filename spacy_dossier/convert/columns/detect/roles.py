@@ -11,15 +11,30 @@ from ....text.words import word_set
 from ..layout import QUOTED, Layout
 from ..schemes import MISSING, MISSING_TAG, OPENED, OUTSIDE, is_bracket, is_tag
 from ..tags import INTEGER, PLAIN, TagForm, bare_cell, find_form, find_outside
-from .evidence import ROLE_NAMES, TAG_NAMES, TOKEN_NAMES, is_chunk, is_lemma, is_pos, key_value, tag_key
+from .evidence import (
+    ENOUGH,
+    MOST_INSIDE,
+    ROLE,
+    ROLE_NAMES,
+    TAG_NAMES,
+    TOKEN_NAMES,
+    is_chunk,
+    is_lemma,
+    is_pos,
+    is_role,
+    key_value,
+    share_inside,
+    tag_key,
+)
 from .sample import Sample
 
 FLAGS = ("SpaceAfter=No", "NoSpaceAfter", "EndOfSentence")
 UPOS = word_set("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X _")
 NAME = re.compile(r"[^\W\d]{2,}")  # what a header holds above tags
-ROLE = re.compile(r"V|(?:[RC]-)?A(?:RG)?[\dM].*")  # of PropBank
 DIGIT = re.compile(r"\d")
-LANGUAGE_PREFIX = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?:")
+TOKEN_PREFIX = re.compile(r"[^\W\d_][\w-]*:|\w+\[0\]=")  # en: in WikiANN; w[0]= of features
+FEATURE = re.compile(r"[\w.\[\]()|+-]{1,40}=.+", re.DOTALL)  # what CRFsuite learns from: w[-1]=Anna, lower()=anna
+LONGER = 4  # tokens of a sentence that has a space, if spaces are tokens
 MAX_TAGSET = 250  # parts of speech; the largest tagsets with morphology in one tag have a few hundred more
 
 
@@ -32,6 +47,7 @@ class Family:
     brackets (bool): Whether tags are brackets even where none opens.
     unannotated (bool): Whether a column of missing tags alone is that of the entities.
     headed (bool): Whether the first row may hold names of columns.
+    ordered (bool): Whether the order of the columns tells anything: the token comes before what is said of it.
     """
 
     token: int | None = None
@@ -39,6 +55,7 @@ class Family:
     brackets: bool = False
     unannotated: bool = False
     headed: bool = True
+    ordered: bool = True
 
 
 def find_columns(
@@ -59,9 +76,10 @@ def find_columns(
         token = _named_token(sample, layout, family)
     if tag is None:
         tag, key, nested = find_tag(sample, layout, token, family)
+        layout = replace(layout, further=_further_columns(sample, layout, token, tag))
     label = _label_column(sample, tag, token) if tag is not None and not key else None
     if token is None:
-        token = _text_column(sample, (layout.index, layout.sentence, tag, label))
+        token = _text_column(sample, (layout.index, layout.sentence, tag, label, layout.document), family.ordered)
     if token is None or token == tag:
         return None
     layout = replace(layout, token=token, tag=tag, key=key, label=label, nested=nested)
@@ -117,10 +135,30 @@ def _named_token(sample: Sample, layout: Layout, family: Family) -> int | None:
     return next((lower.index(name) for name in TOKEN_NAMES if name in lower), family.token)
 
 
-def _text_column(sample: Sample, taken: Sequence[int | None]) -> int | None:
-    """RETURNS (int | None): The first column of text; ids of tokens come before them."""
+def _text_column(sample: Sample, taken: Sequence[int | None], ordered: bool) -> int | None:
+    """Find the tokens.
+
+    sample (Sample): Rows of the file.
+    taken (Sequence[int | None]): Columns that hold something else.
+    ordered (bool): Whether tokens come before what is said of them.
+    RETURNS (int | None): The first column of text that has half as many different cells as any other, or the one that
+        has the most; of features, those of the token itself.
+    """
     texts = [i for i in range(len(sample.columns)) if i not in taken and _is_text(sample, i)]
-    return next((i for i in texts if not _is_id(sample, i)), texts[0] if texts else None)
+    texts = [i for i in texts if not _is_id(sample, i)] or texts[:1]
+    own = [i for i in texts if _prefix(sample.columns[i]).endswith("=")]
+    texts = own or [i for i in texts if not are_features(sample.columns[i])]
+    kinds = {i: len(set(sample.columns[i])) for i in texts}
+    most = max(kinds.values(), default=0)
+    if ordered and not own:
+        return next((i for i in texts if 2 * kinds[i] >= most), None)
+    best = [i for i in texts if kinds[i] == most]
+    return best[0] if len(best) == 1 else None
+
+
+def are_features(cells: Sequence[str]) -> bool:
+    """RETURNS (bool): Whether cells are features with their names."""
+    return 2 * sum(map(bool, map(FEATURE.fullmatch, cells))) > len(cells)
 
 
 def _is_text(sample: Sample, i: int) -> bool:
@@ -133,7 +171,8 @@ def _is_text(sample: Sample, i: int) -> bool:
 
 def _is_id(sample: Sample, i: int) -> bool:
     """Whether all cells hold a digit, as those of no text do."""
-    return all(map(DIGIT.search, sample.columns[i]))
+    prefix = _prefix(sample.columns[i])
+    return all(DIGIT.search(cell, len(prefix)) for cell in sample.columns[i])
 
 
 def find_tag(sample: Sample, layout: Layout, token: int | None, family: Family) -> tuple[int | None, str, int | None]:
@@ -154,7 +193,10 @@ def find_tag(sample: Sample, layout: Layout, token: int | None, family: Family) 
         return layout.misc, key, None
     taken |= {layout.sentence, layout.document}
     found = _tag_columns(sample, taken)
-    entities = [i for i, form in found.items() if not is_chunk(form.read(columns[i]))]
+    tags = {i: form.read(columns[i]) for i, form in found.items()}
+    entities = [i for i, read in tags.items() if not is_chunk(read) and not is_role(read)]
+    if len(sample.rows) >= ENOUGH:
+        entities = [i for i in entities if share_inside(tags[i]) <= MOST_INSIDE] or entities
     usual = [i for i in entities if found[i] == PLAIN] or entities
     if usual:
         return usual[0], "", usual[1] if len(usual) > 1 else None
@@ -162,6 +204,11 @@ def find_tag(sample: Sample, layout: Layout, token: int | None, family: Family) 
     bracketed = _bracket_column(sample, free, family.bracket_tag)
     others = (bracketed, _outside_column(sample, free, family.unannotated), _bare_column(sample, free), *found)
     return next((column for column in others if column is not None), None), "", None
+
+
+def _further_columns(sample: Sample, layout: Layout, token: int | None, tag: int | None) -> tuple[int, ...]:
+    """RETURNS (tuple[int, ...]): Columns that hold tags too."""
+    return tuple(_tag_columns(sample, {layout.index, token, layout.misc, layout.sentence, layout.document, tag}))
 
 
 def _named_tag(sample: Sample, layout: Layout) -> int | None:
@@ -210,7 +257,7 @@ def _bare_column(sample: Sample, free: Sequence[int]) -> int | None:
     for i in reversed(free):
         counts = Counter(map(bare_cell, sample.columns[i]))
         outside = find_outside(counts, sample.outside)
-        few = len(counts) <= max(8, counts.total() / 10) and not all(map(INTEGER.fullmatch, counts))
+        few = 1 < len(counts) <= max(8, counts.total() / 10) and not all(map(INTEGER.fullmatch, counts))
         known = outside in (OUTSIDE, sample.outside) or counts.most_common(1)[0][0] == outside
         if outside in counts and few and known:
             return i
@@ -268,8 +315,13 @@ def _with_labels_alone(layout: Layout, counts: Counter[str], plain: TagForm) -> 
 
 def _headed(sample: Sample, layout: Layout) -> Layout:
     """RETURNS (Layout): The layout with names, if the first row alone has a word where the others have tags."""
-    if sample.header or layout.bare or layout.brackets or layout.key:
+    if sample.header or layout.brackets or layout.key:
         return layout
+    if layout.bare:
+        first = sample.rows[0]
+        named = any(cell.lower() in TOKEN_NAMES for cell in first)
+        once = sum(row[layout.tag or 0] == first[layout.tag or 0] for row in sample.rows) == 1
+        return replace(layout, header=True, names=tuple(first)) if named and once else layout
     cells = layout.form.read([row[layout.tag or 0] for row in sample.rows])
     if len(cells) < 3 or not NAME.fullmatch(cells[0]) or is_tag(cells[0]) or not all(map(is_tag, cells[1:])):
         return layout
@@ -281,15 +333,22 @@ def _with_token_spelling(sample: Sample, layout: Layout) -> Layout:
     cells = sample.columns[layout.token]
     return replace(
         layout,
-        prefix=_language_prefix(cells),
+        prefix=_prefix(cells),
+        spaced=_are_spaces_tokens(sample, layout.token),
         quoted=layout.quoted or (sample.delimiter == "\t" and _is_quoted(cells)),
         digits=_has_digits(cells),
     )
 
 
-def _language_prefix(cells: Sequence[str]) -> str:
+def _are_spaces_tokens(sample: Sample, token: int) -> bool:
+    """Whether most sentences of several tokens hold one that is a space."""
+    longer = [sentence for sentence in sample.sentences if len(sentence) > LONGER]
+    return 2 * sum(any(row[token] == " " for row in sentence) for sentence in longer) > len(longer)
+
+
+def _prefix(cells: Sequence[str]) -> str:
     """RETURNS (str): What stands before each token, as `en:` in WikiANN."""
-    match = LANGUAGE_PREFIX.match(cells[0])
+    match = TOKEN_PREFIX.match(cells[0])
     if match is None or len(cells) < 2:
         return ""
     return match[0] if all(cell.startswith(match[0]) and cell != match[0] for cell in cells) else ""

@@ -2,18 +2,34 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 
-from ..layout import DELIMITERS, WORD_ID, Layout, splitter
-from ..marks import BYTE_ORDER_MARK, MARKUP, SENTENCE_END, document_mark, is_docstart, without_mark
+from ..layout import DELIMITERS, WORD_ID, Layout, is_wrapped, split_tabs, split_wrapped, splitter
+from ..marks import (
+    BYTE_ORDER_MARK,
+    EXCEL_DELIMITER,
+    MARKUP,
+    SENTENCE_END,
+    document_mark,
+    is_docstart,
+    without_mark,
+)
 from ..tags import find_form, find_outside
 from .evidence import is_header, is_index
 
 ENOUGH = 1000  # lines that tell whether each is a sentence
+LEAST_DOUBLED = 8  # rows that tell whether an empty line stands after each
+WRAPPED_OR_NUMBER = re.compile(r'".*"|-?\d+(?:\.\d+)?', re.DOTALL)
 COLUMNS_LINE = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)?")
 KEY_VALUE = re.compile(r"#+\s*[\w.:-]+\s*=(\s|$)|#+ (?:id|newdoc|newpar|sent_id)\b")
 HASHES = re.compile(r"#+\s")
+
+
+def _neighbours(rows: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """YIELDS (tuple[str, str]): Each cell, after the cell above it."""
+    return (pair for above, row in pairwise(rows) for pair in zip(above, row, strict=False))
 
 
 class Head:
@@ -22,9 +38,13 @@ class Head:
     texts (Sequence[str]): The lines.
     outside (str | None): What stands for tokens outside entities, when the user knows it.
     file (str): What messages call the file.
+    delimiter (str): What parts the columns, when the user or a first line for Excel says it; else empty.
     """
 
-    def __init__(self, texts: Sequence[str], outside: str | None = None, file: str = "") -> None:
+    def __init__(self, texts: Sequence[str], outside: str | None = None, file: str = "", delimiter: str = "") -> None:
+        said = EXCEL_DELIMITER.fullmatch(texts[0]) if texts else None
+        texts = texts[1:] if said else texts
+        self.delimiter = delimiter or (said[1] if said else "")
         before = ("", *texts)
         self.texts = [
             without_mark(line, begins=not last.strip() or line[1:2] == "{") if line[0] == BYTE_ORDER_MARK else line
@@ -40,7 +60,7 @@ class Head:
     @cached_property
     def sample(self) -> "Sample":
         """RETURNS (Sample): The rows, with the delimiter that fits best."""
-        return part_rows(self)
+        return part_rows(self, self.delimiter or f"\t {DELIMITERS}")
 
 
 class Sample:
@@ -68,6 +88,9 @@ class Sample:
         self.names, self.header, self.parted, self.outside = names, header, parted, outside
         self.marked = False  # whether comments of a known kind occur
         self.hashes = 0  # lines that begin with # and cannot be rows
+        self.doubled = False  # whether a single empty line ends no sentence
+        self.wrapped = False  # whether all cells but numbers are in quotation marks
+        self.blanks = 0  # empty lines up to here
 
     @cached_property
     def rows(self) -> list[list[str]]:
@@ -79,6 +102,11 @@ class Sample:
         """RETURNS (list[list[str]]): The cells of each column."""
         return [list(column) for column in zip(*self.rows, strict=False)]
 
+    def forget(self) -> None:
+        """Count rows and columns again, for a row was taken away."""
+        self.__dict__.pop("rows", None)
+        self.__dict__.pop("columns", None)
+
     def add(self, line: str, columns: list[str], blank: str) -> None:
         """Take a line.
 
@@ -87,7 +115,11 @@ class Sample:
         blank (str): The characters of a line without cells.
         """
         fits = len(columns) == self.width or (self.width is None and len(columns) > 2)
-        if not line.strip() or not line.strip(blank) or is_docstart(line) or columns == [SENTENCE_END]:
+        empty = not line.strip() or not line.strip(blank)
+        self.blanks = self.blanks + 1 if empty else 0
+        if empty and self.doubled and self.blanks == 1:
+            return
+        if empty or is_docstart(line) or columns == [SENTENCE_END]:
             self.parted |= bool(self.sentences[-1])
             self.sentences.append([])
         elif match := COLUMNS_LINE.match(line):
@@ -95,8 +127,9 @@ class Sample:
         elif line.startswith("#") and self._is_comment(line, fits):
             self.hashes += 1
         elif not any(self.sentences) and not self.names and is_header(columns):
-            self.names, self.header = tuple(columns), True
-        elif self.header and tuple(columns) == self.names:
+            # R writes no name over the names of rows.
+            self.names, self.header = (("",) if len(columns) + 1 == self.width else ()) + tuple(columns), True
+        elif self.header and tuple(columns) in (self.names, self.names[1:]):
             pass  # files that were joined
         elif fits:
             self.sentences[-1].append(columns)
@@ -107,6 +140,14 @@ class Sample:
         known = document_mark(line) is not None or KEY_VALUE.match(line) is not None
         self.marked |= known
         return known or not fits
+
+    def looks_doubled(self) -> bool:
+        """RETURNS (bool): Whether an empty line stands after each row: entities go on over them, or stops are alone."""
+        rows = [sentence[0] for sentence in self.sentences]
+        if len(rows) < LEAST_DOUBLED or any(len(sentence) > 1 for sentence in self.sentences):
+            return False
+        going_on = any(cell[:2] in ("I-", "i-", "E-") and cell[2:] in before[1:] for before, cell in _neighbours(rows))
+        return going_on or sum("." in row for row in rows) > 1
 
     def close(self) -> None:
         """Drop empty sentences, and comments with as many columns as rows: those of GermEval and KLUE."""
@@ -121,7 +162,7 @@ class Sample:
             self.marked = True
 
 
-def part_rows(head: Head, delimiters: str = f"\t {DELIMITERS}") -> Sample:
+def part_rows(head: Head, delimiters: str) -> Sample:
     """Part the first lines of a file into rows.
 
     head (Head): The lines.
@@ -131,14 +172,27 @@ def part_rows(head: Head, delimiters: str = f"\t {DELIMITERS}") -> Sample:
     body = [line for line in head.texts if line.strip() and not is_docstart(line)]
     plain = [line for line in body if not line.startswith("#") and not MARKUP.fullmatch(line)] or body
     delimiter, quoted = _find_delimiter(plain, head.outside, delimiters)
-    split = splitter(delimiter, quoted=quoted)
+    wrapped = delimiter == "\t" and _are_wrapped(plain)
+    split = split_wrapped if wrapped else splitter(delimiter, quoted=quoted)
     width = _find_width(head.texts, [split(line) for line in plain])
-    sample = Sample([[]], delimiter, quoted=quoted, width=width, outside=head.outside)
     blank = Layout(delimiter=delimiter).blank
-    for line in head.texts:
-        sample.add(line, split(line), blank)
-    sample.close()
-    return sample
+
+    def parted(*, doubled: bool) -> Sample:
+        sample = Sample([[]], delimiter, quoted=quoted, width=width, outside=head.outside)
+        sample.doubled, sample.wrapped = doubled, wrapped
+        for line in head.texts:
+            sample.add(line, split(line), blank)
+        sample.close()
+        return sample
+
+    sample = parted(doubled=False)
+    return parted(doubled=True) if sample.looks_doubled() else sample
+
+
+def _are_wrapped(lines: Sequence[str]) -> bool:
+    """Whether all cells but numbers are in quotation marks, those of words as well as those of punctuation."""
+    cells = [cell for line in lines for cell in split_tabs(line)]
+    return 2 * sum(map(is_wrapped, cells)) > len(cells) and all(map(WRAPPED_OR_NUMBER.fullmatch, cells))
 
 
 def _find_width(texts: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
@@ -176,6 +230,7 @@ def _parts_well(lines: Sequence[str], delimiter: str, quoted: bool, outside: str
     body = rows[1:] if is_header(rows[0]) else rows
     columns = (Counter(cell.strip() for cell in column) for column in zip(*body, strict=True))
     return any(
-        find_form(counts, outside) is not None or 2 * counts[find_outside(counts, outside)] > counts.total()
+        find_form(counts, outside) is not None
+        or (len(counts) <= max(8, counts.total() / 10) and 5 * counts[find_outside(counts, outside)] > counts.total())
         for counts in columns
     )

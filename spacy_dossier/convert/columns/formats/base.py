@@ -16,11 +16,12 @@ from ..writing import Counts
 class Format(ABC):
     """A column format.
 
-    name (str): What reports, `--format` and `--layout` call it.
+    name (str): What reports, `--format` call it.
     about (str): What it is, in a line.
     example (str): A few lines of such a file.
     family (Family): What the columns of all its files have in common.
     tagless (bool): Whether a file without entity tags is worth reading.
+    rows (bool): Whether a line is a token.
     states_spaces (bool): Whether a MISC column without `SpaceAfter=No` says that spaces are everywhere.
     """
 
@@ -30,6 +31,7 @@ class Format(ABC):
     family: ClassVar[Family] = Family()
     tagless: ClassVar[bool] = False
     states_spaces: ClassVar[bool] = False
+    rows: ClassVar[bool] = False
 
     @abstractmethod
     def sniff(self, head: Head) -> bool:

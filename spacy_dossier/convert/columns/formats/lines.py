@@ -36,6 +36,10 @@ class LineFormat(Format):
         RAISES (ValueError): If the line does not fall into columns; the message says what was expected.
         """
 
+    def context(self, line: str, layout: Layout) -> tuple[str | None, str | None]:
+        """RETURNS (tuple[str | None, str | None]): The document of a sentence, and the sentence as it was written."""
+        return None, None
+
     @abstractmethod
     def refold(self, line: str, layout: Layout, column: int, cells: Sequence[str]) -> str:
         """RETURNS (str): A line with other cells in a column."""
@@ -71,7 +75,7 @@ class LineFormat(Format):
 
     def read(self, lines: Iterable[str], layout: Layout) -> Iterator[Sentence | Problem]:
         """YIELDS (Sentence | Problem): The sentence of each line, or what is wrong with it."""
-        return read_lines(lines, layout, self.unfold, self.is_header)
+        return read_lines(lines, layout, self.unfold, self.is_header, self.context)
 
     def put(self, sentence: Sentence, layout: Layout, column: int, cells: Sequence[str]) -> None:
         """Put other cells into a column of a sentence."""

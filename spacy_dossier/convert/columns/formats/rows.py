@@ -3,18 +3,20 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import ClassVar
 
 from ....errors import DossierError
 from ..detect.evidence import is_index, is_sentence_number
 from ..detect.roles import find_annotation, named_roles
 from ..detect.sample import Head, Sample, part_rows
-from ..layout import DELIMITERS, Layout
+from ..layout import DELIMITERS, Layout, is_wrapped
 from ..reader import read_rows
 from ..sentence import Problem, Sentence
 from .base import Format
 
 CELL = re.compile(r"[^ \t]+")
+LONGEST = 300  # tokens of a sentence; those of the public corpora in docs/convert.md have 144 at most
 
 
 class RowFormat(Format):
@@ -27,6 +29,7 @@ class RowFormat(Format):
     commented (bool): Whether lines that begin with `#` and are no rows are comments.
     """
 
+    rows = True
     columns: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[bool] = False
     least: ClassVar[int] = 1
@@ -35,7 +38,7 @@ class RowFormat(Format):
 
     def look(self, head: Head, *, forced: bool = False) -> tuple[Sample, Layout]:
         """RETURNS (tuple[Sample, Layout]): The rows, and what names and numbers of the columns say."""
-        sample = part_rows(head, self.delimiters) if forced and self.delimiters else head.sample
+        sample = part_rows(head, self.delimiters) if forced and self.delimiters and not head.delimiter else head.sample
         if not sample.rows:
             raise DossierError("no rows", file=head.file, remedy="A column file has one token a line.")
         wanted, there = len(self.columns), len(sample.columns)
@@ -47,8 +50,7 @@ class RowFormat(Format):
             )
         if self.columns and (forced or self.fixed):
             sample.names = self.columns if self.fixed else sample.names or self.columns
-        layout = self.layout(sample)
-        return sample, layout if sample.parted else _parted_by_numbers(sample, layout)
+        return sample, _parted(sample, self.layout(sample))
 
     def roles(self, sample: Sample) -> dict[str, int]:
         """RETURNS (dict[str, int]): Columns by their role, as their names say."""
@@ -64,6 +66,8 @@ class RowFormat(Format):
             sample.delimiter,
             sample.width,
             quoted=sample.quoted,
+            doubled=sample.doubled,
+            wrapped=sample.wrapped,
             names=sample.names,
             header=sample.header,
             comments=comments or (hashes > 0 and is_index(sample.sentences, 0)),
@@ -88,18 +92,28 @@ class RowFormat(Format):
             sentence.source[place] = put_cell(sentence.source[place], layout, column, cell)
 
 
+def _parted(sample: Sample, layout: Layout) -> Layout:
+    """RETURNS (Layout): The layout with what parts the sentences: a column goes over empty lines, if it parts more."""
+    column, least = layout.sentence, 1
+    if sample.parted and not sample.doubled:
+        least = len(sample.sentences) * (1 if column is not None else 2)  # a column without a name must say much more
+    if column is None and len(sample.columns) > 2:
+        column = next((i for i, cells in enumerate(sample.columns) if is_sentence_number(cells)), None)
+    if column is not None and sum(a[column] != b[column] for a, b in pairwise(sample.rows)) + 1 < least:
+        column = None
+    layout = replace(layout, sentence=column)
+    return layout if sample.parted and column is None else _parted_by_numbers(sample, layout)
+
+
 def _parted_by_numbers(sample: Sample, layout: Layout) -> Layout:
-    """RETURNS (Layout): The layout of a file without empty lines, in which a column may part the sentences."""
-    columns = sample.columns
-    if layout.sentence is None and len(columns) > 2:
-        found = next((i for i, column in enumerate(columns) if is_sentence_number(column)), None)
-        layout = replace(layout, sentence=found)
+    """RETURNS (Layout): The layout of a file whose empty lines part nothing."""
     if layout.index == layout.sentence:
         layout = replace(layout, index=None)
     if layout.sentence is None and layout.index is not None and not layout.ends:
-        numbers = columns[layout.index]
+        numbers = sample.columns[layout.index]
         layout = replace(layout, restarts=numbers.count(numbers[0]) > 1)
-    return layout
+    told = layout.sentence is not None or layout.restarts or layout.ends
+    return replace(layout, ruled=not told and max(map(len, sample.sentences)) > LONGEST)
 
 
 def put_cell(line: str, layout: Layout, column: int, cell: str) -> str:
@@ -108,6 +122,8 @@ def put_cell(line: str, layout: Layout, column: int, cell: str) -> str:
     start, stop = cell_spans(body, layout.delimiter, quoted=layout.quoted)[column]
     if layout.key and column == layout.tag:
         cell = _put_value(body[start:stop], layout.key, cell)
+    if layout.wrapped and is_wrapped(body[start:stop]):
+        cell = f'"{cell}"'
     return body[:start] + cell + body[stop:] + line[len(body) :]
 
 
