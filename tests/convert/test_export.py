@@ -209,7 +209,7 @@ def test_what_a_layout_cannot_hold_is_refused_or_counted(tmp_path: Path) -> None
     assert export([tmp_path / "a.spacy"], tmp_path / "out.txt", format="tsv").cut == 1
     with pytest.raises(DossierError, match=r"no rows are kept.*tsv"):
         export([tmp_path / "a.spacy"], tmp_path / "out.txt", format="source")
-    with pytest.raises(DossierError, match="unknown layout"):
+    with pytest.raises(DossierError, match="unknown format"):
         export([tmp_path / "a.spacy"], tmp_path / "out.txt", format="x")
     with pytest.raises(DossierError, match="unknown scheme"):
         export([tmp_path / "a.spacy"], tmp_path / "out.txt", scheme="x")
