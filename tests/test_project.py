@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import check_package
+import copy_encoder
 import fetch_encoder
 import package
 import pytest
@@ -31,7 +32,7 @@ PARTS = (
     "spacy_dossier",
 )
 # Commands whose result no code of the package decides.
-WITHOUT_STAMP = ("code", "encoder", "sample", "check-sample", "document")
+WITHOUT_STAMP = ("code", "encoder", "encoder-gpu", "sample", "check-sample", "document")
 DOCUMENTS = {"train": 12, "dev": 4, "test": 4}
 
 
@@ -110,11 +111,12 @@ class Project:
         default = Config().from_disk(self.folder / "configs" / "default.cfg", interpolate=False, overrides=overrides)
         default.to_disk(self.folder / "configs" / "test.cfg")
 
-    def leave_out(self, command: str) -> None:
-        """Take a command out of the workflow `all`."""
-        project = srsly.read_yaml(self.folder / "project.yml")
-        project["workflows"]["all"].remove(command)
-        srsly.write_yaml(self.folder / "project.yml", project)
+    def leave_out(self, command: str, workflow: str = "all", folder: str = ".") -> None:
+        """Take a command out of a workflow."""
+        path = self.folder / folder / "project.yml"
+        project = srsly.read_yaml(path)
+        project["workflows"][workflow].remove(command)
+        srsly.write_yaml(path, project)
 
     def run(self, name: str, folder: str = ".") -> str:
         """RETURNS (str): What `spacy project run` prints, called from the root."""
@@ -271,6 +273,35 @@ def test_the_benchmarks_run_from_the_root(root: Path, tiny_encoder: Path, tmp_pa
         assert [path for path in made if not path.exists()] == []
         skipped = [line for line in project.run(workflow, "benchmarks").splitlines() if "nothing changed" in line]
         assert len(skipped) >= sum(bool(command["outputs"]) for command in of_workflow(benchmarks, workflow))
+
+
+@pytest.mark.slow
+def test_the_gpu_workflow_runs_on_the_cpu(root: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    """From an encoder to its speed beside its peers; without the check, which makes a whole environment."""
+    project = Project(root, tmp_path, tiny_encoder)
+    patterns = shutil.ignore_patterns("__pycache__", "assets", "corpus", "training", "metrics", "project.lock")
+    shutil.copytree(root / "benchmarks", tmp_path / "benchmarks", ignore=patterns)
+    for kind in ("ner", "pairs", "documents"):  # what `sample` converts, and what is measured
+        shutil.copytree(tmp_path / kind, tmp_path / "corpus" / "sample" / kind)
+    shutil.copyfile(root / "scripts" / "encoder.sha256", tmp_path / "scripts" / "encoder.sha256")
+    project.leave_out("check-gpu", "gpu", "benchmarks")
+    project.variables = {
+        "gpu": "-1",
+        "gpu_encoder": "../assets/encoder",
+        "gpu_config": "../configs/test.cfg",
+        "gpu_documents": "16",
+        "gpu_workers": "1",
+        "gpu_steps": "4",
+    }
+    project.run("gpu", "benchmarks")
+    benchmarks = load_project_config(tmp_path / "benchmarks")
+    made = [tmp_path / "benchmarks" / output for output in outputs_of(benchmarks, "gpu")]
+    assert [path for path in made if not path.exists()] == []
+    speed = json.loads((tmp_path / "benchmarks" / "metrics" / "gpu" / "speed" / "gpu.json").read_text(encoding="utf8"))
+    assert {row["part"] for row in speed["rows"]} == {"process", "pipe", "train", "peers"}
+    assert set(speed["ratios"]["process"]) == {"spaCy", "Hugging Face"}
+    records = (tmp_path / "benchmarks" / "records" / "gpu" / "records-00000.jsonl").read_text(encoding="utf8")
+    assert len(records.splitlines()) >= 6
 
 
 # ---- project.yml
@@ -502,3 +533,18 @@ def test_the_check_leaves_the_project_out_of_the_requirements(root: Path) -> Non
     lines = check_package.without_project(root / "requirements.txt")
     assert "torch==2.13.0" in lines
     assert all("==" in line for line in lines)
+
+
+def test_an_encoder_is_copied_whole_or_refused(tiny_encoder: Path, tmp_path: Path) -> None:
+    """A folder as it is; without a hub, a name is one line, and what was there stays."""
+    output = tmp_path / "assets" / "encoder"
+    copy_encoder.copy_encoder(str(tiny_encoder), output)
+    assert {p.name: p.read_bytes() for p in output.iterdir()} == {
+        p.name: p.read_bytes() for p in tiny_encoder.iterdir()
+    }
+    env = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, copy_encoder.__file__, "nobody/no-such-encoder", str(output)]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("Error: no folder, and not to be had from the hub")
+    assert list(output.parent.iterdir()) == [output] and (output / "config.json").is_file()

@@ -1,0 +1,56 @@
+"""Put an encoder into a folder of the project: from another folder, or from the Hugging Face hub by its name.
+
+python scripts/copy_encoder.py FacebookAI/roberta-base assets/encoder-gpu
+"""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spacy_dossier.errors import DossierError
+
+
+def copy_encoder(source: str, output: Path) -> None:
+    """Copy an encoder's files, or fetch its weights and its tokenizer.
+
+    source (str): Folder, or name on the hub.
+    output (Path): The folder to make; it is made anew, and whole or not at all.
+    RAISES (DossierError): There is no such folder, and the hub gives none of that name.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
+        made = Path(temporary, "encoder")
+        if Path(source).is_dir():
+            shutil.copytree(source, made)
+        else:
+            from transformers import AutoModel, AutoTokenizer
+
+            try:
+                AutoTokenizer.from_pretrained(source).save_pretrained(made)
+                AutoModel.from_pretrained(source).save_pretrained(made)
+            except (OSError, ValueError) as error:
+                reason = str(error).strip().splitlines()[0]
+                raise DossierError(
+                    f"no folder, and not to be had from the hub ({reason})", value=source, remedy="Give a folder"
+                ) from None
+        shutil.rmtree(output, ignore_errors=True)
+        made.rename(output)
+
+
+def main(
+    source: Annotated[str, typer.Argument(help="Folder of the encoder, or its name on the hub.")],
+    output: Annotated[Path, typer.Argument(help="Folder to put it into.")],
+) -> None:
+    """Put an encoder into a folder of the project."""
+    try:
+        copy_encoder(source, output)
+    except DossierError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)
