@@ -177,7 +177,11 @@ class Busy:
 
 @dataclass
 class Setting:
-    """What is measured with what. rounds (int): After one that warms up. steps (int): Of training, likewise."""
+    """What is measured with what.
+
+    rounds (int): After one that warms up. steps (int): Of training, likewise.
+    share (int): Words for what runs in one process, which is slower than the whole job: `nlp.pipe` and the peers.
+    """
 
     report: Report
     texts: list[str]
@@ -189,7 +193,7 @@ class Setting:
     workers: list[int]
     rounds: int
     steps: int
-    peer_words: int
+    share: int
 
     @property
     def device(self) -> str:
@@ -204,8 +208,9 @@ class Setting:
         return -1 if self.card is None else self.card.number
 
     @property
-    def words(self) -> int:
-        return sum(len(text.split()) for text in self.texts)
+    def some_texts(self) -> list[str]:
+        """The first of the texts, with as many words as `share` says."""
+        return list(first_words(self.texts, self.share))
 
     def trained(self) -> Path:
         """RETURNS (Path): The pipeline given, or the one that was trained here. RAISES (DossierError): Neither."""
@@ -233,7 +238,7 @@ def measure_process(setting: Setting) -> None:
         seconds = run.summary.seconds - run.progress.seconds_loading
         note = f"{counts.failures} failures" if counts.failures else ""
         label = f"{OURS}, {processes} process{'' if processes == 1 else 'es'}"
-        setting.report.add(busy.row("process", label, setting.words, seconds, note))
+        setting.report.add(busy.row("process", label, words_of(setting.texts), seconds, note))
 
 
 def shard_size(setting: Setting, workers: int) -> int:
@@ -242,15 +247,16 @@ def shard_size(setting: Setting, workers: int) -> int:
 
 
 def measure_pipe(setting: Setting) -> None:
-    """`nlp.pipe` over all texts in this process, with the batches that `dossier process` has on this device."""
+    """`nlp.pipe` in this process, with the batches that `dossier process` has on this device."""
     nlp = load(str(setting.trained()), setting.device)
     size = 64 if setting.card is None else 512
+    texts = setting.some_texts
 
     def work() -> None:
-        for _ in nlp.pipe(setting.texts, batch_size=size):
+        for _ in nlp.pipe(texts, batch_size=size):
             pass
 
-    setting.report.add(timed(setting, "pipe", "nlp.pipe, one process", setting.words, work))
+    setting.report.add(timed(setting, "pipe", "nlp.pipe, one process", words_of(texts), work))
 
 
 def timed(setting: Setting, part: str, label: str, words: int, work: Callable[[], object]) -> Row:
@@ -342,14 +348,19 @@ def measure_peers(setting: Setting) -> None:
     from peers import peers
 
     use_device(setting.device)
-    texts = list(first_words(setting.texts, setting.peer_words))
-    words = sum(len(text.split()) for text in texts)
+    texts = setting.some_texts
+    words = words_of(texts)
     for system in peers(str(setting.encoder), texts, setting.gpu):
         try:
             setting.report.add(timed(setting, "peers", system.label, words, system.run))
         except (RuntimeError, TypeError, ValueError) as error:  # a precision or a batch that a peer cannot do
             print(f"{system.label}: {type(error).__name__}: {str(error).splitlines()[0]}", flush=True)
         free_memory()
+
+
+def words_of(texts: Sequence[str]) -> int:
+    """RETURNS (int): Words with white space around them."""
+    return sum(len(text.split()) for text in texts)
 
 
 def first_words(texts: Sequence[str], words: int) -> Iterator[str]:
@@ -408,8 +419,8 @@ def main(
     train: Annotated[Path | None, typer.Option(help="Corpus to train on (.spacy).")] = None,
     pairs: Annotated[Path | None, typer.Option(help="Pairs to train the summarizer on (.spacy).")] = None,
     steps: Annotated[int, typer.Option(min=4, help="Steps of the training.")] = 200,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms up.")] = 3,
-    peer_words: Annotated[int, typer.Option(min=1, help="Words for the peers.")] = 300_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms up.")] = 2,
+    words: Annotated[int, typer.Option(min=1, help="Words for what runs in one process: nlp.pipe, peers.")] = 100_000,
 ) -> None:
     """Measure on a card what its words a second are, and those of the peers."""
     os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
@@ -433,12 +444,12 @@ def main(
             [int(count) for count in workers.split(",")],
             rounds,
             steps,
-            peer_words,
+            words,
         )
     except DossierError as error:
         typer.echo(f"Error: {error}", err=True)
         raise typer.Exit(1) from None
-    print(f"{len(setting.texts):,} texts, {setting.words:,} words", flush=True)
+    print(f"{len(setting.texts):,} texts, {words_of(setting.texts):,} words", flush=True)
     measures = {
         "process": measure_process,
         "pipe": measure_pipe,

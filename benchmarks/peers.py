@@ -26,7 +26,7 @@ BUDGET = 2048  # padded sub-words of a batch of the bare encoder
 NLP_BATCH = 128  # documents of a batch in spaCy's own config for transformers
 HUGGINGFACE_BATCHES = (1, 8, 16)  # windows
 # On a card, where its pipeline has larger ones, and all have half precision too
-GPU_BATCHES = (16, 64, 256)
+GPU_BATCHES = (64, 256)
 GPU_BUDGET = 32_768
 
 

@@ -88,7 +88,7 @@ def test_everything_is_measured_and_kept(
 def test_a_part_that_fails_does_not_cost_the_others(texts: Path, tiny_encoder: Path, tmp_path: Path) -> None:
     """It is told, and the exit code says so."""
     arguments = [str(texts), "-o", str(tmp_path / "out"), "-e", str(tiny_encoder), "--device", "cpu", "--rounds", "1"]
-    done = CliRunner().invoke(app, [*arguments, "--only", "pipe,peers", "--peer-words", "10"])
+    done = CliRunner().invoke(app, [*arguments, "--only", "pipe,peers", "--words", "10"])
     assert done.exit_code == 1
     assert "Error: pipe: DossierError: no pipeline" in done.output
     rows = json.loads((tmp_path / "out" / "gpu.json").read_text())["rows"]
