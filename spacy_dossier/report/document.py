@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from ..process.record import Entity, Record, SummarySentence
 from ..read.document import PlacedBlock
+from .classes import class_facts
 from .index import Found, Index, Ranked, group, slug
 from .pages import Pages, band, document_href, media_name, percent, plural, shorten, split_id, whole
 from .read import SourceText, quotations
@@ -119,6 +120,7 @@ def write_document(
         "folder": folder,
         "lead": ", ".join(document_facts(record)),
         "lang": language(record),
+        "classes": class_facts(record),
         "meta": [(key, shorten(value)) for key, value in record.meta.items()],
         "sentences": [ListedSentence(s, sentence_href(s, i, parts, name, source)) for i, s in summary_of(record)],
         "why": source.why,

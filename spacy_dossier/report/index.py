@@ -100,7 +100,7 @@ def slug(record_id: str) -> str:
 
 @dataclass
 class Totals:
-    """Counts over all records. Each counter has one entry a label, type or kind of error, which are few."""
+    """Counts over all records. Each counter has one entry a label, type, class or kind of error, which are few."""
 
     documents: int = 0
     tokens: int = 0
@@ -109,6 +109,7 @@ class Totals:
     pipelines: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     media_types: Counter[str] = field(default_factory=Counter)
+    classes: Counter[str] = field(default_factory=Counter)
     confidences: list[int] = field(default_factory=lambda: [0] * BINS)
 
 
@@ -126,8 +127,12 @@ class Index:
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{CACHE * 1000}; {SCHEMA} BEGIN;"
         )
 
-    def add(self, record: Record, found: list[Found]) -> None:
-        """Count a document in. `found` is `group(record.entities)`."""
+    def add(self, record: Record, found: list[Found], classes: list[str]) -> None:
+        """Count a document in.
+
+        found (list[Found]): `group(record.entities)`.
+        classes (list[str]): `classes_of(record)`.
+        """
         totals = self.totals
         number = totals.documents
         totals.documents += 1
@@ -136,6 +141,7 @@ class Index:
         totals.entities += len(record.entities)
         totals.pipelines[f"{record.pipeline.name} {record.pipeline.version}"] += 1
         totals.media_types[record.media_type] += 1
+        totals.classes.update(classes)
         self._db.execute("INSERT INTO document VALUES (?, ?, ?)", (number, slug(record.id), record.id))
         rows = []
         for entry in found:

@@ -120,7 +120,7 @@ class Pages:
 
 
 def document_row(record: Record, kinds: dict[str, int], media_types: dict[str, int]) -> list[Any]:
-    """RETURNS (list): A row of the list of documents; report.js says what stands where."""
+    """RETURNS (list): A row of the list of documents, but for its classes; report.js says what stands where."""
     labels = sorted({kinds[e.label] for e in record.entities})
     snippet = shorten(" ".join(record.summary.split()), SNIPPET)
     kind = media_types[record.media_type]

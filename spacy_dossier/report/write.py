@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..errors import DossierError
 from ..text.lock import Lock
+from .classes import classes_of
 from .document import Neighbour, neighbour, write_document
 from .figures import facts, histogram, histogram_text, tiles
 from .index import Index, Totals, group
@@ -93,7 +94,7 @@ def _write(out: Path, files: list[Path], folder: Path, advance: Callable[..., No
     index = Index(folder / "index.sqlite")
     try:
         for record in read_records(files):
-            index.add(record, group(record.entities))
+            index.add(record, group(record.entities), classes_of(record))
             advance(0, note=f"{index.totals.documents:,} counted")
         index.rank()
         totals = index.totals
@@ -139,11 +140,13 @@ def _write_documents(
 ) -> int:
     """RETURNS (int): How many documents are shown without their text."""
     types = {media_type: kind for kind, (media_type, _) in enumerate(index.totals.media_types.most_common())}
+    classes = {label: kind for kind, (label, _) in enumerate(index.totals.classes.most_common())}
     without_text = 0
     with Shards(folder, "documents") as shards, Texts(read_run(out).get("options", {})) as texts:
         before: Neighbour | None = None
         for number, (record, next_record) in enumerate(with_next(read_records(files))):
-            shards.add(document_row(record, pages.kinds, types))
+            given = [classes[label] for label in classes_of(record)]
+            shards.add([*document_row(record, pages.kinds, types), given])
             source = texts.find(record)
             without_text += source.text is None
             after = None if next_record is None else neighbour(next_record)
@@ -182,6 +185,7 @@ def _write_lists(
         rows=totals.documents,
         types=types,
         type_names=[media_name(media_type) for media_type, _ in types],
+        classes=totals.classes.most_common(),
     )
     pages.write(
         "entities",
@@ -211,6 +215,7 @@ def _write_overview(
         histogram=histogram(totals.confidences) if known else [],
         histogram_text=histogram_text(totals.confidences) if known else "",
         types=totals.media_types.most_common(),
+        classes=totals.classes.most_common(),
         failures=kinds,
         facts=facts(run),
     )

@@ -164,6 +164,31 @@ def test_overview_counts(tmp_path: Path) -> None:
     assert "has not finished" not in text
 
 
+def test_classes_are_counted_shown_and_filtered_by(tmp_path: Path) -> None:
+    """One class where they exclude each other, else each from one half on; none of a run without classes."""
+    scores = {
+        "a": {"news": 0.4, "letter": 0.35, "<b>": 0.25},
+        "b": {"letter": 0.997, "news": 0.003, "<b>": 0.0},
+        "c": {"news": 0.9, "letter": 0.8, "<b>": 0.1},
+        "d": {"news": 0.2, "letter": 0.3, "<b>": 0.1},
+    }
+    records = [annotate(name, "Text.").model_copy(update={"cats": cats}) for name, cats in scores.items()]
+    written = write_report(save(tmp_path / "out", records))
+    report = written.path.parent
+    assert [row[7] for row in rows(report, "documents")] == [[0], [1], [0, 1], []]
+    overview = " ".join(" ".join(Page(written.path.read_text(encoding="utf-8")).words).split())
+    assert "Documents by class Class Documents news 2 letter 2" in overview
+    listed = (report / "documents.html").read_text(encoding="utf-8")
+    page = Page(listed)
+    (table,) = [attrs for tag, attrs in page.tags if tag == "table"]
+    assert json.loads(table["data-classes"] or "") == ["news", "letter"]
+    assert "All classes news (2) letter (2)" in " ".join(" ".join(page.words).split())
+    assert "Class: letter 99%, news 0%, <b> 0%" in " ".join(" ".join(Page(page_of(report, "b")).words).split())
+    without = write_report(save(tmp_path / "other", [annotate("a", "Text.")])).path.parent
+    assert "data-classes" not in (without / "documents.html").read_text(encoding="utf-8")
+    assert "class" not in " ".join(Page((without / "index.html").read_text(encoding="utf-8")).words)
+
+
 def test_entities_across_documents(tmp_path: Path) -> None:
     """An entity's row says how often and where it was found; its places follow one another in their list."""
     records = [

@@ -93,19 +93,28 @@ function named(href, id, ...more) {
   return head(link(href, name), ...(folder ? [el("span", { class: "sub" }, el("bdi", {}, folder))] : []), ...more);
 }
 
+const classed = (row, table) => row[7].map((n) => table.classes[n]).join(", ");
+
 // A row of each table, as report_pages.py writes it
 const TABLES = {
   documents: {
-    // [slug, id, type, tokens, entities, labels, beginning of the summary]
+    // [slug, id, type, tokens, entities, labels, beginning of the summary, classes]
     word: "document",
     text: (row) => `${row[1]} ${row[6]}`,
-    filters: { type: (row, v) => row[2] === +v, label: (row, v) => row[5].includes(+v) },
-    sorts: { name: (r) => r[1], type: (r, t) => t.types[r[2]], tokens: (r) => r[3], entities: (r) => r[4] },
+    filters: {
+      type: (row, v) => row[2] === +v, label: (row, v) => row[5].includes(+v), class: (row, v) => row[7].includes(+v),
+    },
+    sorts: {
+      name: (r) => r[1], type: (r, t) => t.types[r[2]], tokens: (r) => r[3], entities: (r) => r[4],
+      class: (r, t) => classed(r, t),
+    },
     cells: (row, table) => [
       named(page(row[0]), row[1],
         ...(row[6] ? [el("span", { class: "snippet", dir: "auto" }, row[6])] : []),
-        el("span", { class: "near" }, `${table.types[row[2]]} · ${plural(row[3], "token")}`)),
-      cell("far", table.types[row[2]]), cell("num far", number(row[3])), cell("num", number(row[4])),
+        el("span", { class: "near" },
+          [table.types[row[2]], ...(row[7].length ? [classed(row, table)] : []), plural(row[3], "token")].join(" · "))),
+      cell("far", table.types[row[2]]), ...(table.classes ? [cell("far", classed(row, table))] : []),
+      cell("num far", number(row[3])), cell("num", number(row[4])),
     ],
   },
   entities: {
@@ -170,7 +179,7 @@ function list(node) {
   const name = node.dataset.table;
   const kind = TABLES[name];
   const table = { rows: +node.dataset.rows, size: +node.dataset.size };
-  for (const key of ["types", "labels", "kinds"]) table[key] = JSON.parse(node.dataset[key] ?? "null");
+  for (const key of ["types", "labels", "kinds", "classes"]) table[key] = JSON.parse(node.dataset[key] ?? "null");
   const form = $(".controls");
   const status = $(".status", node.parentNode);
   const heads = $$("th[data-sort]", node);
