@@ -114,7 +114,7 @@ def crossvalidate(
             summarizer = train(fresh(nlp, config), config, rest)
             for eg in (examples[i] for i in order[fold::k]):
                 doc = summarizer(eg.predicted.copy())
-                scores.append(score_extracts(summarizer, doc, eg.reference.user_data["summary_reference"], rng))
+                scores.append(score_extracts(summarizer, doc, [eg.reference.user_data["summary_reference"]], rng))
     return [row for row in scores if row]
 
 

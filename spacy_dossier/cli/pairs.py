@@ -59,9 +59,13 @@ def pairs_cli(
     if report is not None:
         write_json(report, {name: found.as_dict() for name, found in reports.items()})
     for name, found in reports.items():
+        if found.error:
+            typer.echo(f"{found.error} (left out)", err=True)
+            continue
+        several = f", {found.several:,} with several summaries" if found.several else ""
         typer.echo(
-            f"{name}: {found.written:,} of {found.pairs:,} pairs, {found.sents:,} sentences, {found.tokens:,} tokens "
-            f"-> {', '.join(found.outputs)}"
+            f"{name}: {found.written:,} of {found.pairs:,} pairs{several}, {found.sents:,} sentences, "
+            f"{found.tokens:,} tokens -> {', '.join(found.outputs)}"
         )
         if named := [
             f"{role} from the field {field}" for role, field in found.fields.items() if role not in (field, "id")
@@ -72,5 +76,5 @@ def pairs_cli(
         left = {"empty text": found.empty_text, "empty summary": found.empty_summary, "unreadable": found.skipped}
         if counts := [f"{n:,} {what}" for what, n in left.items() if n]:
             typer.echo(f"{name}: left out: {', '.join(counts)}", err=True)
-    if any(found.skipped for found in reports.values()):
+    if any(found.skipped or found.error for found in reports.values()):
         raise typer.Exit(SKIPPED)

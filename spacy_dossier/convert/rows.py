@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from ..errors import DossierError
 from .source import TextFile
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+EXCEL_DELIMITER = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # a first line for Excel
 PARQUET = b"PAR1"
 
 
@@ -44,7 +47,15 @@ def is_json(file: TextFile) -> bool:
 
 
 def json_rows(file: TextFile) -> Iterator[Row | BadRow]:
-    """YIELDS (Row | BadRow): The objects of JSON lines, or of one array."""
+    """Read JSON lines, one array of objects, or one object that holds an array or columns of one length.
+
+    YIELDS (Row | BadRow): The objects.
+    RAISES (DossierError): If one value over several lines holds no rows.
+    """
+    if (whole := _whole_json(file)) is not None:
+        for number, fields in enumerate(_wrapped_rows(whole, file.name), 1):
+            yield Row(number, fields)
+        return
     for number, line in enumerate(file.lines(), 1):
         if not line.strip():
             continue
@@ -56,36 +67,112 @@ def json_rows(file: TextFile) -> Iterator[Row | BadRow]:
         yield Row(number, row) if isinstance(row, dict) else BadRow(number, "expected a JSON object")
 
 
+def _whole_json(file: TextFile) -> Any:
+    """RETURNS (Any): What one JSON value holds that is not written a row a line; `None` where lines or objects are."""
+    if file.array:
+        return None
+    lines = (line for line in file.lines() if line.strip())
+    first, second = next(lines, "").strip(), next(lines, None)
+    if not first.startswith(("{", "[")) or (second is not None and first.endswith(("}", "]"))):
+        return None
+    if second is None and first.startswith("{") and file.path.suffix.lower() in (".jsonl", ".ndjson"):
+        return None
+    try:
+        return json.loads(file.read())
+    except ValueError:  # lines of which the first is broken
+        return None
+
+
+def _wrapped_rows(value: Any, file: str) -> list[dict[str, Any]]:
+    """RETURNS (list[dict[str, Any]]): The rows that one JSON value holds."""
+    if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+        return value
+    lists = {name: part for name, part in value.items() if isinstance(part, list)} if isinstance(value, dict) else {}
+    arrays = [part for part in lists.values() if part and all(isinstance(row, dict) for row in part)]
+    if len(arrays) == 1:
+        return arrays[0]
+    if len(arrays) > 1:
+        there = ", ".join(name for name, part in lists.items() if part in arrays)
+        raise DossierError("several arrays of rows", file=file, value=there, remedy="Write each to a file of its own.")
+    if len(lists) > 1 and len({len(part) for part in lists.values()}) == 1 and len(lists) == len(value):
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+    if isinstance(value, dict):
+        return [value]
+    raise DossierError("JSON without named fields", file=file, remedy="A row is an object with named fields.")
+
+
+class _Lines:
+    """The lines of a table, and those that its last row took.
+
+    file (TextFile): The table.
+    """
+
+    def __init__(self, file: TextFile) -> None:
+        self.lines, self.taken = file.lines(), list[str]()
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self.lines:
+            self.taken.append(line)
+            yield line
+
+    def swallowed(self, width: int, delimiter: str) -> str:
+        """RETURNS (str): What is wrong with a row over several lines; empty if a quoted cell may hold them."""
+        taken, self.taken = self.taken, []
+        if len(taken) < 2:
+            return ""
+        if sum(line.count('"') for line in taken) % 2:
+            return f"a quotation mark that is never closed takes in {len(taken) - 1} lines"
+        inner = [line.count(delimiter) == width - 1 for line in taken[:-1]]
+        if len(inner) > 1 and all(inner) and (width > 2 or len(inner) > 3):
+            return f"a quotation mark that is not closed takes in {len(inner)} lines that are rows by themselves"
+        return ""
+
+
 def table_rows(file: TextFile, suffix: str, *, header: bool = True) -> Iterator[Row | BadRow]:
     """Read a table; the delimiter is that of the suffix, or the one its first line has most of.
 
     header (bool): Whether the first row names the columns; else they are named by their numbers, from 1.
     YIELDS (Row | BadRow): The rows that are not empty.
-    RAISES (DossierError): If the quotes of the table are broken.
+    RAISES (DossierError): If the quotes of the table are broken, or two columns have one name.
     """
     csv.field_size_limit(2**31 - 1)
     head = next(file.lines(), "")
-    delimiter = DELIMITERS.get(suffix, ",")
+    said = EXCEL_DELIMITER.fullmatch(head)
+    delimiter = said[1] if said else DELIMITERS.get(suffix, ",")
     if delimiter not in head:
         delimiter = max(",;\t|", key=head.count)
     quoting: Any = csv.QUOTE_MINIMAL if delimiter != "\t" or _is_quoted(file) else csv.QUOTE_NONE
     # NUL and lone carriage returns inside quoted fields are legal for the reader as long as lines are not translated.
-    reader = csv.reader(file.lines(), delimiter=delimiter, quoting=quoting)
+    lines = _Lines(file)
+    reader = csv.reader(iter(lines), delimiter=delimiter, quoting=quoting)
     names: list[str] | None = None
+    if said:
+        next(reader)
     try:
         for columns in reader:
+            problem = lines.swallowed(len(names or columns), delimiter) if quoting == csv.QUOTE_MINIMAL else ""
             if names is None:
                 names = columns if header else [str(number) for number in range(1, len(columns) + 1)]
                 if header:
+                    _check_names(names, file.name)
                     continue
             if not columns:
                 continue
-            if len(columns) != len(names):
+            if problem:
+                yield BadRow(reader.line_num, problem)
+            elif len(columns) != len(names):
                 yield BadRow(reader.line_num, f"expected {len(names)} columns, not {len(columns)}")
             else:
                 yield Row(reader.line_num, dict(zip(names, columns, strict=True)))
     except csv.Error as error:
         raise DossierError(str(error), file=file.name, line=reader.line_num) from None
+
+
+def _check_names(names: list[str], file: str) -> None:
+    """RAISES (DossierError): If two columns have one name."""
+    twice = [name for name, n in Counter(names).items() if n > 1 and name]
+    if twice:
+        raise DossierError("two columns have one name", file=file, value=twice[0], remedy="Rename one of them.")
 
 
 def _is_quoted(file: TextFile) -> bool:

@@ -14,7 +14,7 @@ from spacy.training import Example
 from ..errors import DossierError
 from ..pipeline.summarizer.features import SentenceFeatures
 from ..pipeline.summarizer.labels import WordTokenizer, oracle_rows
-from ..pipeline.summarizer.names import REFERENCE, SUMMARY_GROUP
+from ..pipeline.summarizer.names import REFERENCE, REFERENCES, SUMMARY_GROUP
 from ..pipeline.summarizer.pipe import Summarizer
 from ..pipeline.summarizer.select import salient_entities
 from ..pipeline.summarizer.store import load_sentences
@@ -37,42 +37,48 @@ def score_summaries(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any
     """
     rows = []
     for eg in examples:
-        reference = eg.reference.user_data.get(REFERENCE)
-        if reference:
+        references = references_of(eg.reference)
+        if references:
             spans = eg.predicted.spans.get(SUMMARY_GROUP, ())
-            rows.append(rouge([span.text for span in spans], reference, eg.predicted.vocab.lang))
+            rows.append(rouge([span.text for span in spans], references, eg.predicted.vocab.lang))
     if not rows:
         return {f"summary_{name}": None for name in ROUGE}
     return {f"summary_{name}": float(np.mean([row[name] for row in rows])) for name in ROUGE}
 
 
-def rouge(sentences: Sequence[str], reference: str, lang: str = "en") -> dict[str, float]:
-    """ROUGE F of a summary.
+def references_of(doc: Doc) -> list[str]:
+    """RETURNS (list[str]): The reference summaries of a document."""
+    reference = doc.user_data.get(REFERENCE)
+    return list(doc.user_data.get(REFERENCES) or ([reference] if reference else []))
+
+
+def rouge(sentences: Sequence[str], references: Sequence[str], lang: str = "en") -> dict[str, float]:
+    """ROUGE F of a summary: of several references the best counts, each measure by itself.
 
     sentences (Sequence[str]): Its sentences.
-    reference (str): The reference summary, one sentence a line.
+    references (Sequence[str]): The reference summaries, one sentence a line.
     lang (str): Language code.
     RETURNS (dict[str, float]): "rouge1", "rouge2", "rougeL" (Lsum), in [0, 1].
     """
     scorer = RougeScorer(list(ROUGE.values()), tokenizer=WordTokenizer(lang))
     # A line of the candidate is a sentence to ROUGE-Lsum.
     candidate = "\n".join(" ".join(text.split()) for text in sentences)
-    scores = scorer.score(reference, candidate)
+    scores = scorer.score_multi(references, candidate)
     return {name: scores[key].fmeasure for name, key in ROUGE.items()}
 
 
 @dataclass
 class Article:
-    """One pair, read by the pipeline: the sentences with their features, and the reference summary."""
+    """One pair, read by the pipeline: the sentences with their features, and the reference summaries."""
 
     texts: list[str]
     features: SentenceFeatures
-    reference: str
+    references: Sequence[str]
     lang: str
 
     def score(self, rows: Sequence[int]) -> list[float]:
         """RETURNS (list[float]): The `MEASURES` of an extract; entity coverage is NaN where there are no entities."""
-        values = rouge([self.texts[row] for row in sorted(rows)], self.reference, self.lang)
+        values = rouge([self.texts[row] for row in sorted(rows)], self.references, self.lang)
         return [*values.values(), float(self.features.n_words[list(rows)].sum()), self._entity_coverage(rows)]
 
     def _entity_coverage(self, rows: Sequence[int]) -> float:
@@ -122,18 +128,18 @@ def evaluate_summaries(
     rng = np.random.default_rng(SEED)
     for doc, reference in zip(nlp.pipe(doc.text for doc in pairs), pairs, strict=True):
         advance(1)
-        scores.append(score_extracts(summarizer, doc, reference.user_data[REFERENCE], rng, sentences))
+        scores.append(score_extracts(summarizer, doc, references_of(reference), rng, sentences))
     return comparison([row for row in scores if row], sentences=sentences, lang=nlp.lang)
 
 
 def score_extracts(
-    summarizer: Summarizer, doc: Doc, reference: str, rng: np.random.Generator, sentences: int = 3
+    summarizer: Summarizer, doc: Doc, references: Sequence[str], rng: np.random.Generator, sentences: int = 3
 ) -> dict[str, list[float]]:
     """Score a document's extracts by the summarizer and by its rivals, all of which choose among the same sentences.
 
     summarizer (Summarizer): The component.
     doc (Doc): A document that it has been over.
-    reference (str): The reference summary, one sentence a line.
+    references (Sequence[str]): The reference summaries, one sentence a line; the oracle goes by the first.
     rng (Generator): For the random sentences.
     sentences (int): Most sentences of an extract.
     RETURNS (dict[str, list[float]]): The `MEASURES` of each; empty where the document has no sentences.
@@ -144,7 +150,7 @@ def score_extracts(
     features = loaded[0]
     lang = doc.vocab.lang
     texts = [doc.text[start:end] for start, end in zip(features.starts, features.ends, strict=True)]
-    article = Article(texts, features, reference, lang)
+    article = Article(texts, features, references, lang)
     first = list(range(min(sentences, len(texts))))
     words = int(features.n_words[first].sum())
     extracts = {
@@ -152,7 +158,7 @@ def score_extracts(
         f"lead{sentences}": first,
         "textrank": textrank_rows(features.vectors, sentences),
         "random": rng.permutation(len(texts))[:sentences].tolist(),
-        "oracle": oracle_rows(texts, reference, WordTokenizer(lang), sentences),
+        "oracle": oracle_rows(texts, references[0], WordTokenizer(lang), sentences),
         "ours_equal_words": rows_of(summarizer.summarize(doc, words=max(words, 1)), features),
     }
     return {name: article.score(rows) for name, rows in extracts.items()}

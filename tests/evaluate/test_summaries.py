@@ -21,13 +21,14 @@ def test_rouge_is_that_of_rouge_score() -> None:
     sentences = [sentence + "." for sentence in BRIDGE.rstrip(".").split(". ")][:3]
     scorer = RougeScorer(["rouge1", "rouge2", "rougeLsum"], use_stemmer=True)
     expected = scorer.score(BRIDGE_SUMMARY, "\n".join(sentences))
-    scores = rouge(sentences, BRIDGE_SUMMARY)
+    scores = rouge(sentences, [BRIDGE_SUMMARY])
     assert scores == {
         "rouge1": expected["rouge1"].fmeasure,
         "rouge2": expected["rouge2"].fmeasure,
         "rougeL": expected["rougeLsum"].fmeasure,
     }
-    assert rouge([], BRIDGE_SUMMARY) == {"rouge1": 0, "rouge2": 0, "rougeL": 0}
+    assert rouge(sentences, ["Nothing of it.", BRIDGE_SUMMARY]) == scores  # the best counts
+    assert rouge([], [BRIDGE_SUMMARY]) == {"rouge1": 0, "rouge2": 0, "rougeL": 0}
 
 
 def test_the_table_has_every_system_and_paired_intervals() -> None:

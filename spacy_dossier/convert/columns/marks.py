@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from ..rows import EXCEL_DELIMITER
 from .layout import WORD_ID, Layout
 from .schemes import split_tag
 
 DOCSTART = "-DOCSTART"  # Liner2 goes on with a space and the name of a file, all others with a hyphen
 DOCSTART_TOKENS = ("-DOCSTART-", "DOCSTART")  # in any case: copies in lower case, and those that lost the hyphens
-EXCEL_DELIMITER = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # a first line for Excel
 MAX_FILLER = 3  # characters of what stands beside it: -X-, O, a number
 BYTE_ORDER_MARK = "\ufeff"
 LINER2_MARK = re.compile(r"-DOCSTART (?:CONFIG FEATURES.*|FILE (?P<id>.*))")  # the first names the columns

@@ -9,12 +9,13 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ...errors import DossierError
-from ...pipeline.summarizer.names import REFERENCE
+from ...errors import DossierError, shortened
+from ...pipeline.summarizer.names import REFERENCE, REFERENCES
 from ...text.sentences import rule_sentences
 from ..docbin import DocBinWriter
 from ..rows import DELIMITERS, BadRow, Row, is_json, is_parquet, json_rows, parquet_rows, table_rows
 from ..source import STDIN, Input, find_inputs, has_surrogates, open_text, spooled
+from .text import alternatives, is_nothing, text_of
 from .twins import find_twin, read_story, read_twins, twin_folders
 
 SENTENCES = "sentences"  # span group: sentences found by rule
@@ -26,12 +27,6 @@ ALIASES = {
     "summary": """summary highlights abstract abstract_text target targets tldr summary_text summaries reference output
         subject_line headline""",
 }
-# Marks that public corpora put between documents and lines (Multi-News), and between the sentences of a summary (the
-# CNN/DailyMail of BertSum). An article may quote with the last one, as HTML does.
-BETWEEN_DOCUMENTS = "|||||"
-BETWEEN_LINES = "NEWLINE_CHAR"
-BETWEEN_SENTENCES = "<q>"
-AROUND_SENTENCES = (("<S>", "</S>"), ("<t>", "</t>"))  # arXiv and PubMed; CNN/DailyMail of OpenNMT
 MAX_LISTED = 1000
 
 
@@ -57,9 +52,11 @@ class PairReport:
     empty_text, empty_summary (int): Pairs left out because a side holds nothing but white space.
     repeated_ids, repeated_texts (int): Pairs whose id, or text, an earlier one has.
     longer_summary (int): Pairs whose summary is longer than the text.
+    several (int): Pairs with several summaries, all of which are kept.
     skipped (int): Rows left out because they cannot be read.
     sents, tokens (int): Sentences (by rule) and tokens of the articles.
     problems (list[dict]): Row or line, id and what is wrong, for each pair left out or repeated.
+    error (str): Why the file, one of a folder, was left out as a whole.
     """
 
     pairs: int = 0
@@ -69,6 +66,7 @@ class PairReport:
     repeated_ids: int = 0
     repeated_texts: int = 0
     longer_summary: int = 0
+    several: int = 0
     skipped: int = 0
     sents: int = 0
     tokens: int = 0
@@ -76,6 +74,7 @@ class PairReport:
     fields: dict[str, str] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
+    error: str = ""
 
     def note(self, row: int, id: str, problem: str) -> None:
         if len(self.problems) < MAX_LISTED:
@@ -113,12 +112,32 @@ def pairs(
     for source in _find_pair_inputs(inputs, options):
         report = reports[source.name] = PairReport()
         # A fresh vocab for each output keeps memory flat over many inputs.
-        with spooled(source) as path, DocBinWriter(output_dir / source.target, nlp.vocab, max_docs=max_docs) as writer:
-            for doc in read_pairs(path, nlp, options, report, name=source.name):
-                writer.add(doc)
-                on_doc(source.name)
-        report.outputs = [str(path) for path in writer.paths]
+        try:
+            with (
+                spooled(source) as path,
+                DocBinWriter(output_dir / source.target, nlp.vocab, max_docs=max_docs) as writer,
+            ):
+                for doc in read_pairs(path, nlp, options, report, name=source.name):
+                    writer.add(doc)
+                    on_doc(source.name)
+                if not report.written:
+                    raise _nothing(report, source.name)
+            report.outputs = [str(path) for path in writer.paths]
+        except DossierError as error:
+            if not source.from_folder or options.strict:
+                raise
+            report.error = str(error)
+    if all(report.error for report in reports.values()):
+        raise DossierError(next(iter(reports.values())).error)
     return reports
+
+
+def _nothing(report: PairReport, name: str) -> DossierError:
+    """RETURNS (DossierError): What to say of an input without a pair."""
+    if not report.problems:
+        return DossierError("no pairs", file=name, remedy="A row holds a text and its summary.")
+    first = report.problems[0]
+    return DossierError(f"no pair can be read: {first['problem']}", file=name, line=first["row"])
 
 
 def _find_pair_inputs(inputs: Iterable[str], options: PairOptions) -> list[Input]:
@@ -193,20 +212,25 @@ class _PairReader:
         report.pairs += 1
         given = row.fields.get(names["id"])
         id_ = f"{Path(self.name).name}#{row.number}" if given is None or given == "" else str(given)
-        text, summary = (_text_of(row.fields.get(names[side]), side) for side in ("text", "summary"))
+        text, given = text_of(row.fields.get(names["text"]), "text"), row.fields.get(names["summary"])
+        summaries = [text_of(one, "summary") for one in alternatives(names["summary"], given)]
+        summary = next((one for one in summaries if one is None or not is_nothing(one)), summaries[0])
         if text is None or summary is None:
             self._leave_out(row.number, id_, f"no text in the field {names['text' if text is None else 'summary']}")
         elif has_surrogates(text + summary):
             self._leave_out(row.number, id_, "bytes that are not in the encoding of the file, or halves of characters")
-        elif not text.strip():
+        elif is_nothing(text):
             report.empty_text += 1
-            report.note(row.number, id_, "empty text")
-        elif not summary.strip():
+            report.note(row.number, id_, f"empty text{f': {text.strip()}' if text.strip() else ''}")
+        elif is_nothing(summary):
             report.empty_summary += 1
-            report.note(row.number, id_, "empty summary")
+            report.note(row.number, id_, f"empty summary{f': {summary.strip()}' if summary.strip() else ''}")
         else:
             self._compare(row.number, id_, text, summary)
             doc = make_pair_doc(self.nlp, text, summary, id_)
+            if len(others := [one for one in summaries if one and not is_nothing(one)]) > 1:
+                report.several += 1
+                doc.user_data[REFERENCES] = others
             report.written += 1
             report.tokens += len(doc)
             report.sents += len(doc.spans[SENTENCES])
@@ -245,50 +269,13 @@ def make_pair_doc(nlp: Language, text: str, summary: str, id: str) -> Doc:
     return doc
 
 
-def _text_of(value: Any, side: str) -> str | None:
-    """RETURNS (str | None): A field as text; lists become lines, and so do marks of corpora. Empty for null."""
-    if value is None:
-        return ""
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-        value = "\n".join(value)
-    if not isinstance(value, str):
-        return None
-    for opening, closing in AROUND_SENTENCES:
-        if value.lstrip().startswith(opening):
-            value = _unwrap(value, opening, closing)
-    if BETWEEN_DOCUMENTS in value:
-        value = _replace_mark(value, BETWEEN_DOCUMENTS, "\n\n", None).strip("\n")
-    value = _replace_mark(value, BETWEEN_LINES, "\n", " ")
-    # HTML closes its quotations, the mark of a summary stands alone.
-    if side == "summary" and "</q>" not in value:
-        value = _replace_mark(value, BETWEEN_SENTENCES, "\n", " ")
-    return value
-
-
-def _replace_mark(text: str, mark: str, by: str, blanks: str | None) -> str:
-    """RETURNS (str): Text with something else in the place of a mark and the blanks (None: any) around it."""
-    first, *rest = text.split(mark)
-    if not rest:
-        return text
-    *inner, last = rest
-    return by.join((first.rstrip(blanks), *(part.strip(blanks) for part in inner), last.lstrip(blanks)))
-
-
-def _unwrap(text: str, opening: str, closing: str) -> str:
-    """RETURNS (str): A line for each sentence between two marks; the text itself if something stands outside them."""
-    *sentences, rest = (part.strip() for part in text.split(closing))
-    if rest or not all(sentence.startswith(opening) for sentence in sentences):
-        return text
-    return "\n".join(sentence.removeprefix(opening).strip() for sentence in sentences)
-
-
 def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dict[str, str]:
     asked = {"id": options.id_field, "text": options.text_field, "summary": options.summary_field}
     names: dict[str, str] = {}
     for role, wanted in asked.items():
         if wanted is not None:
             if wanted not in fields:
-                there = ", ".join(fields)
+                there = shortened(", ".join(fields))
                 raise DossierError("no such field", file=name, value=wanted, remedy=f"The fields are {there}.")
             names[role] = wanted
             continue
@@ -296,7 +283,7 @@ def _field_names(fields: dict[str, Any], options: PairOptions, name: str) -> dic
         free = known.keys() - {*names.values(), *filter(None, asked.values())}
         found = next((known[alias] for alias in ALIASES[role].split() if alias in free), None)
         if found is None and role != "id":
-            there = ", ".join(fields)
+            there = shortened(", ".join(fields))
             raise DossierError(
                 f"no field {role}", file=name, remedy=f"The fields are {there}; choose one with --{role}-field."
             )

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 
+from ...rows import EXCEL_DELIMITER
 from ..layout import DELIMITERS, WORD_ID, Layout, is_wrapped, split_tabs, split_wrapped, splitter
 from ..marks import (
     BYTE_ORDER_MARK,
-    EXCEL_DELIMITER,
     MARKUP,
     SENTENCE_END,
     document_mark,
