@@ -10,6 +10,8 @@ from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
 
+from .card.counts import Counts
+
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
 # Those that start from an encoder; summarizer.cfg starts from a trained pipeline.
 CONFIGS = sorted(path for path in FOLDER.glob("*.cfg") if path.stem != "summarizer")
@@ -103,6 +105,30 @@ def test_config_trains(
     assert all(set_by[name]() for name in nlp.pipe_names if name in set_by)
     if config.stem != "baseline":
         assert nlp.resume_training().learn_rate is not None
+
+
+@pytest.mark.parametrize("name", ["default", "gpu"])
+def test_config_trains_on_a_gpu(
+    name: str, card: Counts, corpora: dict[str, str], tiny_encoder: Path, tiny_roberta: Path, tmp_path: Path
+) -> None:
+    """`spacy train --gpu-id 0`, with scores and storing; on the CPU the result finds the same. So does summarizer.cfg
+    on top of it.
+    """
+    config, encoder = FOLDER / f"{name}.cfg", tiny_roberta if name == "gpu" else tiny_encoder
+    train(config, tmp_path / name, use_gpu=0, overrides=overrides(config, corpora, encoder))
+    pairs = {"paths.train_pairs": corpora["pairs"], "paths.dev_pairs": corpora["pairs"]}
+    given = pairs | {"paths.source": str(tmp_path / name / "model-last"), "training.max_steps": 2}
+    train(FOLDER / "summarizer.cfg", tmp_path / "second", use_gpu=0, overrides=given | {"training.eval_frequency": 2})
+    assert card.kernels > 1000
+    for folder in (name, "second"):
+        docs = []
+        for require in (spacy.require_gpu, spacy.require_cpu):
+            require()
+            docs.append(spacy.load(tmp_path / folder / "model-last")("Anna Kovacs flew to Lisbon. Nobody met her."))
+        assert docs[0]._.summary == docs[1]._.summary
+        assert [(ent.text, ent.label_) for ent in docs[0].ents] == [(ent.text, ent.label_) for ent in docs[1].ents]
+        salience = [[sent._.salience for sent in doc.sents] for doc in docs]
+        assert salience[0] == pytest.approx(salience[1], abs=1e-5)
 
 
 def test_summarizer_config_leaves_the_rest_as_it_was(
