@@ -1,10 +1,11 @@
 """Tag schemes of a sequence labeller: which tags there are, and which may follow which."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .ranges import Ints
 
 PREFIXES = {"BILUO": "BILU", "IOB2": "BI"}
 
@@ -57,17 +58,48 @@ class TagScheme:
             return [self.index("B", label), *[self.index("I", label)] * (length - 2), self.index("L", label)]
         return [self.index("B", label), *[self.index("I", label)] * (length - 1)]
 
-    def spans(self, tags: Sequence[int]) -> list[tuple[int, int, str]]:
-        """The entities of a valid sequence of tags, as (start, end, label) with the end not included."""
-        found = []
-        start = -1
-        label = ""
-        n = len(self.prefixes)
-        for i, tag in enumerate([*tags, 0]):
-            prefix = "O" if tag == 0 else self.prefixes[(tag - 1) % n]
-            if start >= 0 and prefix not in "IL":
-                found.append((start, i, label))
-                start = -1
-            if prefix in "BU":
-                start, label = i, self.labels[(tag - 1) // n]
-        return found
+    def tags_of(self, spans: "Spans") -> Ints:
+        """RETURNS (Ints): The tags of all tokens of all spans, one span after the other. Shape: (n_tokens,)"""
+        sizes = spans.ends - spans.starts
+        base = np.repeat(1 + len(self.prefixes) * spans.labels, sizes)
+        last = np.cumsum(sizes) - 1
+        first = last - sizes + 1
+        place = np.full(len(base), self.prefixes.index("I"))
+        if self.name == "BILUO":
+            place[last] = self.prefixes.index("L")
+        place[first] = self.prefixes.index("B")
+        if self.name == "BILUO":
+            place[first[sizes == 1]] = self.prefixes.index("U")
+        return base + place
+
+    def find_spans(self, tags: Ints) -> "Spans":
+        """The entities of valid sequences of tags.
+
+        tags (Ints): 0, which is O, beyond the end of a sequence. Shape: (N, T)
+        """
+        steps = tags.shape[1]
+        flat = np.concatenate([tags, np.zeros((len(tags), 1), dtype=tags.dtype)], axis=1).ravel()
+        prefix = np.array(["O", *self.prefixes * len(self.labels)])[flat]
+        starts = np.flatnonzero(np.isin(prefix, ["B", "U"]))
+        stops = np.flatnonzero(~np.isin(prefix, ["I", "L"]))
+        ends = stops[np.searchsorted(stops, starts, side="right")]
+        rows = starts // (steps + 1)
+        before = rows * (steps + 1)
+        return Spans(rows, starts - before, ends - before, (flat[starts] - 1) // len(self.prefixes))
+
+
+@dataclass
+class Spans:
+    """Entities in a batch of sequences, row by row.
+
+    rows, starts, ends, labels (Ints): The sequence, first token, the token after the last, and the label's place among
+        those of the scheme, of each. Shape: (n_spans,)
+    """
+
+    rows: Ints
+    starts: Ints
+    ends: Ints
+    labels: Ints
+
+    def __len__(self) -> int:
+        return len(self.rows)

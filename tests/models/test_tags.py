@@ -10,6 +10,8 @@ from spacy.training import iob_utils
 
 from spacy_dossier.models.tags import TagScheme
 
+from ..tagging import listed, spans_of
+
 LABELS = ("PER", "ORG", "creative-work")
 SCHEMES = ["BILUO", "IOB2"]
 
@@ -39,7 +41,15 @@ def test_spans_survive_the_way_to_tags_and_back(name: str, layout: tuple[int, li
     """Spans that touch, that are next to others of their label, of one token or many: all come back."""
     scheme = TagScheme(name, LABELS)
     length, spans = layout
-    assert scheme.spans(tag(scheme, length, spans)) == spans
+    tags = tag(scheme, length, spans)
+    rows = np.array([[*tags, 0], [*([0] * length), 0], [0, *tags]])
+    found = scheme.find_spans(rows)
+    assert listed(scheme, found) == [
+        *((0, *span) for span in spans),
+        *((2, start + 1, end + 1, label) for start, end, label in spans),
+    ]
+    assert scheme.tags_of(found).tolist() == rows[rows > 0].tolist()
+    assert spans_of(scheme, tags) == spans
 
 
 @pytest.mark.parametrize("name", SCHEMES)

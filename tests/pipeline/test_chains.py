@@ -87,7 +87,7 @@ def test_batches_hold_chains_of_like_length_and_are_bounded(nlp: Language, monke
     words = [token.text for doc in docs for token in doc]
     seen = []
     for batch in batch_chains(docs, found, n_tags=5):
-        rows, lengths = batch.gather(flat)
+        rows, lengths = batch.gather(flat), batch.lengths
         assert len(batch) == 1 or rows.shape[0] * rows.shape[1] * 5 <= 60
         for row, n in enumerate(lengths.tolist()):
             doc, start, end = batch.locate(row, 0, n)

@@ -20,6 +20,8 @@ from spacy_dossier.models.tags import TagScheme
 from spacy_dossier.pipeline.crf_ner import chains
 from spacy_dossier.pipeline.crf_ner.pipe import CRFEntityRecognizer
 
+from ..tagging import spans_of
+
 TOK2VEC = {
     "@architectures": "spacy.HashEmbedCNN.v2",
     "width": 32,
@@ -155,7 +157,7 @@ def test_confidence_is_the_marginal_probability_of_the_span(either: Language) ->
             score = begin[tags[0]] + end[tags[-1]] + sum(emissions[i, tag] for i, tag in enumerate(tags))
             weight = np.exp(score + sum(transitions[pair] for pair in pairs))
             total += weight
-            held += weight * ((0, 2, "PER") in scheme.spans(tags))
+            held += weight * ((0, 2, "PER") in spans_of(scheme, tags))
     assert entities(doc) == [("Anna Kovacs", "PER")]
     assert confidences(doc) == [pytest.approx(held / total, abs=1e-5)]
 
@@ -253,7 +255,7 @@ def test_an_entity_beside_a_missing_token_ends_where_it_ends(scheme: str) -> Non
     allowed, _ = ner(nlp)._gold_tags(Example(nlp.make_doc(reference.text), reference))
     tags = ner(nlp).scheme
     layouts = {
-        tuple(tags.spans(sequence))
+        tuple(spans_of(tags, sequence))
         for sequence in itertools.product(range(len(tags)), repeat=3)
         if allowed[range(3), sequence].all() and tags.allowed()[0][sequence[1], sequence[2]]
     }

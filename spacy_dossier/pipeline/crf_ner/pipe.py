@@ -21,7 +21,8 @@ from torch import Tensor
 from ...errors import DossierError
 from ...models.calibration import Calibration
 from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
-from ...models.tags import PREFIXES, TagScheme
+from ...models.ranges import Ints
+from ...models.tags import PREFIXES, Spans, TagScheme
 from ...models.threads import leave_threads_behind
 from ..extensions import clear_confidences, register_confidence, set_confidence
 from ..listeners import require_vectors
@@ -175,34 +176,36 @@ class CRFEntityRecognizer(TrainablePipe):
         scheme = self.scheme
         scores = self._chain_scores()
         flat = _flatten(emissions)
+        finite = flat.isfinite().all()
         kept = [kept_entities(doc) if self.keep_entities else [] for doc in docs]
         if any(kept):
             allowed = np.concatenate([self._allowed_around(doc, ents) for doc, ents in zip(docs, kept, strict=True)])
             flat = flat.masked_fill(~torch.from_numpy(allowed).to(flat.device), IMPOSSIBLE)
+        # Whether each token by itself looks like part of an entity; O is tag 0.
+        looks = torch.cat([flat.argmax(dim=1) != 0, finite[None]]).cpu().numpy()
+        _require_finite(looks[-1])
+        inside = np.split(looks[:-1], np.cumsum([len(doc) for doc in docs])[:-1])
         found: list[list[FoundEntity]] = [[] for _ in docs]
         with torch.inference_mode():
             chains = [
-                find_chains(doc, self.max_chain, [(start, end) for start, end, _ in ents], inside)
-                for doc, ents, inside in zip(docs, kept, self._inside(docs, flat), strict=True)
+                find_chains(doc, self.max_chain, [(start, end) for start, end, _ in ents], looks_inside)
+                for doc, ents, looks_inside in zip(docs, kept, inside, strict=True)
             ]
             for batch in batch_chains(docs, chains, len(scheme)):
-                padded, lengths = batch.gather(flat)
-                tags = viterbi(padded, lengths, scores).tolist()
-                spans = [(row, *span) for row in range(len(batch)) for span in scheme.spans(tags[row])]
-                confidences = self._confidences(padded, lengths, scores, spans) if self.confidence else None
-                for n, (row, start, end, label) in enumerate(spans):
+                padded, lengths = batch.gather(flat), batch.lengths
+                spans = scheme.find_spans(viterbi(padded, lengths, scores))
+                confidences = [None] * len(spans)
+                if self.confidence:
+                    confidences = self._confidences(padded, lengths, scores, spans).tolist()
+                columns = (spans.rows, spans.starts, spans.ends, spans.labels)
+                for row, start, end, label, confidence in zip(*(c.tolist() for c in columns), confidences, strict=True):
                     doc, first, after = batch.locate(row, start, end)
-                    found[doc].append(FoundEntity(first, after, label, None if confidences is None else confidences[n]))
+                    found[doc].append(FoundEntity(first, after, scheme.labels[label], confidence))
         for entities, before in zip(found, kept, strict=True):
             taken = {i for start, end, _ in before for i in range(start, end)}
             entities[:] = [entity for entity in entities if taken.isdisjoint(range(entity.start, entity.end))]
             entities.sort(key=lambda entity: entity.start)
         return found
-
-    def _inside(self, docs: list[Doc], emissions: Tensor) -> list[NDArray[np.bool_]]:
-        """RETURNS (list): For each document, whether each token by itself looks like part of an entity; O is tag 0."""
-        inside = (emissions.argmax(dim=1) != 0).cpu().numpy()
-        return np.split(inside, np.cumsum([len(doc) for doc in docs])[:-1])
 
     def _chain_scores(self) -> ChainScores:
         """The learned transitions, with what the scheme forbids made impossible."""
@@ -210,10 +213,8 @@ class CRFEntityRecognizer(TrainablePipe):
         masks = [torch.from_numpy(mask).to(p.device) for mask, p in zip(self.scheme.allowed(), parameters, strict=True)]
         return ChainScores(*(p.masked_fill(~mask, IMPOSSIBLE) for p, mask in zip(parameters, masks, strict=True)))
 
-    def _confidences(
-        self, emissions: Tensor, lengths: Tensor, scores: ChainScores, spans: list[tuple[int, int, int, str]]
-    ) -> NDArray[np.float64]:
-        """spans (list): Row, start, end and label of each. RETURNS (NDArray[np.float64]): Shape: (n_spans,)"""
+    def _confidences(self, emissions: Tensor, lengths: Ints, scores: ChainScores, spans: Spans) -> NDArray[np.float64]:
+        """RETURNS (NDArray[np.float64]): Shape: (n_spans,)"""
         heat = 1.0 / self.cfg["temperature"]
         heated = ChainScores(scores.transitions * heat, scores.begin * heat, scores.end * heat)
         probabilities = span_marginals(emissions * heat, lengths, heated, self.scheme, spans)
@@ -231,7 +232,7 @@ class CRFEntityRecognizer(TrainablePipe):
             doc.set_ents([*before, *spans], blocked=blocked, default="outside")
             for span, entity in zip(spans, entities, strict=True):
                 if entity.confidence is not None:
-                    set_confidence(doc, span.start_char, span.end_char, span.label_, float(entity.confidence))
+                    set_confidence(doc, span.start_char, span.end_char, span.label_, entity.confidence)
 
     def _allowed_around(self, doc: Doc, kept: list[tuple[int, int, str]]) -> NDArray[np.bool_]:
         """Which tags leave the kept entities as they are. Shape: (n_tokens, n_tags)"""
@@ -282,7 +283,9 @@ class CRFEntityRecognizer(TrainablePipe):
         return loss, d_emissions
 
     def _loss(self, examples: list[Example], emissions: list[Floats2d]) -> tuple[float, list[Floats2d], dict[str, Any]]:
-        flat = _flatten(emissions).detach().requires_grad_()
+        flat = _flatten(emissions)
+        finite = flat.isfinite().all()
+        flat = flat.requires_grad_()
         names = ("transitions", "begin", "end")
         parameters = [torch.from_dlpack(self.model.get_param(name)).requires_grad_() for name in names]
         masks = [torch.from_numpy(mask).to(flat.device) for mask in self.scheme.allowed()]
@@ -296,19 +299,20 @@ class CRFEntityRecognizer(TrainablePipe):
         n_chains = sum(map(len, chains))
         total = flat.new_zeros(())
         for batch in batch_chains([eg.predicted for eg in examples], chains, len(self.scheme)):
-            padded, lengths = batch.gather(flat)
-            open_, _ = batch.gather(allowed)
+            padded, open_ = batch.gather(flat), batch.gather(allowed)
             scores = ChainScores(*(p.masked_fill(~m, IMPOSSIBLE) for p, m in zip(parameters, masks, strict=True)))
-            loss = negative_log_likelihood(padded, open_, lengths, scores).sum() / n_chains
+            loss = negative_log_likelihood(padded, open_, batch.lengths, scores).sum() / n_chains
             loss.backward()  # one batch at a time, so that no more than its graph is ever held
             total += loss.detach()
+        loss_value, is_finite = torch.stack([total, finite.to(total.dtype)]).tolist()
+        _require_finite(is_finite)
         gradient = torch.zeros_like(flat) if flat.grad is None else flat.grad
         d_emissions = [torch2xp(part.contiguous()) for part in gradient.split([len(e) for e in emissions])]
         d_scores = {
             name: torch2xp(torch.zeros_like(p) if p.grad is None else p.grad)
             for name, p in zip(names, parameters, strict=True)
         }
-        return float(total), d_emissions, d_scores
+        return loss_value, d_emissions, d_scores
 
     def _gold_tags(self, eg: Example) -> tuple[NDArray[np.bool_], list[tuple[int, int]]]:
         """Which tags the annotation leaves open, and where its entities are, on the tokens of the predicted Doc.
@@ -343,16 +347,16 @@ class CRFEntityRecognizer(TrainablePipe):
 
 
 def _flatten(emissions: list[Floats2d]) -> Tensor:
-    """Emissions of all documents, one after the other, in float32. Shape: (n_tokens, n_tags)
-
-    RAISES (DossierError): They are not finite: no tags follow from such scores.
-    """
+    """Emissions of all documents, one after the other, in float32. Shape: (n_tokens, n_tags)"""
     leave_threads_behind()
     # On the device they are on: Thinc's `xp2torch` takes the thread's default, which another thread may not have set.
-    flat = torch.cat([torch.from_dlpack(e) for e in emissions if e.size]).float()
-    if not flat.isfinite().all():
+    return torch.cat([torch.from_dlpack(e) for e in emissions if e.size]).float()
+
+
+def _require_finite(finite: float) -> None:
+    """RAISES (DossierError): Emissions are not finite: no tags follow from such scores."""
+    if not finite:
         raise DossierError(
             "the scores of the entity recogniser are not finite: its weights, or the encoder's, are broken",
             remedy="Train again, with a lower learning rate",
         )
-    return flat
