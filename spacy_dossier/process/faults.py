@@ -81,15 +81,22 @@ def lost() -> str | None:
 
     RETURNS (str | None): What the card says when it is asked to finish its work; None where it does.
     """
-    torch, cupy = sys.modules.get("torch"), sys.modules.get("cupy")
+    torch = sys.modules.get("torch")
     try:
         if torch and torch.cuda.is_initialized():
             torch.cuda.synchronize()
-        elif cupy:
-            cupy.cuda.runtime.deviceSynchronize()
+        elif on_card():
+            sys.modules["cupy"].cuda.runtime.deviceSynchronize()
     except RuntimeError as error:  # of which both libraries' own errors are kinds
         return None if out_of_memory(error) else one_line(str(error))
     return None
+
+
+def on_card() -> bool:
+    """RETURNS (bool): Does this thread compute with cupy? That may be installed, and be of no use without a driver."""
+    from thinc.api import get_current_ops  # here, for the coordinator, which reads this module, needs none of it
+
+    return get_current_ops().name == "cupy"
 
 
 def free_memory() -> None:
@@ -99,7 +106,7 @@ def free_memory() -> None:
     to give it back first.
     """
     gc.collect()
-    if "cupy" in sys.modules:
+    if on_card():
         from thinc.backends import context_pools
 
         for pool in context_pools.get().values():

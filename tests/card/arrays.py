@@ -292,6 +292,6 @@ def make_module() -> types.ModuleType:
     module.cuda = types.ModuleType("cupy.cuda")
     module.cuda.device = types.ModuleType("cupy.cuda.device")
     module.cuda.Device = module.cuda.device.Device = Device
-    module.cuda.runtime = types.SimpleNamespace(getDeviceCount=lambda: 1)
+    module.cuda.runtime = types.SimpleNamespace(getDeviceCount=lambda: 1, deviceSynchronize=lambda: None)
     module.cublas = types.SimpleNamespace(nrm2=nrm2)
     return module

@@ -15,6 +15,7 @@ import torch
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from spacy_dossier.process import faults
 from spacy_dossier.process.faults import CardLost, DocFailure, attempt, free_memory, out_of_memory
 from spacy_dossier.process.infer import analyze, enlarge_batches
 from spacy_dossier.process.local.pool import environment
@@ -105,6 +106,7 @@ def test_what_cupy_caches_goes_back_through_torch(monkeypatch: pytest.MonkeyPatc
     emptied: list[str] = []
     monkeypatch.setitem(sys.modules, "cupy", types.SimpleNamespace(get_default_memory_pool=lambda: Pool("default")))
     monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append("torch"))
+    monkeypatch.setattr(faults, "on_card", lambda: True)
     token = context_pools.set({"pytorch": Pool("thinc")})  # type: ignore[arg-type]
     try:
         free_memory()
@@ -155,6 +157,23 @@ def test_an_error_that_leaves_the_card_whole_is_the_documents(broken: list[str])
         raise RuntimeError("CUDA error: invalid configuration argument")
 
     assert attempt(work) == DocFailure("RuntimeError", "CUDA error: invalid configuration argument")
+
+
+def test_a_cupy_without_a_card_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be installed where the CPU does the work."""
+
+    def synchronize() -> None:
+        raise RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+
+    runtime = types.SimpleNamespace(deviceSynchronize=synchronize)
+    cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime), get_default_memory_pool=synchronize)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+
+    def work(error: Exception) -> None:
+        raise error
+
+    assert attempt(lambda: work(KeyError("fell over"))) == DocFailure("KeyError", "'fell over'")
+    assert attempt(lambda: work(MemoryError())) == DocFailure("OutOfMemory", "no reason given")
 
 
 def test_the_document_that_loses_the_card_is_found(toy: str, tmp_path: Path) -> None:

@@ -99,7 +99,8 @@ class RunnerActor:
     def __init__(self, job: Job, store: Store, watcher: Any) -> None:
         import ray
 
-        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+        on_card = "false" if job.device == "cpu" else "true"  # cores have nothing better to do beside a card
+        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", TOKENIZERS_PARALLELISM=on_card)
         self.job = job
         self.store = store
         self.shard = -1
