@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import email
 import email.errors
@@ -31,6 +32,8 @@ SEPARATOR = re.compile(  # RFC 4155: who sent it and when, on the line before th
 QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
 QUOTE = re.compile(r"(?:[ ]{0,2}>){1,50}[ ]?")
 SIGNATURE = re.compile(r"--[ ]?\Z")
+# How mails enclosed files before MIME; POSIX, uuencode
+UUENCODED = re.compile(r"^begin [0-7]{3,4} (\S[^\n]{0,200})\n((?:[ -`]{1,62}\n)+)end[ \t]{0,9}$\n?", re.M)
 # What a mail program writes before the mail that is answered: a line before it, or its header as text.
 ATTRIBUTION = 800  # characters at most
 WROTE = re.compile(r"\b(?:wrote|schrieb|écrit|escribió|skrev|schreef|scrisse)\b.{0,99}:\Z|\S@\S")
@@ -39,6 +42,14 @@ ORIGINAL = re.compile(
     r"\s{0,9}-{2,60} ?(?:Original Message|Original Appointment|Ursprüngliche Nachricht|Message d['’]origine|"
     r"Mensaje original|Oorspronkelijk bericht|Oprindelig meddelelse|Opprinnelig melding|Ursprungligt meddelande|"
     r"Messaggio originale) ?-{2,60}\s*\Z",
+    re.I,
+)
+# How a mail says that it passes another one on: in its subject, or in a line before that one
+FORWARDS = re.compile(r"(?:fwd?|wg|tr|vs|vb|rv|enc|doorst)\s{0,3}:", re.I)
+FORWARDED = re.compile(
+    r"\s{0,9}(?:-{2,60} ?(?:Forwarded message|Weitergeleitete Nachricht|Message transféré|Mensaje reenviado|"
+    r"Messaggio inoltrato|Doorgestuurd bericht|Videresendt (?:meddelelse|melding)|Vidarebefordrat meddelande) ?-"
+    r"|Begin forwarded message:|Anfang der weitergeleiteten Nachricht:|Début du message (?:réexpédié|transféré) ?:)",
     re.I,
 )
 # The names of its fields. Tickets and forms too have who or where from, where to and a date.
@@ -81,9 +92,10 @@ def read_mail(data: bytes) -> Mail:
     raw = {name.lower(): value for name, value in reversed(list(message.raw_items()))}  # get() loses 8-bit characters
     reader = PartReader()
     blocks = [block for part in reader.read(message) for block in part.blocks]
+    meta: dict[str, Any] = {name: text for name in HEADERS if (text := header_text(raw.get(name)))}
+    quote_forwarded(blocks, meta.get("subject", ""))
     if all(block.kind in OUTSIDE for block in blocks):
         blocks = [Block("quotation", block.text, block.level) for block in blocks]
-    meta: dict[str, Any] = {name: text for name in HEADERS if (text := header_text(raw.get(name)))}
     if reader.attachments:
         meta["attachments"] = [name for name, _ in reader.attachments]
     if reader.lost:
@@ -141,12 +153,21 @@ class PartReader:
         elif kind == "text/plain" or part.get_content_maintype() == "multipart":  # one without the parts it promises
             self.found = True
             flowed = str(part.get_param("format", "")).lower() == "flowed"
-            lines = self.text(part, content).split("\n")
+            lines = UUENCODED.sub(self.enclosed, self.text(part, content)).split("\n")
             if flowed:
                 lines = unflow(lines, str(part.get_param("delsp", "")).lower() == "yes")
             yield Part("text/plain", list(mark_thread(plain_blocks(lines))))
         else:
             self.attachments.append((f"part{len(self.attachments) + 1}", content))
+
+    def enclosed(self, file: re.Match[str]) -> str:
+        """Take a file in uuencode out of a text. RETURNS (str): Nothing; the same if it is none."""
+        try:
+            content = b"".join(binascii.a2b_uu(line) for line in file[2].splitlines())
+        except binascii.Error:
+            return file[0]
+        self.attachments.append((file[1], content))
+        return ""
 
     def text(self, part: email.message.Message, content: bytes) -> str:
         html = part.get_content_type() == "text/html"
@@ -247,6 +268,15 @@ def mark_thread(blocks: list[Block] | Iterator[Block]) -> Iterator[Block]:
         if block.kind == "signature":
             block.text = "\n".join(line for line in block.text.split("\n") if not SIGNATURE.match(line))
         yield block
+
+
+def quote_forwarded(blocks: list[Block], subject: str) -> None:
+    """Make text of what a mail passes on, for its reader has not seen it as one who is answered has."""
+    forwarded = FORWARDS.match(subject) is not None
+    for block in blocks:
+        forwarded = forwarded or FORWARDED.match(block.text) is not None
+        if forwarded and block.kind == "reply":
+            block.kind = "quotation"
 
 
 def is_header(lines: list[str]) -> bool:

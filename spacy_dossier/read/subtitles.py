@@ -25,7 +25,8 @@ def read_subtitles(data: bytes, name: str) -> Document:
     ended = float("-inf")
     for start, end, lines in cues(text, marked_up):
         for line in lines:
-            said = TAG.sub("", html.unescape(line) if marked_up else line).strip()
+            said = TAG.sub("", line)
+            said = (html.unescape(said) if marked_up else said).strip()
             if not said:
                 continue
             whole = not paragraphs or SENTENCE_END.search(paragraphs[-1][-1])

@@ -268,9 +268,9 @@ def test_subtitles_are_what_is_said() -> None:
 def test_web_subtitles_have_other_parts() -> None:
     """Notes, styles, names of cues and times of words are none of it; entities are letters."""
     data = """WEBVTT - Harbour talk\nLanguage: en\n\nNOTE by Otto\n\nSTYLE\n::cue { color: red }\n
-intro\n00:01.000 --> 00:02.500 align:start\n<v Pia>Bolt &amp; Nut <00:00:03.500>paid.</v>\n
+intro\n00:01.000 --> 00:02.500 align:start\n<v Pia>Bolt &amp; Nut <00:00:03.500>paid &lt;sic&gt;.</v>\n
 00:03.000 --> 00:04.000\nMore\n\n00:09.000 --> 00:10.000\nLater\n"""
-    assert only(data.encode(), "a.vtt").text == "Bolt & Nut paid.\n\nMore\n\nLater"
+    assert only(data.encode(), "a.vtt").text == "Bolt & Nut paid <sic>.\n\nMore\n\nLater"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """LaTeX → blocks."""
 
+from itertools import pairwise
+
 import pytest
 
 from spacy_dossier.read.document import Unreadable
@@ -88,11 +90,27 @@ never
 
 
 def test_commands_of_the_document() -> None:
-    """Those that stand for text are read as it; of others the arguments are."""
-    preamble = "\\newcommand{\\city}{Har\\textbf{stad}}\\newcommand{\\two}[1]{Two #1}\\def\\x{y}"
-    assert read(document("In \\city{} and \\city. \\two{bar} \\unknown{thing}", preamble)) == [
-        ("paragraph", "In Harstad and Harstad. bar thing")
+    """They are read as what they stand for, with their arguments; of those that are not known the arguments are."""
+    preamble = "\\newcommand{\\city}{Har\\textbf{stad}}\\newcommand{\\mr}[1]{Mr~#1}\\def\\x{y}"
+    preamble += "\\newcommand\\of[2][Lund]{\\mr{#2} of #1}"
+    text = "In \\city{} and \\city. \\mr{Berg}, \\of{Aro}, \\of[Oslo]{Ohm}, \\unknown{thing}"
+    assert read(document(text, preamble)) == [
+        ("paragraph", "In Harstad and Harstad. Mr\xa0Berg, Mr\xa0Aro of Lund, Mr\xa0Ohm of Oslo, thing")
     ]
+
+
+def test_what_is_switched_off() -> None:
+    assert read(document("Shown. \\iffalse Hidden.\n\n\\emph{Hidden.} \\fi Shown too.")) == [
+        ("paragraph", "Shown. Shown too.")
+    ]
+
+
+def test_commands_do_not_multiply_without_end() -> None:
+    """Each doubles its argument."""
+    doubling = "".join(
+        f"\\newcommand{{\\a{x}}}[1]{{\\a{y}{{#1#1}}}}" for x, y in pairwise("abcdefghijklmnopqrstuvwxyz")
+    )
+    assert sum(len(text) for _, text in read(document("\\aa{x}", doubling))) < 4_000_000
 
 
 @pytest.mark.parametrize("source", ["{" * 5_000, "\\begin{itemize}\\item x " * 2_000, "\\newcommand{\\a}{\\a\\a}\\a"])

@@ -1,5 +1,6 @@
 """Mails in blocks."""
 
+import binascii
 import textwrap
 
 import pytest
@@ -69,6 +70,31 @@ def test_what_outlook_puts_below(answered: str) -> None:
     assert found[0] == ("paragraph", "New words.")
     assert {kind for kind, _ in found[1:]} == {"reply"}
     assert found[-1] == ("reply", "Old words.")
+
+
+@pytest.mark.parametrize(
+    ("head", "passed_on"),
+    [
+        (HEAD, "---------- Forwarded message ---------\nFrom: Bob <bob@example.org>\nDate: Mon\nTo: Ann\n\nHis words."),
+        (HEAD, "Begin forwarded message:\n\n> From: Bob <bob@example.org>\n>\n> His words."),
+        (HEAD.replace("The", "Fwd: The"), "> His words."),
+        (HEAD.replace("The", "WG: The"), "Von: Bob Lund\nGesendet: Montag, 31. März 2025 9:12\nAn: Ann\n\nHis words."),
+    ],
+)
+def test_what_is_passed_on_is_text(head: str, passed_on: str) -> None:
+    """The reader of a forwarded mail has not seen it before, unlike one who is answered."""
+    found = blocks(f"Please look.\n\n{passed_on}", head=head)
+    assert "reply" not in {kind for kind, _ in found}
+    assert found[-1] == ("quotation", "His words.")
+
+
+def test_files_in_uuencode_are_attachments() -> None:
+    """As mails had them before MIME; what only looks like one is text."""
+    lines = "".join(binascii.b2a_uu(b"The quay of Harstad." * 2).decode() for _ in range(3))
+    mail = read_mail(f"{HEAD}\nSee below.\n\nbegin 644 quay.txt\n{lines}`\nend\n\nAnn\n".encode())
+    assert [block.text for block in mail.document.blocks] == ["See below.", "Ann"]
+    assert mail.attachments == [("quay.txt", b"The quay of Harstad." * 6)]
+    assert blocks("begin 644 quay.txt\nno such lines\nend")[0][1].startswith("begin 644")
 
 
 def test_flowed_text() -> None:

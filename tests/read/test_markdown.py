@@ -103,6 +103,8 @@ def test_front_matter() -> None:
     document = read_markdown(source.encode(), "x.md")
     assert [(b.kind, b.text) for b in document.blocks] == [("title", "Quay"), ("paragraph", "Text by Pia.")]
     assert document.meta == {"title": "Quay", "author": "Pia Lund"}
+    toml = '+++\ntitle = \'Quay\'\ntags = ["ferry"]\nauthor = "Pia Lund"\n+++\nText by Pia.\n'
+    assert read_markdown(toml.encode(), "x.md") == document
     assert read("---\n\nno header\n") == [("paragraph", "no header")]
 
 

@@ -56,7 +56,13 @@ SIGNS = {
     **{"textbraceleft": "{", "textbraceright": "}", "S": "§", "P": "¶", "ddag": "‡", "SS": "ẞ", "checkmark": "✓"},
     **{"euro": "€", "pounds": "£", "degree": "°", "copyright": "©", "glqq": "„", "grqq": "“", "nobreakspace": "\xa0"},
 }
-LARGEST = 1_000  # uses of commands of the document's own that are expanded, so that they do not multiply without end
+# Commands of the document's own with arguments, and where these stand in their definition
+OWN = re.compile(
+    r"\\(?:re)?(?:new|provide)command\*?\s{0,9}\{?\s{0,9}\\([A-Za-z@]{1,99})\s{0,9}\}?\s{0,9}\[(\d)\](\s{0,9}\[)?"
+)
+PARAMETER = re.compile(r"#(\d)")
+LARGEST = 2_000_000  # characters that they are expanded to, and 1,000 for each use, so that they do not multiply
+UNDONE = re.compile(r"\\iffalse\b.*?\\fi\b", re.S)
 
 MACROS = {
     **dict.fromkeys(HEADINGS, "*[{"),
@@ -95,12 +101,18 @@ class RawArguments(macrospec.MacroStandardArgsParser):
         return macrospec.ParsedVerbatimArgs(verbatim_chars_node=node), pos, length
 
 
-def context() -> macrospec.LatexContextDb:
+def context(source: str) -> macrospec.LatexContextDb:
+    """RETURNS (LatexContextDb): Which arguments commands take, those of the document's own among them."""
+    own = [
+        macrospec.std_macro(name, "[" + "{" * (int(count) - 1) if optional else "{" * int(count))
+        for name, count, optional in OWN.findall(source)
+        if name not in MACROS and int(count)
+    ]
     db = latexwalker.get_default_latex_context_db()
     db.add_context_category(
         "documents",
         prepend=True,
-        macros=[macrospec.std_macro(name, spec) for name, spec in MACROS.items()],
+        macros=[*(macrospec.std_macro(name, spec) for name, spec in MACROS.items()), *own],
         environments=[
             *(macrospec.std_environment(name, spec) for name, spec in ENVIRONMENTS.items()),
             *(macrospec.EnvironmentSpec(name, args_parser=RawArguments(name)) for name in sorted(CODE | UNREAD)),
@@ -110,15 +122,14 @@ def context() -> macrospec.LatexContextDb:
 
 
 def read_latex(data: bytes, name: str) -> Document:
-    """Read a LaTeX document; footnotes follow their paragraph, commands of its own without arguments are expanded.
+    """Read a LaTeX document; footnotes follow their paragraph, commands of its own are expanded.
 
     RAISES (Unreadable): No encoding fits, or groups nested without end.
     """
-    source = decode_text(data)
-    reader = LatexReader()
+    source = UNDONE.sub("", decode_text(data))
+    reader = LatexReader(context(source))
     try:
-        nodes = latexwalker.LatexWalker(source, latex_context=context()).get_latex_nodes()[0]
-        reader.read(nodes)
+        reader.read(latexwalker.LatexWalker(source, latex_context=reader.context).get_latex_nodes()[0])
     except RecursionError:
         raise Unreadable("Unsupported", "its LaTeX is nested too deep") from None
     return Document(reader.finished())
@@ -127,13 +138,14 @@ def read_latex(data: bytes, name: str) -> Document:
 class LatexReader:
     """Walks the nodes and collects text until a command or an empty line ends the block."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: macrospec.LatexContextDb) -> None:
+        self.context = context
         self.blocks: list[Block] = []
         self.parts: list[str] = []
         self.kinds: list[tuple[Kind, int | None]] = [("paragraph", None)]
         self.notes: list[Sequence[Any]] = []
         self.head: dict[str, list[Block]] = {}
-        self.own: dict[str, Any] = {}  # commands that the document defines
+        self.own: dict[str, tuple[str, str]] = {}  # commands that the document defines, see expand()
         self.expanded = 0
         self.symbols = LatexNodes2Text(math_mode="text", keep_comments=False)
 
@@ -225,9 +237,8 @@ class LatexReader:
             self.parts.append("”")
         elif name.lower().endswith("cite") or name.startswith("cite"):
             self.parts.append(f"[{required[-1].latex_verbatim()[1:-1]}]" if required else "")
-        elif name in self.own and self.expanded < LARGEST:
-            self.expanded += 1
-            self.visit([self.own[name]])
+        elif name in self.own:
+            self.expand(*self.own[name], arguments)
         elif name in ACCENTS or (not required and name not in SKIPPED):
             self.parts.append(self.symbol(node))
         elif name not in SKIPPED:  # bold, emphasised, coloured …: the last argument is the text
@@ -237,8 +248,23 @@ class LatexReader:
         """Remember a command of the document's own that stands for text."""
         name, *others = [n for n in arguments if n is not None] or [None]
         macros = [n for n in inside(name) if isinstance(n, LatexMacroNode)]
-        if macros and len(others) == 1:  # no number of arguments between them
-            self.own[macros[0].macroname] = others[0]
+        if macros and others:
+            default = others[1].latex_verbatim()[1:-1] if len(others) > 2 else ""
+            self.own[macros[0].macroname] = others[-1].latex_verbatim(), default
+
+    def expand(self, body: str, default: str, arguments: Sequence[Any]) -> None:
+        """Read what a command of the document's own stands for.
+
+        default (str): Of its optional argument.
+        """
+        given = [node.latex_verbatim() if node else default for node in arguments]
+        given = [
+            part[1:-1] if isinstance(n, LatexGroupNode) else part for n, part in zip(arguments, given, strict=True)
+        ]
+        source = PARAMETER.sub(lambda m: (given[int(m[1]) - 1 : int(m[1])] or [""])[0], body)
+        self.expanded += 1000 + len(source)
+        if self.expanded <= LARGEST:
+            self.visit(latexwalker.LatexWalker(source, latex_context=self.context).get_latex_nodes()[0])
 
     def environment(self, node: LatexEnvironmentNode) -> None:
         name = node.environmentname

@@ -16,7 +16,10 @@ from ..plain import decode_text
 from .tree import parse_html
 from .walker import blocks_of
 
-FIELD = re.compile(r"(?m)^(title|subtitle|author|date|lang|language|description):[ \t]+(\S.*?)[ \t]*$")
+KEYS = ("title", "subtitle", "author", "date", "lang", "language", "description")
+FIELD = re.compile(rf"(?m)^({'|'.join(KEYS)}):[ \t]+(\S.*?)[ \t]*$")
+SETTING = re.compile(rf"(?m)^({'|'.join(KEYS)})[ \t]*=[ \t]*([\"'])(.+)\2[ \t]*$")
+TOML = re.compile(r"\+\+\+[ \t]*\n(.*?\n)\+\+\+[ \t]*(?:\n|\Z)", re.S)
 NESTING = 100  # of lists and quotations; markdown-it leaves out what lies deeper, and calls itself for each
 
 
@@ -33,6 +36,9 @@ def read_markdown(data: bytes, name: str) -> Document:
     """
     source = decode_text(data)
     meta = front_matter(source)
+    if header := TOML.match(source):
+        meta = {key: value for key, _, value in SETTING.findall(header[1])}
+        source = source[header.end() :]
     blocks = markdown_blocks(source)
     if "title" in meta and not any(block.kind == "title" for block in blocks):
         blocks.insert(0, Block("title", meta["title"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from html import unescape
+from html import escape, unescape
 from html.entities import html5
 
 from lxml import etree
@@ -17,6 +17,10 @@ from .walker import blocks_of, entitle, plain_line
 ROOT = re.compile(r"<[A-Za-z_:]")
 DOCTYPE_END = re.compile(r"\]\s*>")
 ENTITY = re.compile(r"&(?!#)([\w.:-]+;)?")
+DECLARED = re.compile(
+    r"""<!ENTITY\s{1,9}([\w.:-]{1,99})\s{1,9}(["'])([^<&%"']{0,999}(?:&#\w{1,8};[^<&%"']{0,999}){0,99})\2"""
+)
+MOST_ADDED = 10_000_000  # characters that declared entities may add
 OWN_ENTITIES = word_set("amp; lt; gt; quot; apos;")
 FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[^<>]*>?", re.S)
@@ -39,13 +43,15 @@ def read_xml(data: bytes, name: str) -> Document:
 
 
 def parse_xml(source: str) -> etree._Element:
-    """Parse XML without its document type: entities of HTML are known, others stay as written, a bare & is text.
+    """Parse XML without its document type: entities of HTML and those that it declares as plain text are known, others
+    stay as written, a bare & is text.
 
     What is not well-formed, such as a file that was cut off, is read as far as no text is lost.
 
     RAISES (Unreadable): Text would be lost, or it is nested more than 2,048 deep.
     """
-    source = FORBIDDEN.sub("", ENTITY.sub(resolve, without_cdata(without_doctype(source)))).strip()
+    declaration, source = part_doctype(source)
+    source = FORBIDDEN.sub("", ENTITY.sub(Entities(declaration), without_cdata(source))).strip()
     data = source.encode("utf-8", "replace")
     try:
         return etree.fromstring(data, xml_parser(recover=False))
@@ -69,24 +75,40 @@ def letters_in(text: str) -> int:
     return sum(map(len, text.split()))
 
 
-def without_doctype(source: str) -> str:
-    """RETURNS (str): XML without the declarations of its types and entities, which are neither needed nor safe."""
+def part_doctype(source: str) -> tuple[str, str]:
+    """RETURNS (tuple): The declarations of types and entities, which no parser is to see, and the XML without them."""
     head, mark, rest = source.partition("<!DOCTYPE")
     if not mark or ROOT.search(head):
-        return source
+        return "", source
     declaration, end, body = rest.partition(">")
     if "[" in declaration:
         found = DOCTYPE_END.search(rest)
         end, body = (found.group(), rest[found.end() :]) if found else ("", "")
-    return head + body if end else source
+    return (rest[: len(rest) - len(body)], head + body) if end else ("", source)
 
 
-def resolve(entity: re.Match[str]) -> str:
-    """RETURNS (str): What stands for an entity: itself if XML knows it, a character, or its name as text."""
-    name = entity.group(1) or ""
-    if name in OWN_ENTITIES:
-        return entity.group()
-    return html5.get(name) or f"&amp;{name}"
+class Entities:
+    """What stands for the entities of a document.
+
+    declaration (str): Its document type. Of the entities in it those that are plain text count, no files and none
+        with others inside.
+    """
+
+    def __init__(self, declaration: str) -> None:
+        self.own = {
+            f"{name};": escape(unescape(value), quote=False) for name, _, value in DECLARED.findall(declaration)
+        }
+        self.left = MOST_ADDED
+
+    def __call__(self, entity: re.Match[str]) -> str:
+        """RETURNS (str): Itself if XML knows it, its text, a character, or its name as text."""
+        name = entity.group(1) or ""
+        if name in OWN_ENTITIES:
+            return entity.group()
+        if name in self.own and self.left > 0:
+            self.left -= len(self.own[name])
+            return self.own[name]
+        return html5.get(name) or f"&amp;{name}"
 
 
 def local(element: etree._Element) -> str:
