@@ -3,9 +3,10 @@
     python benchmarks/reading.py pdf FOLDER [--json OUT]
     python benchmarks/reading.py pages FOLDER [--json OUT]
 
-`pdf` compares the words of every PDF in a folder with those of `pdftotext` (Debian package poppler-utils) and, where it
-is installed, pdfminer.six: as bags of words, as runs of four words (the order), and counts the words that are still cut
-at a line's end. Means are over the files in which both find words; runs of four over those of more than 60 words.
+`pdf` compares the words of every PDF in a folder with those of `pdftotext` (Debian package poppler-utils), for each of
+`--readers`; pdfminer.six and xberg are no dependencies, install those that you name. It compares them as bags of words,
+as runs of four words (the order), and counts the words that are still cut at a line's end. Means are over the files in
+which both find words; runs of four over those of more than 60 words.
 
 `pages` compares the main text of web pages with what people took for the article: FOLDER is a checkout of
 https://github.com/scrapinghub/article-extraction-benchmark (MIT). Scores are that benchmark's own: runs of four words,
@@ -93,7 +94,27 @@ def pdfminer(data: bytes, name: str) -> str:
         return ""
 
 
-READERS: dict[str, Callable[[bytes, str], str]] = {"ours": ours, "pdfminer": pdfminer, "pdftotext": pdftotext}
+def xberg(data: bytes, name: str) -> str:
+    import asyncio
+
+    from xberg import ExtractInput, extract
+
+    async def read() -> str:
+        found = await extract(ExtractInput(kind="bytes", bytes=data, mime_type="application/pdf", filename=name))
+        return found.results[0].content
+
+    try:
+        return asyncio.run(read())
+    except Exception:  # likewise
+        return ""
+
+
+READERS: dict[str, Callable[[bytes, str], str]] = {
+    "ours": ours,
+    "pdfminer": pdfminer,
+    "xberg": xberg,
+    "pdftotext": pdftotext,
+}
 
 
 def fours_of(words: list[str]) -> Counter[tuple[str, ...]]:

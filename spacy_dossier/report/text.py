@@ -87,14 +87,15 @@ def paragraphs(text: str) -> list[PlacedBlock]:
 def segments(text: str, blocks: Iterable[PlacedBlock]) -> Iterator[Segment]:
     """YIELDS (Segment): The text in elements, in order; only white space stands between two of them."""
     at = 0
-    for kind, group in groupby(blocks, key=lambda block: block.kind):
+    for (kind, outside), group in groupby(blocks, key=lambda block: (block.kind, block.start is None)):
+        if outside:
+            yield Segment(at, at, _folded(kind, group), "")
+            continue
         if kind == "list_item":
             yield from _wrapped(_items(group), "<ul>", "</ul>")
             continue
         for block in group:
-            if block.start is None or block.end is None:
-                yield Segment(at, at, _folded(block), "")
-                continue
+            assert block.start is not None and block.end is not None
             at = block.end
             if kind == "table":
                 yield from _wrapped(
@@ -109,10 +110,10 @@ def segments(text: str, blocks: Iterable[PlacedBlock]) -> Iterator[Segment]:
                 yield from _pieces_of(text, block.start, block.end, *TAGS[kind])
 
 
-def _folded(block: PlacedBlock) -> str:
-    """A block outside the text, with its own text."""
-    words = escape(visible(block.text or ""))
-    return f'<details class="outside"><summary>{FOLDED[block.kind]}</summary><p dir="auto">{words}</p></details>\n'
+def _folded(kind: str, blocks: Iterable[PlacedBlock]) -> str:
+    """Neighbouring blocks outside the text, with their own texts."""
+    words = "".join(f'<p dir="auto">{escape(visible(block.text or ""))}</p>' for block in blocks)
+    return f'<details class="outside"><summary>{FOLDED[kind]}</summary>{words}</details>\n'
 
 
 def _pieces_of(text: str, start: int, stop: int, before: str, after: str) -> Iterator[Segment]:

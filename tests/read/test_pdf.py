@@ -137,6 +137,19 @@ def test_columns_are_read_one_after_the_other() -> None:
     ]
 
 
+def test_what_stands_side_by_side_in_a_line_is_parted() -> None:
+    """Two names far apart are two; blanks that are stretched to the width of a column part nothing."""
+
+    def page(canvas: Canvas) -> None:
+        canvas.drawString(70, HEIGHT - 70, "Sunniva Aas")
+        canvas.drawString(200, HEIGHT - 70, "Tove Sandell")
+        y = put(canvas, wrap(STORY, 400), 70, 120)
+        for x, word in ((70, "Stretched"), (170, "words"), (260, "remain"), (350, "one"), (430, "line.")):
+            canvas.drawString(x, HEIGHT - y - 30, word)
+
+    assert texts(make(page)) == ["Sunniva Aas\tTove Sandell", STORY, "Stretched words remain one line."]
+
+
 def test_order_of_drawing_does_not_count() -> None:
     """Lines drawn from the bottom up are read from the top down."""
 

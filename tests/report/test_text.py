@@ -114,6 +114,7 @@ def test_blocks_are_shown_as_what_they_are() -> None:
             Block("table", "a\tb\n\td"),
             Block("code", "x = 1\n  y"),
             Block("reply", "> old"),
+            Block("reply", "older"),
             Block("paragraph", "end"),
         ]
     )
@@ -123,7 +124,7 @@ def test_blocks_are_shown_as_what_they_are() -> None:
     rows = "<table><tr><td>a</td><td>b</td></tr><tr><td></td><td>d</td></tr></table>"
     assert rows in page.replace("\n", "")
     assert "<pre>x = 1\n  y</pre>" in page
-    assert "<summary>Quoted reply</summary><p>&gt; old</p>" in page
+    assert "<summary>Quoted reply</summary><p>&gt; old</p><p>older</p></details>" in page
 
 
 def test_a_sentence_over_a_page_break_has_one_number() -> None:

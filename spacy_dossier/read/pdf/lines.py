@@ -6,6 +6,7 @@ import re
 import unicodedata
 from bisect import bisect_left
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from .words import BLANK, RIGHT_TO_LEFT, Word
@@ -130,21 +131,24 @@ def attach_small(lines: list[Line]) -> list[Line]:
     return [line for i, line in enumerate(lines) if line.words]
 
 
+NARROW = 0.6  # of the font size: a gap below it is a blank that is not stretched
+APART = 2.0  # a gap above it in a line that has narrow ones too parts what stands side by side
+
+
 def line_text(words: list[Word], mirrored: bool = False) -> str:
     """RETURNS (str): Words from left to right as text, in the order in which they are said.
 
     mirrored (bool): They are of a right-to-left text, whatever most of them are.
     """
-    parts: list[str] = []
-    before: Word | None = None
-    for word in words:
-        if before is not None:
-            gap = word.x0 - before.x1
-            size = max(word.size, before.size)
-            if gap > BLANK * size or (word.blank and gap > -0.1 * size):
-                parts.append(" ")
+    gaps = [(word.x0 - before.x1) / max(word.size, before.size) for before, word in pairwise(words)]
+    blanks = [gap for gap in gaps if gap > BLANK]
+    # Not where all gaps are wide, as in a line of few words that is stretched to the width of its column
+    parted = bool(blanks) and min(blanks) < NARROW
+    parts = [word.text for word in words[:1]]
+    for word, gap in zip(words[1:], gaps, strict=True):
+        if gap > BLANK or (word.blank and gap > -0.1):
+            parts.append("\t" if parted and gap > APART else " ")
         parts.append(word.text)
-        before = word
     text = "".join(parts)
     return as_said(text, mirrored) if RIGHT_TO_LEFT.search(text) else text
 
