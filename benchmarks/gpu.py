@@ -35,7 +35,7 @@ from spacy_dossier.process.engine import usable_cores
 from spacy_dossier.process.faults import free_memory
 from spacy_dossier.process.infer import load
 from spacy_dossier.process.options import RunOptions
-from spacy_dossier.process.run import RunInputs, local_run
+from spacy_dossier.process.run import Progress, RunInputs, local_run
 
 PARTS = ("process", "pipe", "train", "peers")
 OURS = "dossier process"
@@ -229,8 +229,14 @@ def measure_process(setting: Setting) -> None:
         output = folder / "records"
         shutil.rmtree(output, ignore_errors=True)
         options = RunOptions(device=setting.device, workers=workers, shard_size=shard_size(setting, workers))
-        run = local_run(RunInputs([rows]), output, setting.trained(), options, warm=True)
-        with Busy(setting.card).watch() as busy:
+        busy = Busy(setting.card)
+
+        def loading(progress: Progress, busy: Busy = busy) -> None:
+            if not progress.words:
+                busy.clear()
+
+        run = local_run(RunInputs([rows]), output, setting.trained(), options, loading, warm=True)
+        with busy.watch():
             for shard in run.shards():
                 if shard == 0:
                     print(f"  first shard after {run.progress.seconds:.1f} s", flush=True)

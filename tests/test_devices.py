@@ -40,6 +40,11 @@ def test_devices_are_named_as_torch_and_as_spacy_do(given: str, meant: str) -> N
     assert parse(given) == meant
 
 
+def test_the_options_of_a_run_have_one_name_for_a_device() -> None:
+    """For an engine asks whether it is the CPU."""
+    assert [RunOptions(device=device).checked().device for device in ("-1", "0", "auto")] == ["cpu", "cuda:0", "auto"]
+
+
 @pytest.mark.parametrize("given", ["gpu", "cuda:", "cuda:x", "-2", "", "cuda:-1"])
 def test_what_is_no_device_is_refused(given: str) -> None:
     with pytest.raises(DossierError, match="unknown device"):

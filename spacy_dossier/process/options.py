@@ -78,8 +78,7 @@ class RunOptions:
             )
         if self.ocr and shutil.which("tesseract") is None:
             raise DossierError("OCR needs Tesseract", remedy="Install it (Debian: tesseract-ocr), or leave out --ocr")
-        parse(self.device)
-        return replace(self, formats=check_formats(self.formats))
+        return replace(self, formats=check_formats(self.formats), device=parse(self.device))
 
     def space(self, pipeline: PipelineRef) -> str:
         """RETURNS (str): Hash of all that decides what the pipeline finds in a text."""
