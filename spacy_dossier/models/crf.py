@@ -25,6 +25,7 @@ from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 from torch import Tensor
 
+from .cpu import multiply_by_torch
 from .ranges import Ints, concatenated_ranges
 from .tags import Spans, TagScheme
 
@@ -257,7 +258,7 @@ def build_crf_tagger(tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None =
     RETURNS (Model[List[Doc], List[Floats2d]]): Emissions of each document. Shape: (n_tokens, nO)
     """
     output = Linear(nO=nO)
-    return Model(
+    model: Model = Model(
         "crf-tagger",
         _forward,
         init=_init,
@@ -267,6 +268,8 @@ def build_crf_tagger(tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None =
         refs={"tok2vec": tok2vec, "output": output},
         attrs={"resize_output": _resize},
     )
+    multiply_by_torch(model)
+    return model
 
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:

@@ -13,6 +13,7 @@ from spacy.training import Example, validate_examples
 from thinc.api import Model, Optimizer
 from thinc.types import Floats2d, Ints1d
 
+from ..models.cpu import multiply_by_torch
 from .listeners import listens, require_vectors
 
 
@@ -30,6 +31,7 @@ def make_partial_senter(
     nlp: Language, name: str, model: Model, overwrite: bool, scorer: Callable | None
 ) -> "PartialSentenceRecognizer":
     """Construct a sentence recognizer. Settings are those of spaCy's `senter`."""
+    multiply_by_torch(model)
     return PartialSentenceRecognizer(nlp.vocab, model, name, overwrite=overwrite, scorer=scorer or senter_score)
 
 
