@@ -29,7 +29,7 @@ import torch
 import typer
 from speed import VERSIONS, installed, processor
 
-from spacy_dossier.devices import Card, examine, find_device, use_device
+from spacy_dossier.devices import Card, examine, find_device, set_device
 from spacy_dossier.errors import DossierError
 from spacy_dossier.process.engine import usable_cores
 from spacy_dossier.process.faults import free_memory
@@ -287,7 +287,7 @@ def measure_train(setting: Setting) -> None:
 
     if setting.train is None:
         raise DossierError("no corpus to train on", remedy="Give --train")
-    use_device(setting.device)
+    set_device(setting.device)
     overrides: dict[str, Any] = {
         "paths.encoder": str(setting.encoder),
         "paths.train": str(setting.train),
@@ -353,7 +353,7 @@ def measure_peers(setting: Setting) -> None:
     """spaCy, Hugging Face and the bare encoder, over the first of the texts."""
     from peers import peers
 
-    use_device(setting.device)
+    set_device(setting.device)
     texts = setting.some_texts
     words = words_of(texts)
     for system in peers(str(setting.encoder), texts, setting.gpu):

@@ -70,7 +70,7 @@ def find_device(
 
     device (str): One of CHOICES. With auto the first card, where there is one that works.
     notice (Callable): Told why auto does not take a card that is there.
-    ask (Callable): Says what there is; by default another process does.
+    ask (Callable): Says what there is; by default another process does, so that this one holds memory of one card only.
     RETURNS (tuple[str, Card | None]): "cpu" or "cuda:N", and the card.
     RAISES (DossierError): A card was asked for and is not there, or cannot be used.
     """
@@ -101,14 +101,19 @@ def use_device(device: str, notice: Callable[[str], None] = lambda line: None) -
     RETURNS (str): "cpu" or "cuda:N".
     RAISES (DossierError): As `find_device`.
     """
+    chosen, _ = find_device(device, notice)
+    set_device(chosen)
+    return chosen
+
+
+def set_device(chosen: str) -> None:
+    """Make this thread use a device. chosen (str): "cpu" or "cuda:N", as `find_device` gives it."""
     import spacy
 
-    chosen, card = find_device(device, notice, ask=examine)
-    if card is None:
+    if chosen == "cpu":
         spacy.require_cpu()
     else:
-        spacy.require_gpu(card.number)
-    return chosen
+        spacy.require_gpu(int(chosen.partition(":")[2]))
 
 
 def ask_process() -> Cuda:

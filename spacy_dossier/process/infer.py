@@ -16,6 +16,7 @@ from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from ..devices import set_device
 from ..models.encoder import EncoderShim
 from .faults import DocFailure, attempt
 from .record import Findings
@@ -39,10 +40,7 @@ def load(pipeline: str, device: str) -> Language:
     pipeline (str): Name of an installed pipeline, or a folder.
     device (str): "cpu" or "cuda:N".
     """
-    if device.startswith("cuda"):
-        spacy.require_gpu(int(device.partition(":")[2] or 0))
-    else:
-        spacy.require_cpu()
+    set_device(device)
     path = Path(pipeline)
     nlp = spacy.load(path if path.is_dir() else pipeline)
     nlp.max_length = max(nlp.max_length, 2 * SECTION_CHARS)
