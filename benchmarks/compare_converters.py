@@ -23,8 +23,9 @@ from spacy.tokens import Doc, DocBin
 from spacy.training.converters import conll_ner_to_docs, conllu_to_docs
 from spacy.vocab import Vocab
 
-from spacy_dossier.convert.columns.convert import ColumnOptions, convert
-from spacy_dossier.convert.columns.export import export
+from spacy_dossier.convert.columns.convert import ColumnOptions
+from spacy_dossier.convert.export import export
+from spacy_dossier.convert.files import convert
 
 KEYS = ("docs", "sents", "tokens", "ents", "labels")
 LANGUAGES = {"germeval": "de", "ned": "nl", "esp": "es", "nerkor": "hu", "norne": "nb"}

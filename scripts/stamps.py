@@ -11,6 +11,7 @@ STAGES = {
     "convert": (
         "errors.py",
         "text",
+        "pipeline/extensions.py",
         "pipeline/summarizer/names.py",
         "convert",
         "cli/convert.py",

@@ -1,4 +1,4 @@
-"""`dossier convert`: column files to `.spacy` files."""
+"""`dossier convert`: column files and exports of annotation tools to `.spacy` files."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -92,6 +92,14 @@ MergeOption = Annotated[
         help="Read a multi-word token of CoNLL-U as one token; without it, it is parted among its words.",
     ),
 ]
+AlignmentOption = Annotated[
+    str,
+    typer.Option(
+        "--alignment",
+        help="Spans of annotation tools that begin or end inside a token: strict leaves them out, expand and contract "
+        "move them; they are listed in any case.",
+    ),
+]
 KeepRowsOption = Annotated[
     bool,
     typer.Option(
@@ -115,6 +123,7 @@ def convert_cli(
     header: HeaderOption = None,
     delimiter: DelimiterOption = None,
     merge_subtokens: MergeOption = False,
+    alignment: AlignmentOption = "strict",
     encoding: EncodingOption = None,
     spacing: SpacingOption = "restore",
     sentences_per_doc: SentencesPerDocOption = 10,
@@ -124,9 +133,9 @@ def convert_cli(
     max_sentence: MaxSentenceOption = 200,
     keep_rows: KeepRowsOption = True,
 ) -> None:
-    """Convert column files (CoNLL, IOB, BIOES, CoNLL-U …) to .spacy files; every layout is found by itself.
+    """Convert column files (CoNLL, IOB, BIOES, CoNLL-U …) and exports of annotation tools to .spacy files.
 
-    Exits with 3 if sentences had to be left out; they are listed in the report.
+    Every format is found by itself. Exits with 3 if something had to be left out; it is listed in the report.
     """
     from ..convert.columns.convert import ColumnOptions
     from ..errors import DossierError
@@ -159,20 +168,25 @@ def convert_cli(
         return
     if len(paths) < 2:
         raise DossierError("no output folder", remedy="Say dossier convert INPUT... OUTPUT_DIR.")
-    _convert(paths[:-1], Path(paths[-1]), options, max_docs, report)
+    _convert(paths[:-1], Path(paths[-1]), options, alignment, max_docs, report)
 
 
 def _list_formats() -> None:
+    from ..convert.annotations.formats.registry import ORDER as ANNOTATIONS
     from ..convert.columns.formats.registry import ORDER
 
-    for format in ORDER:
-        typer.echo(f"{format.name}: {format.about}")
-        for line in format.example.splitlines():
+    listed = [(format.name, format.about, format.example) for format in ORDER]
+    listed += [(format.name, format.about, format.example) for format in ANNOTATIONS]
+    for name, about, example in listed:
+        typer.echo(f"{name}: {about}")
+        for line in example.splitlines():
             typer.echo(f"    {line}")
 
 
-def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | None, report: Path | None) -> None:
-    from ..convert.columns.convert import convert
+def _convert(
+    inputs: list[str], output_dir: Path, options: Any, alignment: str, max_docs: int | None, report: Path | None
+) -> None:
+    from ..convert.files import convert
     from .console import progress
 
     with progress("Converting") as advance:
@@ -183,13 +197,19 @@ def _convert(inputs: list[str], output_dir: Path, options: Any, max_docs: int | 
             name = current
 
         reports = convert(
-            inputs, output_dir, options, max_docs=max_docs, on_file=on_file, on_doc=lambda: advance(note=name)
+            inputs,
+            output_dir,
+            options,
+            alignment=alignment,
+            max_docs=max_docs,
+            on_file=on_file,
+            on_doc=lambda: advance(note=name),
         )
     if report is not None:
         write_json(report, {name: found.as_dict() for name, found in reports.items()})
     for name, found in reports.items():
         _print_report(name, found, options)
-    if any(found.skipped or found.error for found in reports.values()):
+    if any(found.error or found.skipped or found.left for found in reports.values()):
         raise typer.Exit(SKIPPED)
 
 
@@ -204,7 +224,7 @@ def _print_report(name: str, found: Any, options: Any) -> None:
         row = shortened(repr(problem["row"]))
         typer.echo(f"{name}:{problem['line']}: expected {problem['expected']}, found {row}", err=True)
     if found.skipped:
-        typer.echo(f"{name}: {found.skipped:,} sentences left out", err=True)
+        typer.echo(f"{name}: {found.skipped:,} {found.unit} left out", err=True)
 
 
 def _check(paths: list[str], options: Any, max_sentence: int, report: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""`dossier export`: `.spacy` files back to column files."""
+"""`dossier export`: `.spacy` files and records as column files or for annotation tools."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,16 +8,24 @@ import typer
 
 def export_cli(
     corpora: Annotated[
-        list[Path], typer.Argument(metavar="CORPUS...", help=".spacy files; shards go into one output.")
+        list[Path],
+        typer.Argument(
+            metavar="CORPUS...",
+            help=".spacy files, or records of dossier process --with-text; they go into one output.",
+        ),
     ],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The column file to write.")],
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="The file to write, or the folder where a format has a file for each text."),
+    ],
     format: Annotated[
         str,
         typer.Option(
+            "--to",
             "--format",
             "-f",
-            help="source (the rows the documents came from) or a name that dossier convert --formats lists. "
-            "auto: source where the rows were kept, else tsv.",
+            help="source (the rows the documents came from), hf (Hugging Face datasets), or a name that convert "
+            "--formats lists, as label-studio or conll. auto: source where the rows were kept, else tsv.",
         ),
     ] = "auto",
     scheme: Annotated[
@@ -27,11 +35,15 @@ def export_cli(
             help="iob1, iob2, io, bioes, biluo, bmewo, bmes, brackets or bare. auto: as in the rows, else iob2.",
         ),
     ] = "auto",
+    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of records: its rules find their tokens.")] = "en",
 ) -> None:
-    """Write .spacy files as a column file; unchanged documents come out as the bytes they were made of."""
-    from ..convert.columns.export import export
+    """Write documents as a column file or for an annotation tool, confidences as scores.
 
-    report = export(corpora, output, format=format, scheme=scheme)
+    Unchanged documents that came from a column file come out as the bytes they were made of.
+    """
+    from ..convert.export import export
+
+    report = export(corpora, output, format=format, scheme=scheme, lang=lang)
     typer.echo(
         f"{output}: {report.docs:,} documents, {report.sents:,} sentences, {report.tokens:,} tokens, "
         f"{report.ents:,} entities"

@@ -52,8 +52,8 @@ def json_rows(file: TextFile) -> Iterator[Row | BadRow]:
     YIELDS (Row | BadRow): The objects.
     RAISES (DossierError): If one value over several lines holds no rows.
     """
-    if (whole := _whole_json(file)) is not None:
-        for number, fields in enumerate(_wrapped_rows(whole, file.name), 1):
+    if (rows := wrapped_rows(file)) is not None:
+        for number, fields in enumerate(rows, 1):
             yield Row(number, fields)
         return
     for number, line in enumerate(file.lines(), 1):
@@ -83,7 +83,18 @@ def _whole_json(file: TextFile) -> Any:
         return None
 
 
-def _wrapped_rows(value: Any, file: str) -> list[dict[str, Any]]:
+def wrapped_rows(file: TextFile) -> list[dict[str, Any]] | None:
+    """Read rows that one JSON value holds: an array over several lines, one in an object, or columns of one length.
+
+    file (TextFile): The file.
+    RETURNS (list[dict[str, Any]] | None): The rows; `None` for lines of JSON or an array of objects.
+    RAISES (DossierError): If the value holds no rows.
+    """
+    value = _whole_json(file)
+    return None if value is None else _rows_in(value, file.name)
+
+
+def _rows_in(value: Any, file: str) -> list[dict[str, Any]]:
     """RETURNS (list[dict[str, Any]]): The rows that one JSON value holds."""
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         return value

@@ -19,6 +19,7 @@ from ..text.words import word_set
 from .unpack import COMPRESSED, is_compressed, unpack
 
 STDIN = "-"
+DATASET = "dataset_info.json"
 ARRAY = re.compile(r'\s*\[\s*(?:\{\s*["}]|\])')
 HEAD = 1 << 20  # bytes that tell line ends and arrays
 LONE_RETURN = re.compile(r"\r(?!\r*\n|\r*\Z)")  # neither before a line feed nor at the end
@@ -203,6 +204,8 @@ def _resolve(argument: str) -> dict[Path, tuple[str, Path]]:
     if argument == STDIN:
         return {path: (STDIN, Path("stdin"))}
     if path.is_dir():
+        if sets := sorted(info.parent for info in path.rglob(DATASET)):  # as Hugging Face saves them
+            return {each: (each.as_posix(), Path(each.name)) for each in sets}
         inside = [file_ for file_ in sorted(path.rglob("*")) if _is_candidate(file_, path)]
         if not inside:
             raise DossierError("the folder holds no file to read", file=path)
@@ -228,7 +231,7 @@ def is_output_dir(argument: str) -> bool:
     if argument == STDIN or glob.has_magic(argument):
         return False
     if path.is_dir():
-        return not any(_is_candidate(file_, path) for file_ in path.rglob("*"))
+        return not (path / DATASET).is_file() and not any(_is_candidate(file_, path) for file_ in path.rglob("*"))
     return not path.exists() and not path.suffix
 
 
@@ -236,6 +239,8 @@ def _is_candidate(path: Path, root: Path) -> bool:
     hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
     readme = path.stem.lower() in ("readme", "license", "licence", "changelog")
     name = _without_packing(path)
+    if path.suffix == ".txt" and path.with_suffix(".ann").is_file():
+        return False  # the text of a file of brat
     return path.is_file() and not hidden and not readme and name.suffix.lower() not in OTHER_SUFFIXES
 
 

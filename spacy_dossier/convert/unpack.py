@@ -17,6 +17,7 @@ OPENERS: tuple[tuple[bytes, Callable[..., IO[Any]]], ...] = (
     (b"BZh", bz2.open),
     (b"\xfd7zXZ\x00", lzma.open),
 )
+OFFICE = "[Content_Types].xml"  # in each file of Microsoft Office
 ZIP = b"PK\x03\x04"
 TAR = 257  # where a tar archive says what it is
 # Column files of public corpora are 4 to 16 times their packed size; deflate reaches 1,032, bzip2 and xz far more.
@@ -54,6 +55,8 @@ def unpack(path: Path, folder: Path, name: str) -> Path:
         if head.startswith(ZIP):
             with zipfile.ZipFile(path) as archive:
                 members = [info for info in archive.infolist() if not info.is_dir() and "__MACOSX" not in info.filename]
+                if any(info.filename == OFFICE for info in members):
+                    raise DossierError("a file of Excel or Word", file=name, remedy="Save it as CSV, or as text.")
                 if len(members) != 1:
                     raise DossierError(f"an archive of {len(members)} files", file=name, remedy="Unpack it first.")
                 target = target.with_name(f"unpacked-{Path(members[0].filename).name}")

@@ -12,9 +12,10 @@ import pytest
 from spacy.tokens import Doc, DocBin, Span
 
 from spacy_dossier.convert import unpack
-from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, convert
-from spacy_dossier.convert.columns.export import export
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions
 from spacy_dossier.convert.docbin import DocBinWriter
+from spacy_dossier.convert.export import export
+from spacy_dossier.convert.files import convert
 from spacy_dossier.errors import DossierError
 
 Sentence = list[tuple[str, str]]

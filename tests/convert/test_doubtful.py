@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
 from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions
-from spacy_dossier.convert.columns.export import export
 from spacy_dossier.convert.columns.formats.registry import FORMATS
 from spacy_dossier.convert.docbin import DocBinWriter
+from spacy_dossier.convert.export import export
 from spacy_dossier.errors import DossierError
 
 SENTENCES = [

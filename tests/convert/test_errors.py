@@ -12,7 +12,8 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, convert
+from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions
+from spacy_dossier.convert.files import convert
 from spacy_dossier.errors import DossierError
 
 GOOD = "Oslo\tB-LOC\n.\tO\n\n"

@@ -12,11 +12,12 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
-from spacy_dossier.convert.columns.convert import ColumnOptions, convert, read_docs
-from spacy_dossier.convert.columns.export import export
+from spacy_dossier.convert.columns.convert import ColumnOptions, read_docs
 from spacy_dossier.convert.columns.formats.registry import FORMATS
 from spacy_dossier.convert.columns.schemes import SCHEMES, entities_to_tags, tags_to_entities
 from spacy_dossier.convert.docbin import DocBinWriter
+from spacy_dossier.convert.export import export
+from spacy_dossier.convert.files import convert
 from spacy_dossier.errors import DossierError
 from tests.convert.test_layouts import LAYOUTS as EXAMPLES
 

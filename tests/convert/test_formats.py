@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
+from spacy_dossier.convert.annotations.formats.registry import ANNOTATION_FORMATS
 from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions
 from spacy_dossier.convert.columns.formats.registry import FORMATS, ORDER
 from spacy_dossier.errors import DossierError
@@ -33,7 +34,7 @@ def test_the_list(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["convert", "--formats"])
     assert result.exit_code == 0
     names = [line.partition(":")[0] for line in result.stdout.splitlines() if line[0] != " "]
-    assert names == [format.name for format in ORDER]
+    assert names == [*(format.name for format in ORDER), *ANNOTATION_FORMATS]
     assert all(line in result.stdout for format in ORDER for line in format.example.split("\n"))
     assert CliRunner().invoke(app, ["convert"]).exit_code == 1
 
@@ -72,8 +73,8 @@ def test_a_file_that_is_not_of_the_forced_format(tmp_path: Path, name: str, mess
 
 def test_a_header_above_sentences_in_lines(tmp_path: Path) -> None:
     """The names of the cells are no sentence, and the rows of later documents have no such line."""
-    from spacy_dossier.convert.columns.export import export
     from spacy_dossier.convert.docbin import DocBinWriter
+    from spacy_dossier.convert.export import export
 
     text = "words\ttags\n" + "Anna left .\tB-PER O O\n" * 25
     docs = list(opened(tmp_path / "a", text).docs())

@@ -6,8 +6,8 @@ import pytest
 from spacy.tokens import Doc
 
 from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions
-from spacy_dossier.convert.columns.export import export
 from spacy_dossier.convert.docbin import DocBinWriter
+from spacy_dossier.convert.export import export
 
 MARK = "\ufeff"
 BODY = "Anna NNP B-PER\nBerg NNP I-PER\nleft VBD O\n\nOslo NNP B-LOC\n. . O\n\n"

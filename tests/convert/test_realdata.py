@@ -7,8 +7,9 @@ import pytest
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from spacy_dossier.convert.columns.convert import ColumnOptions, convert, read_docs
-from spacy_dossier.convert.columns.export import export
+from spacy_dossier.convert.columns.convert import ColumnOptions, read_docs
+from spacy_dossier.convert.export import export
+from spacy_dossier.convert.files import convert
 from spacy_dossier.convert.pairs.convert import PairOptions, pairs
 
 pytestmark = pytest.mark.realdata

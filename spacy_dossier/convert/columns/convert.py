@@ -1,7 +1,7 @@
-"""Column files in, `.spacy` files and a report out."""
+"""Column files in, Docs and a report out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
-from ..docbin import DocBinWriter
-from ..source import Input, TextFile, find_inputs, open_text, spooled
+from ..source import TextFile, open_text
 from .detect.find import Asked, find_layout
 from .documents import DocMaker, group_sentences, template_of
 from .formats.registry import FORMATS
@@ -219,65 +218,3 @@ def read_docs(path: Path | str, **options: Any) -> Iterator[Doc]:
     YIELDS (Doc): The documents.
     """
     yield from ColumnFile(Path(path), ColumnOptions(**options)).docs()
-
-
-def convert(
-    inputs: Iterable[str],
-    output_dir: Path,
-    options: ColumnOptions,
-    *,
-    max_docs: int | None = None,
-    on_file: Callable[[str], None] = lambda name: None,
-    on_doc: Callable[[], None] = lambda: None,
-) -> dict[str, ColumnReport]:
-    """Convert column files to `.spacy` files.
-
-    inputs (Iterable[str]): Files, folders, globs, or `-` for standard input.
-    output_dir (Path): Where `<stem>.spacy` goes for each.
-    options (ColumnOptions): How to read them.
-    max_docs (int | None): Documents to a shard; `None` writes one file for each input.
-    on_file (Callable[[str], None]): Called with the name of each file before it is read.
-    on_doc (Callable[[], None]): Called after each document.
-    RETURNS (dict[str, ColumnReport]): A report for each file, by its name.
-    RAISES (DossierError): If a file that is no stray one in a folder cannot be read at all, or no file can; with
-        `strict`, at the first bad row or file.
-    """
-    reports: dict[str, ColumnReport] = {}
-    for source in find_inputs(inputs):
-        on_file(source.name)
-        try:
-            with spooled(source) as path:
-                reports[source.name] = _convert_file(source, path, output_dir, options, max_docs, on_doc)
-        except DossierError as error:
-            if not source.from_folder or options.strict:
-                raise
-            reports[source.name] = ColumnReport(error=str(error))
-    if all(report.error for report in reports.values()):
-        raise DossierError(next(iter(reports.values())).error)
-    return reports
-
-
-def _convert_file(
-    source: Input,
-    path: Path,
-    output_dir: Path,
-    options: ColumnOptions,
-    max_docs: int | None,
-    on_doc: Callable[[], None],
-) -> ColumnReport:
-    columns = ColumnFile(path, options, name=source.name)
-    vocab = Vocab()
-    with DocBinWriter(output_dir / source.target, vocab, max_docs=max_docs) as writer:
-        for doc in columns.docs(vocab):
-            writer.add(doc)
-            on_doc()
-        if not columns.report.sents and columns.report.problems:
-            problem = columns.report.problems[0]
-            raise DossierError(
-                f"no sentence can be read: expected {problem['expected']}",
-                file=source.name,
-                line=problem["line"],
-                value=problem["row"],
-            )
-    columns.report.outputs = [str(path) for path in writer.paths]
-    return columns.report

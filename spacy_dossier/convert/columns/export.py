@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from spacy.tokens import Doc, Span
-from spacy.vocab import Vocab
 
 from ...errors import DossierError
-from ...text.docbin import read_docbin
 from ...text.files import open_whole
 from ..source import make_folder
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
@@ -23,10 +21,10 @@ from .writing import Counts, Entity, annotation, make_tags
 AUTO, SOURCE, IOB2 = "auto", "source", "iob2"
 
 
-def export(corpora: Iterable[Path], output: Path, *, format: str = AUTO, scheme: str = AUTO) -> Counts:
+def export_docs(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: str = AUTO) -> Counts:
     """Write documents as a column file.
 
-    corpora (Iterable[Path]): `.spacy` files; several, as shards are, go into one output.
+    docs (list[Doc]): The documents.
     output (Path): The file to write.
     format (str): `source` for the rows the documents came from, or the name of a format; `auto` is `source` if every
         document has its rows, else `tsv`.
@@ -39,8 +37,6 @@ def export(corpora: Iterable[Path], output: Path, *, format: str = AUTO, scheme:
         raise DossierError("unknown format", value=format, remedy=f"Choose auto, source, {', '.join(FORMATS)}.")
     if scheme not in (AUTO, *SCHEMES):
         raise DossierError("unknown scheme", value=scheme, remedy=f"Choose auto, {', '.join(SCHEMES)}.")
-    vocab = Vocab()
-    docs = [doc for path in corpora for doc in read_docbin(path, vocab)]
     if format == AUTO:
         format = SOURCE if docs and all(TEMPLATE_KEY in doc.user_data for doc in docs) else "tsv"
     counts = Counts(docs=len(docs))

@@ -68,6 +68,9 @@ class ColumnReport:
         """RETURNS (dict[str, Any]): The report as plain data."""
         return dict(vars(self))
 
+    unit = "sentences"
+    left = 0  # what is left out of documents
+
     def line(self) -> str:
         """RETURNS (str): What was found out and what was read, in one line."""
         encoding = f"{self.encoding} (a guess)" if self.guessed else self.encoding

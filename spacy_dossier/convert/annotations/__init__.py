@@ -1,0 +1,1 @@
+"""Exports of annotation tools: spans of characters to DocBin and back."""

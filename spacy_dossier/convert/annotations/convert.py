@@ -1,0 +1,162 @@
+"""Exports of annotation tools in, `.spacy` files and a report out."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ...errors import DossierError
+from ..source import TextFile, has_surrogates
+from .docs import make_doc
+from .document import Annotated, Unread
+from .formats.base import AnnotationFormat
+
+MODES = ("strict", "expand", "contract")
+SHOWN_LABELS = 12
+MAX_LISTED = 1000
+
+
+@dataclass
+class AnnotationReport:
+    """What was read from one export.
+
+    docs, sents, tokens, ents (int): Texts, sentences that the file states, tokens, entities.
+    labels (dict[str, int]): Entities by label, the most frequent first.
+    inside (int): Spans that begin or end inside a token.
+    overlapping (int): Spans that overlap a longer one.
+    unread (int): Spans and other things that could not be read.
+    skipped (int): Texts left out.
+    repeated (int): Texts left out because a later one has the same id.
+    problems (list[dict]): Text, and what is wrong, for each of these.
+    """
+
+    format: str
+    encoding: str = ""
+    lang: str = ""
+    own_tokens: bool = False
+    mode: str = "strict"
+    docs: int = 0
+    written: int = 0
+    sents: int = 0
+    tokens: int = 0
+    ents: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    inside: int = 0
+    overlapping: int = 0
+    unread: int = 0
+    skipped: int = 0
+    repeated: int = 0
+    outputs: list[str] = field(default_factory=list)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    error: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): The report as plain data."""
+        return dict(vars(self))
+
+    def note(self, place: int, row: str, expected: str) -> None:
+        if len(self.problems) < MAX_LISTED:
+            self.problems.append({"line": place, "row": row, "expected": expected})
+
+    unit = "texts"
+
+    @property
+    def left(self) -> int:
+        """RETURNS (int): What is left out of documents."""
+        return self.unread + (self.inside if self.mode == "strict" else 0)
+
+    def line(self) -> str:
+        """RETURNS (str): What was found out and what was read, in one line."""
+        tokens = "tokens of the file" if self.own_tokens else f"tokens by the rules of {self.lang}"
+        shown = ", ".join(f"{label} {n:,}" for label, n in list(self.labels.items())[:SHOWN_LABELS])
+        more = len(self.labels) - SHOWN_LABELS
+        counts = f" ({shown}{f', {more:,} more' if more > 0 else ''})" if shown else ""
+        return (
+            f"{self.format}, {self.encoding}: {tokens}; {self.docs:,} documents, {self.tokens:,} tokens, "
+            f"{self.ents:,} entities{counts}"
+        )
+
+    def warnings(self, lang: str, *, outside: str | None) -> Iterator[str]:
+        """YIELDS (str): What may be wrong, to stand behind the name of the file."""
+        if self.inside:
+            what = "left out (see --alignment)" if self.mode == "strict" else f"moved ({self.mode})"
+            yield f": {self.inside:,} spans begin or end inside a token and were {what}"
+        if self.overlapping:
+            yield f': {self.overlapping:,} spans overlap a longer one and are in doc.spans["nested"]'
+        if self.unread:
+            yield f": {self.unread:,} things could not be read"
+        if self.repeated:
+            yield f": {self.repeated:,} texts have a later version under the same id, which counts"
+
+
+class AnnotationFile:
+    """One export of an annotation tool, opened.
+
+    file (TextFile): The file.
+    format (AnnotationFormat): Its format.
+    lang (str): The language whose tokenizer finds tokens where the file has none.
+    mode (str): What happens to spans that begin or end inside tokens; see `make_doc`.
+    strict (bool): Whether the first thing that cannot be read is an error.
+    """
+
+    def __init__(self, file: TextFile, format: AnnotationFormat, *, lang: str, mode: str, strict: bool) -> None:
+        if mode not in MODES:
+            raise DossierError("unknown alignment", value=mode, remedy=f"Choose {', '.join(MODES)}.")
+        self.file, self.format, self.mode, self.strict = file, format, mode, strict
+        try:
+            self.nlp: Language = spacy.blank(lang)
+        except ImportError as error:
+            raise DossierError(f"no tokenizer for the language: {str(error).splitlines()[0]}", value=lang) from None
+        self.report = AnnotationReport(format.name, file.encoding, lang, mode=mode)
+
+    def texts(self) -> list[Annotated]:
+        """RETURNS (list[Annotated]): The texts; of those with one id the last."""
+        texts: dict[str, Annotated] = {}
+        for number, item in enumerate(self.format.read(self.file), 1):
+            if isinstance(item, Unread):
+                self._leave_out(item.place, item.why)
+            elif has_surrogates(item.text):
+                self._leave_out(number, "halves of characters, or bytes that are not in the encoding of the file")
+            else:
+                key = item.id or f"\n{number}"
+                self.report.repeated += key in texts
+                texts[key] = item
+        return list(texts.values())
+
+    def _leave_out(self, place: int, why: str) -> None:
+        if self.strict:
+            raise DossierError(why, file=self.file.name, line=place)
+        self.report.skipped += 1
+        self.report.note(place, "", why)
+
+    def docs(self) -> Iterator[Doc]:
+        """YIELDS (Doc): The documents; the report is filled in on the way."""
+        report, labels = self.report, Counter[str]()
+        for number, text in enumerate(self.texts(), 1):
+            for what in text.unread:
+                report.unread += 1
+                report.note(number, text.id, f"what can be read, not {what}")
+            aligned = make_doc(self.nlp, text, mode=self.mode)
+            for mark, nearest in aligned.inside:
+                report.inside += 1
+                quoted = text.text[mark.start : mark.end]
+                report.note(number, quoted, f"{mark.label} at the bounds of tokens, the nearest {nearest!r}")
+            if self.strict and (text.unread or aligned.inside):
+                problem = report.problems[-1]
+                raise DossierError(f"expected {problem['expected']}", file=self.file.name, value=problem["row"])
+            report.overlapping += aligned.overlapping
+            report.docs += 1
+            report.written += 1
+            report.own_tokens |= bool(text.tokens)
+            report.tokens += len(aligned.doc)
+            report.sents += len(text.sentences)
+            labels.update(ent.label_ for ent in aligned.doc.ents)
+            yield aligned.doc
+        report.labels, report.ents = dict(labels.most_common()), labels.total()
+        if not report.docs:
+            why = f": {report.problems[0]['expected']}" if report.problems else ""
+            raise DossierError(f"no text can be read{why}", file=self.file.name)

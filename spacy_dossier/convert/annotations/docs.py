@@ -1,0 +1,94 @@
+"""Texts with marks to spaCy Docs and back."""
+
+from dataclasses import dataclass, field
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from ...pipeline.extensions import entity_confidences
+from .document import Annotated, Mark
+
+NESTED = "nested"  # doc.spans: entities that overlap one of doc.ents
+
+
+@dataclass
+class Aligned:
+    """A Doc, and what could not be put into it.
+
+    doc (Doc): The Doc.
+    inside (list[tuple[Mark, str]]): Marks that begin or end inside a token, each with the nearest span of tokens.
+    overlapping (int): Entities that overlap a longer one; they are in `doc.spans["nested"]`.
+    """
+
+    doc: Doc
+    inside: list[tuple[Mark, str]] = field(default_factory=list)
+    overlapping: int = 0
+
+
+def make_doc(nlp: Language, text: Annotated, *, mode: str = "strict") -> Aligned:
+    """Make a Doc.
+
+    nlp (Language): A pipeline whose tokenizer finds tokens where the file names none.
+    text (Annotated): The text and its marks.
+    mode (str): What happens to marks that begin or end inside a token, as in `Doc.char_span`: `strict` leaves them out,
+        `expand` and `contract` move them; they are listed in any case.
+    RETURNS (Aligned): The Doc, with entities, and sentences where the file says so; in `user_data` its `id`.
+    """
+    doc = _tokens_of(nlp, text) if text.tokens else nlp.tokenizer(text.text)
+    if text.id:
+        doc.user_data["id"] = text.id
+    if text.sentences:
+        starts = set(text.sentences)
+        for token in doc:
+            token.is_sent_start = token.i == 0 or any(token.idx <= s < token.idx + len(token) for s in starts)
+    aligned = Aligned(doc)
+    spans: list[Span] = []
+    for mark in dict.fromkeys(text.marks):
+        span = doc.char_span(mark.start, mark.end, label=mark.label)
+        if span is None:
+            nearest = doc.char_span(mark.start, mark.end, label=mark.label, alignment_mode="expand")
+            aligned.inside.append((mark, nearest.text if nearest is not None else ""))
+            span = doc.char_span(mark.start, mark.end, label=mark.label, alignment_mode=mode)
+        if span is not None and len(span):
+            spans.append(span)
+    chosen: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):  # the longest first
+        if all(span.end <= other.start or other.end <= span.start for other in chosen):
+            chosen.append(span)
+    nested = [span for span in spans if span not in chosen]
+    doc.set_ents(chosen, default="outside")
+    if nested:
+        doc.spans[NESTED] = nested
+    aligned.overlapping = len(nested)
+    return aligned
+
+
+def _tokens_of(nlp: Language, text: Annotated) -> Doc:
+    """RETURNS (Doc): The tokens that the file names; what stands between them, but for one space, is a token too."""
+    words: list[str] = []
+    spaces: list[bool] = []
+    place = 0
+    for start, end in [*sorted(text.tokens), (len(text.text), len(text.text))]:
+        if gap := text.text[place:start]:
+            if words and gap[0] == " ":
+                spaces[-1], gap = True, gap[1:]
+            if gap:
+                words.append(gap)
+                spaces.append(False)
+        if end > start:
+            words.append(text.text[start:end])
+            spaces.append(False)
+        place = end
+    return Doc(nlp.vocab, words=words, spaces=spaces)
+
+
+def annotated_of(doc: Doc, id: str = "") -> Annotated:
+    """RETURNS (Annotated): A Doc as a text with marks, its confidences as scores, its tokens and sentences."""
+    marks = [
+        Mark(ent.start_char, ent.end_char, ent.label_, score)
+        for ent, score in zip(doc.ents, entity_confidences(doc), strict=True)
+    ]
+    marks += [Mark(span.start_char, span.end_char, span.label_) for span in doc.spans.get(NESTED, ())]
+    sentences = [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else []
+    tokens = [(token.idx, token.idx + len(token)) for token in doc if not token.is_space]
+    return Annotated(str(doc.user_data.get("id") or id), doc.text, marks, tokens, sentences)

@@ -1,0 +1,76 @@
+"""What annotation tools say of a text: spans of characters with labels."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Mark(NamedTuple):
+    """A span of characters with its label; the score is how sure a pipeline was of it."""
+
+    start: int
+    end: int
+    label: str
+    score: float | None = None
+
+
+@dataclass
+class Annotated:
+    """A text and what is marked in it.
+
+    id (str): Its id; empty where the file gives none.
+    text (str): The text.
+    marks (list[Mark]): Its entities.
+    tokens (list[tuple[int, int]]): Where tokens begin and end, if the file says so; else the tokenizer finds them.
+    sentences (list[int]): Where sentences begin, if the file says so.
+    unread (list[str]): What the file holds of this text and could not be read.
+    """
+
+    id: str = ""
+    text: str = ""
+    marks: list[Mark] = field(default_factory=list)
+    tokens: list[tuple[int, int]] = field(default_factory=list)
+    sentences: list[int] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A text that is left out: where it stands, from 1, and why."""
+
+    place: int
+    why: str
+
+
+def utf16_to_points(text: str, offsets: tuple[int, int]) -> tuple[int, int]:
+    """Offsets as Java and JavaScript count them, where a character beyond U+FFFF is two.
+
+    text (str): The text.
+    offsets (tuple[int, int]): Begin and end in UTF-16 code units.
+    RETURNS (tuple[int, int]): The same in code points.
+    """
+    data = text.encode("utf-16-le", "surrogatepass")
+    start, end = (len(data[: 2 * offset].decode("utf-16-le", "replace")) for offset in offsets)
+    return start, end
+
+
+def points_to_utf16(text: str, offset: int) -> int:
+    """RETURNS (int): An offset in code points as one in UTF-16 code units."""
+    return offset + sum(char > "\uffff" for char in text[:offset])
+
+
+def verified(text: str, start: int, end: int, said: str | None) -> tuple[int, int] | None:
+    """Compare a span with what the file says stands there.
+
+    text (str): The text.
+    start, end (int): The span, in code points or in UTF-16 code units.
+    said (str | None): What the file says; `None` if it does not.
+    RETURNS (tuple[int, int] | None): The span in code points; `None` if something else stands there.
+    """
+    if not 0 <= start < end:
+        return None
+    if said is None:
+        return (start, end) if end <= len(text) else None
+    for span in ((start, end), utf16_to_points(text, (start, end))):
+        if text[slice(*span)].split() == said.split():
+            return span
+    return None

@@ -1,0 +1,1 @@
+"""One module an annotation format: how it is told, read and written."""

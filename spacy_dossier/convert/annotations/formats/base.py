@@ -1,0 +1,112 @@
+"""What an annotation format is."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ....text.files import write_file
+from ...source import TextFile
+from ..document import Annotated, Unread
+
+
+class AnnotationFormat(ABC):
+    """A format of an annotation tool.
+
+    name (str): What reports, `--format` and `--to` call it.
+    about (str): What it is, in a line.
+    example (str): What such a file looks like.
+    folder (bool): Whether it is written as a folder of files, one a text, not as one file.
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    example: ClassVar[str]
+    folder: ClassVar[bool] = False
+
+    @abstractmethod
+    def sniff(self, file: TextFile, head: str) -> bool:
+        """RETURNS (bool): Whether a file with these first characters is of this format."""
+
+    @abstractmethod
+    def read(self, file: TextFile) -> Iterator[Annotated | Unread]:
+        """Read a file.
+
+        file (TextFile): The file.
+        YIELDS (Annotated | Unread): Its texts, and what is left out.
+        RAISES (DossierError): If the file is broken as a whole.
+        """
+
+    @abstractmethod
+    def write(self, texts: Iterable[Annotated], output: Path) -> None:
+        """Write texts.
+
+        texts (Iterable[Annotated]): The texts.
+        output (Path): The file, or the folder, to write.
+        """
+
+
+class JsonLines(AnnotationFormat):
+    """A format with a JSON object a line, or one array of them."""
+
+    def sniff(self, file: TextFile, head: str) -> bool:
+        """RETURNS (bool): Whether the first object has the keys of this format."""
+        first = first_object(file, head)
+        return first is not None and self.fits(first)
+
+    @abstractmethod
+    def fits(self, row: dict[str, Any]) -> bool:
+        """RETURNS (bool): Whether a row has the keys of this format."""
+
+    def read(self, file: TextFile) -> Iterator[Annotated | Unread]:
+        """YIELDS (Annotated | Unread): The texts."""
+        for number, line in enumerate(file.lines(), 1):
+            if line.strip():
+                yield self._read_line(number, line)
+
+    def _read_line(self, number: int, line: str) -> Annotated | Unread:
+        try:
+            row = json.loads(line.lstrip("\ufeff"))
+        except ValueError as error:
+            return Unread(number, f"not JSON: {error}")
+        if not isinstance(row, dict):
+            return Unread(number, "expected a JSON object")
+        return self.of_row(number, row)
+
+    @abstractmethod
+    def of_row(self, number: int, row: dict[str, Any]) -> Annotated | Unread:
+        """RETURNS (Annotated | Unread): The text of a row."""
+
+    @abstractmethod
+    def to_row(self, text: Annotated) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): A text as a row."""
+
+    def write(self, texts: Iterable[Annotated], output: Path) -> None:
+        """Write a row for each text."""
+        write_file(output, "".join(json.dumps(self.to_row(text), ensure_ascii=False) + "\n" for text in texts))
+
+
+def first_object(file: TextFile, head: str) -> dict[str, Any] | None:
+    """RETURNS (dict[str, Any] | None): The first object of JSON lines or of an array; `None` if there is none."""
+    if not head.lstrip("\ufeff").lstrip().startswith(("{", "[")):
+        return None
+    for line in file.lines():
+        if line.strip():
+            try:
+                row = json.loads(line.lstrip("\ufeff"))
+            except ValueError:
+                return None
+            return row if isinstance(row, dict) else None
+    return None
+
+
+def file_names(texts: Sequence[Annotated]) -> list[str]:
+    """RETURNS (list[str]): A name of a file for each text, by its id as far as that can be one."""
+    names: list[str] = []
+    for number, text in enumerate(texts, 1):
+        base = (
+            "".join(char if char.isalnum() or char in "-_." else "_" for char in text.id).strip(".") or f"doc{number}"
+        )
+        names.append(base if base not in names else f"{base}-{number}")
+    return names

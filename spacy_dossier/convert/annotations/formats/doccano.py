@@ -1,0 +1,57 @@
+"""doccano: JSON lines with `label`, `labels` or `entities`."""
+
+from typing import Any
+
+from ..document import Annotated, Mark, Unread, verified
+from .base import JsonLines
+
+KEYS = ("label", "labels")
+
+
+class Doccano(JsonLines):
+    """A text a line; spans as lists of begin, end and label, or as objects beside relations."""
+
+    name = "doccano"
+    about = "doccano: a text a line, with label, labels or entities"
+    example = '{"id": 1, "text": "Anna Berg left", "label": [[0, 9, "PER"]]}\n'
+
+    def fits(self, row: dict[str, Any]) -> bool:
+        """RETURNS (bool): Whether there is a text with spans."""
+        text, spans = row.get("text", row.get("data")), _spans(row)
+        if not isinstance(text, str) or not isinstance(spans, list) or "tokens" in row:
+            return False
+        return all(isinstance(span, (list, tuple)) and len(span) == 3 for span in spans) or all(
+            isinstance(span, dict) and "start_offset" in span for span in spans
+        )
+
+    def of_row(self, number: int, row: dict[str, Any]) -> Annotated | Unread:
+        """RETURNS (Annotated | Unread): The text of a row."""
+        text, spans = row.get("text", row.get("data")), _spans(row)
+        if not isinstance(text, str) or not isinstance(spans, list):
+            return Unread(number, "expected a text and a list of spans")
+        found = Annotated(str(row.get("id", "")), text)
+        for span in spans:
+            if isinstance(span, dict):
+                span = [span.get("start_offset"), span.get("end_offset"), span.get("label")]
+            start, end, label = span if len(span) == 3 else (None, None, None)
+            if not isinstance(start, int) or not isinstance(end, int) or not isinstance(label, str):
+                return Unread(number, f"expected begin, end and the name of a label, not {span}")
+            place = verified(text, start, end, None)
+            if place is None:
+                found.unread.append(f"{label} {start} {end} is no span of the text")
+            else:
+                found.marks.append(Mark(*place, label))
+        if relations := row.get("relations"):
+            found.unread.append(f"{len(relations)} relations")
+        return found
+
+    def to_row(self, text: Annotated) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): A text as a row; scores are kept beside it, as doccano keeps any other key."""
+        row: dict[str, Any] = {"id": text.id, "text": text.text, "label": [list(mark[:3]) for mark in text.marks]}
+        if any(mark.score is not None for mark in text.marks):
+            row["scores"] = [mark.score for mark in text.marks]
+        return row
+
+
+def _spans(row: dict[str, Any]) -> Any:
+    return next((row[key] for key in ("entities", *KEYS) if key in row), None)

@@ -1,0 +1,60 @@
+"""Prodigy: JSON lines with `text`, `tokens`, `spans` and `answer`."""
+
+from typing import Any
+
+from ..document import Annotated, Mark, Unread, verified
+from .base import JsonLines
+
+ACCEPT = "accept"
+
+
+class Prodigy(JsonLines):
+    """A task a line; only accepted ones are read."""
+
+    name = "prodigy"
+    about = "Prodigy: a task a line, with spans, tokens and answer"
+    example = (
+        '{"text": "Anna Berg left", "spans": [{"start": 0, "end": 9, "label": "PER"}], "answer": "accept", '
+        '"meta": {"id": "1"}}\n'
+    )
+
+    def fits(self, row: dict[str, Any]) -> bool:
+        """RETURNS (bool): Whether there is a text with spans, or with an answer."""
+        return isinstance(row.get("text"), str) and (isinstance(row.get("spans"), list) or "answer" in row)
+
+    def of_row(self, number: int, row: dict[str, Any]) -> Annotated | Unread:
+        """RETURNS (Annotated | Unread): The text of a row."""
+        text, answer = row.get("text"), row.get("answer", ACCEPT)
+        if not isinstance(text, str):
+            return Unread(number, "expected a text")
+        if answer != ACCEPT:
+            return Unread(number, f"answer {answer}")
+        found = Annotated(str((row.get("meta") or {}).get("id", "")), text)
+        found.tokens = [(token["start"], token["end"]) for token in row.get("tokens") or []]
+        for span in row.get("spans") or []:
+            place = verified(text, span["start"], span["end"], span.get("text"))
+            if place is None or not span.get("label"):
+                found.unread.append(
+                    f"{span.get('label')} {span['start']} {span['end']} is no labelled span of the text"
+                )
+            else:
+                found.marks.append(Mark(*place, span["label"]))
+        if relations := row.get("relations"):
+            found.unread.append(f"{len(relations)} relations")
+        return found
+
+    def to_row(self, text: Annotated) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): A text as a task, with its tokens."""
+        tokens = [
+            {"text": text.text[start:end], "start": start, "end": end, "id": i, "ws": text.text[end : end + 1] == " "}
+            for i, (start, end) in enumerate(text.tokens)
+        ]
+        starts = {start: i for i, (start, _) in enumerate(text.tokens)}
+        ends = {end: i for i, (_, end) in enumerate(text.tokens)}
+        spans: list[dict[str, Any]] = []
+        for mark in text.marks:
+            span: dict[str, Any] = {"start": mark.start, "end": mark.end, "label": mark.label}
+            if mark.start in starts and mark.end in ends:
+                span |= {"token_start": starts[mark.start], "token_end": ends[mark.end]}
+            spans.append(span | ({} if mark.score is None else {"score": mark.score}))
+        return {"text": text.text, "tokens": tokens, "spans": spans, "meta": {"id": text.id}}

@@ -1,0 +1,93 @@
+"""spaCy: what `Doc.to_json` gives, its training JSON of version 2, and lists of texts with entities."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from spacy.training.converters import json_to_docs
+
+from ....errors import DossierError
+from ....text.files import write_file
+from ...source import TextFile
+from ..docs import annotated_of
+from ..document import Annotated, Mark, Unread, verified
+from .base import AnnotationFormat
+
+
+class SpacyJson(AnnotationFormat):
+    """JSON of spaCy, in one value or a line each."""
+
+    name = "spacy-json"
+    about = "spaCy: Doc.to_json, JSON of version 2, or [text, {entities}]"
+    example = '[{"text": "Anna Berg left", "ents": [{"start": 0, "end": 9, "label": "PER"}], "tokens": []}]\n'
+
+    def sniff(self, file: TextFile, head: str) -> bool:
+        """RETURNS (bool): Whether the keys are those of spaCy."""
+        start = head.lstrip("\ufeff")[:100_000].lstrip()
+        if not start.startswith(("{", "[")):
+            return False
+        pairs = start.replace(" ", "").replace("\n", "")
+        return (
+            ('"ents"' in start and '"text"' in start)
+            or ('"paragraphs"' in start and '"sentences"' in start)
+            or (pairs.startswith(('[["', '["')) and '{"entities":[' in pairs)
+        )
+
+    def read(self, file: TextFile) -> Iterator[Annotated | Unread]:
+        """YIELDS (Annotated | Unread): The texts."""
+        for number, row in enumerate(_rows(file), 1):
+            if isinstance(row, dict) and "paragraphs" in row:
+                for doc in json_to_docs(json.dumps([row]).encode()):
+                    yield annotated_of(doc, doc.user_data.get("id") or str(row.get("id", "")))
+            elif isinstance(row, dict) and isinstance(row.get("text"), str):
+                spans = [(span["start"], span["end"], span["label"]) for span in row.get("ents", [])]
+                tokens = [(token["start"], token["end"]) for token in row.get("tokens", [])]
+                found = _annotated(str(row.get("id", "")), row["text"], spans)
+                found.tokens, found.sentences = tokens, [sent["start"] for sent in row.get("sents", [])]
+                yield found
+            elif isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
+                yield _annotated("", row[0], [tuple(span) for span in row[1].get("entities", [])])
+            else:
+                yield Unread(number, "expected a text with its entities")
+
+    def write(self, texts: Iterable[Annotated], output: Path) -> None:
+        """Write what `Doc.to_json` gives of each text, with its id."""
+        rows = [
+            {
+                "id": text.id,
+                "text": text.text,
+                "ents": [{"start": mark.start, "end": mark.end, "label": mark.label} for mark in text.marks],
+                "sents": [
+                    {"start": start, "end": end}
+                    for start, end in zip(text.sentences, [*text.sentences[1:], len(text.text)], strict=True)
+                ],
+                "tokens": [{"id": i, "start": start, "end": end} for i, (start, end) in enumerate(text.tokens)],
+            }
+            for text in texts
+        ]
+        write_file(output, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+
+
+def _rows(file: TextFile) -> list[Any]:
+    text = file.read()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        try:
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
+        except ValueError as error:
+            raise DossierError(f"not JSON: {error}", file=file.name) from None
+    single = isinstance(value, dict) or (len(value) == 2 and isinstance(value[0], str))
+    return [value] if single else value
+
+
+def _annotated(id: str, text: str, spans: list[tuple[int, int, str]]) -> Annotated:
+    found = Annotated(id, text)
+    for start, end, label in spans:
+        place = verified(text, start, end, None)
+        if place is None:
+            found.unread.append(f"{label} {start} {end} is no span of the text")
+        else:
+            found.marks.append(Mark(*place, label))
+    return found

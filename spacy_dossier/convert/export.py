@@ -1,0 +1,112 @@
+"""Documents out: `.spacy` files and processed records, as column files or for annotation tools."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..errors import DossierError
+from ..pipeline.extensions import set_confidence
+from ..text.docbin import read_docbin
+from .annotations.docs import annotated_of, make_doc
+from .annotations.document import Annotated, Mark
+from .annotations.formats.registry import ANNOTATION_FORMATS
+from .annotations.hf import write_dataset
+from .columns.export import AUTO, SOURCE, export_docs
+from .columns.formats.registry import FORMATS
+from .columns.writing import Counts
+from .rows import BadRow, is_parquet, json_rows, parquet_rows
+from .source import make_folder, open_text
+
+HF = "hf"
+NAMES = (AUTO, SOURCE, *FORMATS, *ANNOTATION_FORMATS, HF)
+
+
+def export(
+    corpora: Iterable[Path], output: Path, *, format: str = AUTO, scheme: str = AUTO, lang: str = "en"
+) -> Counts:
+    """Write documents in another format.
+
+    corpora (Iterable[Path]): `.spacy` files, or records of `dossier process` with their texts: JSONL, Parquet, or the
+        folder of a run; several go into one output.
+    output (Path): The file to write, or the folder where the format has a file for each text.
+    format (str): `source` for the rows the documents came from, or the name of a column format, an annotation tool or
+        `hf`; `auto` is `source` if every document has its rows, else `tsv`.
+    scheme (str): Of column formats; see `columns.export.export_docs`.
+    lang (str): The language whose tokenizer finds the tokens of records.
+    RETURNS (Counts): What was written.
+    RAISES (DossierError): If the documents cannot be written in this format.
+    """
+    if format not in NAMES:
+        raise DossierError("unknown format", value=format, remedy="dossier convert --formats lists them.")
+    nlp = _blank(lang)
+    docs = [doc for path in corpora for doc in load_docs(path, nlp)]
+    if format != HF and format not in ANNOTATION_FORMATS:
+        return export_docs(docs, output, format=format, scheme=scheme)
+    texts = [annotated_of(doc) for doc in docs]
+    make_folder(output.parent)
+    writer = ANNOTATION_FORMATS.get(format)
+    is_folder = writer is None or writer.folder
+    if output.exists() and output.is_dir() != is_folder:
+        raise DossierError(f"{format} is written as a {'folder' if is_folder else 'file'}", file=output)
+    if writer is None:
+        write_dataset(texts, output)
+    else:
+        writer.write(texts, output)
+    sents = sum(max(1, len(text.sentences)) for text in texts)
+    return Counts(len(texts), sents, sum(map(len, docs)), sum(len(text.marks) for text in texts))
+
+
+def _blank(lang: str) -> Language:
+    try:
+        return spacy.blank(lang)
+    except ImportError:
+        raise DossierError("spaCy has no tokenizer for this language", value=lang) from None
+
+
+def load_docs(path: Path, nlp: Language) -> Iterator[Doc]:
+    """Read documents.
+
+    path (Path): A `.spacy` file, records, or a folder with records.
+    nlp (Language): A pipeline whose tokenizer finds the tokens of records.
+    YIELDS (Doc): The documents; those of records with their confidences.
+    RAISES (DossierError): If it is neither, or records are without their texts.
+    """
+    if path.is_dir():
+        files = sorted((*path.glob("records-*.jsonl"), *path.glob("records-*.parquet")))
+        if not files:
+            raise DossierError("no records in this folder", file=path)
+        for file in files:
+            yield from load_docs(file, nlp)
+    elif path.suffix.lower() in (".jsonl", ".parquet"):
+        rows = parquet_rows(path, str(path)) if is_parquet(path) else json_rows(open_text(path))
+        for row in rows:
+            if isinstance(row, BadRow):
+                raise DossierError(row.problem, file=path, line=row.row)
+            yield _doc_of(nlp, row.fields, path, row.number)
+    else:
+        yield from read_docbin(path, nlp.vocab)
+
+
+def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> Doc:
+    """RETURNS (Doc): The document of a record."""
+    text, entities = record.get("text"), record.get("entities")
+    if not isinstance(text, str) or entities is None:
+        raise DossierError(
+            "no record with its text",
+            file=file,
+            line=number,
+            value=json.dumps(record, default=str),
+            remedy="Process --with-text.",
+        )
+    marks = [Mark(ent["start"], ent["end"], ent["label"], ent.get("confidence")) for ent in entities]
+    # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
+    doc = make_doc(nlp, Annotated(str(record.get("id", "")), text, marks), mode="expand").doc
+    for mark in marks:
+        if mark.score is not None:
+            set_confidence(doc, mark.start, mark.end, mark.label, mark.score)
+    return doc
