@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import re
+import math
+import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import spacy
 from spacy.language import Language
-from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..devices import set_device
 from ..models.encoder import EncoderShim
+from ..text.tokenizer import bound_tokenizer
 from .faults import DocFailure, attempt
 from .record import Findings
 from .sections import SECTION_CHARS, Wanted, analyze_doc, analyze_long, check_text, strip
 
 BATCH_DOCS = 64
 BATCH_CHARS = 60_000  # some 12,000 words: as many as keep two cores busy, few enough for a small machine
-MOST_MARKS, MOST_CHARS = 100, 5_000  # of punctuation, of anything, that a tokenizer gets in one piece
-ENDLESS = re.compile(rf"[^\w\s]{{{MOST_MARKS},}}|\S{{{MOST_CHARS},}}")
 LEAST_SECTION = 1_000  # characters: memory that does not hold so much holds no document
 GPU_FACTOR = 8  # a GPU wants larger batches
 CARD_SUBWORDS = 32_768  # in a batch of the encoder: 128 windows, some milliseconds of an H100's work
@@ -44,8 +42,7 @@ def load(pipeline: str, device: str) -> Language:
     path = Path(pipeline)
     nlp = spacy.load(path if path.is_dir() else pipeline)
     nlp.max_length = max(nlp.max_length, 2 * SECTION_CHARS)
-    if isinstance(nlp.tokenizer, Tokenizer):
-        nlp.tokenizer = BoundedTokenizer(nlp.tokenizer)
+    bound_tokenizer(nlp)
     if device != "cpu":
         enlarge_batches(nlp)
     return nlp
@@ -62,34 +59,6 @@ def enlarge_batches(nlp: Language) -> None:
                 if isinstance(shim, EncoderShim):
                     budget = max(shim.settings.batch_subwords, CARD_SUBWORDS)
                     shim.settings = replace(shim.settings, batch_subwords=budget)
-
-
-class BoundedTokenizer:
-    """spaCy's rule tokenizer, given endless runs without white space in parts.
-
-    It takes one mark after the other off a run and looks at the rest again, which takes hours for 100,000 marks.
-
-    inner (Tokenizer): The pipeline's tokenizer.
-    """
-
-    def __init__(self, inner: Tokenizer) -> None:
-        self.inner = inner
-
-    def __call__(self, text: str) -> Doc:
-        cuts = [0]
-        for run in ENDLESS.finditer(text):
-            size = MOST_CHARS if len(run[0]) >= MOST_CHARS else MOST_MARKS
-            cuts += range(run.start() + size, run.end(), size)
-        if len(cuts) == 1:
-            return self.inner(text)
-        parts = [text[start:end] for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
-        made = {part: self.inner(part) for part in dict.fromkeys(parts)}  # most of them are alike
-        joined = Doc.from_docs([made[part] for part in parts], ensure_whitespace=False)
-        assert joined is not None
-        return joined
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
 
 
 def plan_batches(lengths: Sequence[int], *, gpu: bool = False) -> list[list[int]]:
@@ -141,7 +110,7 @@ def _analyze_batch(
     nlp: Language, texts: Sequence[str], batch: list[int], wanted: Wanted, keep: Keep | None
 ) -> Iterator[tuple[int, Findings | DocFailure]]:
     """A batch that fails is halved: until it fits into memory, or the one document at fault is found."""
-    done = attempt(lambda: _run(nlp, texts, batch, wanted, keep))
+    done = attempt(partial(_run, nlp, texts, batch, wanted, keep))
     if not isinstance(done, DocFailure):
         yield from done
     elif len(batch) > 1:
@@ -164,7 +133,7 @@ def _run(
 ) -> list[tuple[int, Findings]]:
     done: list[tuple[int, Findings]] = []
     zone = nlp.memory_zone() if hasattr(nlp, "memory_zone") else nullcontext()
-    with zone:
+    with in_time(wanted.seconds, sum(len(texts[i]) for i in batch)), zone:
         if len(texts[batch[0]]) > limit:
             (index,) = batch
             docs: list[Doc] | None = [] if keep else None
@@ -180,6 +149,23 @@ def _run(
             if keep:
                 keep(index, [doc])
     return done
+
+
+@contextmanager
+def in_time(seconds: float | None, chars: int) -> Iterator[None]:
+    """End this process, by SIGALRM, unless the block ends in time: nothing else stops what a library is at.
+
+    seconds (float | None): See Wanted.
+    chars (int): Characters in hand.
+    """
+    if seconds is None:
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds * math.ceil(max(1, chars) / SECTION_CHARS))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _analyze_sections(nlp: Language, text: str, index: int, wanted: Wanted, keep: Keep | None) -> Findings | DocFailure:

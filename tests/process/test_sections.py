@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from spacy_dossier.process.infer import MOST_CHARS, BoundedTokenizer, DocFailure, analyze, plan_batches
+from spacy_dossier.process.infer import DocFailure, analyze, plan_batches
 from spacy_dossier.process.record import Findings
 from spacy_dossier.process.sections import SECTION_CHARS, SummaryBudget, Wanted, analyze_doc, analyze_long, cut
 
@@ -171,26 +171,3 @@ def test_memory_zone_keeps_the_vocabulary_small(toy: str) -> None:
     texts = [f"Name{n} met Word{n * 31}." for n in range(1_000)]
     assert sum(1 for _ in analyze(fresh, texts, Wanted())) == 1_000
     assert len(fresh.vocab.strings) < before + 200
-
-
-@pytest.mark.parametrize(
-    "text", ["&" * 20_000, "so ((" + "(" * 20_000 + " end", "x" * 20_000, '"' * 9_000 + "\n\nAnna"]
-)
-def test_endless_marks_do_not_hold_the_tokenizer(text: str) -> None:
-    """spaCy alone takes minutes for these; the text stays as it is, and goes to spaCy in parts that take moments."""
-    inner = spacy.blank("en").tokenizer
-    parts: list[str] = []
-
-    def watched(part: str) -> Doc:
-        parts.append(part)
-        return inner(part)
-
-    assert BoundedTokenizer(watched)(text).text == text  # type: ignore[arg-type]
-    assert max(map(len, parts)) < 2 * MOST_CHARS
-
-
-def test_usual_texts_are_tokenized_as_ever() -> None:
-    """Only runs that no document has are given in parts."""
-    tokenizer = spacy.blank("en").tokenizer
-    text = make_text(3) + "-" * 80 + "\n" + "https://example.org/" + "a/" * 200 + " (“Anna’s”)."
-    assert [t.text for t in BoundedTokenizer(tokenizer)(text)] == [t.text for t in tokenizer(text)]

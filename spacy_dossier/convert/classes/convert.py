@@ -13,6 +13,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
+from ...text.tokenizer import bound_tokenizer
 from ..columns.schemes import OUTSIDE, opens, split_tag
 from ..docbin import DocBinWriter
 from ..rows import BadRow
@@ -110,6 +111,7 @@ def classes(
     except ImportError as error:
         message = str(error).split("\n")[0]
         raise DossierError(f"no tokenizer for the language: {message}", value=options.lang) from None
+    bound_tokenizer(nlp)
     sources = find_sources(inputs)
     readers = {source.input.name: SourceReader(source, options) for source in sources}
     targets = {source.input.name: output_dir / source.input.target for source in sources}

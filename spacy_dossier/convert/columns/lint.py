@@ -10,6 +10,7 @@ from spacy.language import Language
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
+from ...text.tokenizer import bound_tokenizer
 from ..source import find_inputs, spooled
 from .convert import ColumnFile, ColumnOptions, ColumnReport
 from .documents import DocMaker
@@ -106,6 +107,7 @@ def lint(inputs: Iterable[str], options: ColumnOptions, *, max_sentence: int = 2
     options = replace(options, strict=False)
     try:
         nlp: Language | None = spacy.blank(options.lang)
+        bound_tokenizer(nlp)
     except ImportError:  # the tokenizers of some languages are packages of their own
         nlp = None
     for source in find_inputs(inputs):

@@ -12,6 +12,7 @@ from spacy.tokens import Doc, Span
 from ...errors import DossierError, shortened
 from ...pipeline.summarizer.names import REFERENCE, REFERENCES
 from ...text.sentences import rule_sentences
+from ...text.tokenizer import bound_tokenizer
 from ..docbin import DocBinWriter
 from ..rows import DELIMITERS, BadRow, Row, is_json, is_parquet, json_rows, parquet_rows, table_rows
 from ..source import STDIN, Input, find_inputs, has_surrogates, open_text, spooled
@@ -108,6 +109,7 @@ def pairs(
     except ImportError as error:
         message = str(error).split("\n")[0]
         raise DossierError(f"no tokenizer for the language: {message}", value=options.lang) from None
+    bound_tokenizer(nlp)
     reports: dict[str, PairReport] = {}
     for source in _find_pair_inputs(inputs, options):
         report = reports[source.name] = PairReport()
