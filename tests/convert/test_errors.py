@@ -216,3 +216,23 @@ def test_where_no_output_can_be(tmp_path: Path) -> None:
     code, _, err = run("export", tmp_path / "out" / "a.spacy", tmp_path / "in")
     assert (code, "in: a folder. Name the file to write." in err) == (1, True)
     assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["a.tsv", "b.tsv", "c.jsonl"]
+
+
+@pytest.mark.parametrize("column", ["form", "lemma", "upos", "xpos", "feats", "misc", "comment"])
+def test_a_byte_that_is_none_of_the_encoding_costs_its_sentence_at_most(tmp_path: Path, column: str) -> None:
+    """Wherever it stands; where nothing of it comes into the document, it costs nothing."""
+    row = {"form": "Oslo", "lemma": "Oslo", "upos": "PROPN", "xpos": "NNP", "feats": "Case=Nom", "misc": "Entity=B-LOC"}
+    lines = []
+    for number in range(6):
+        cells = dict(row, comment=f"d{number}")
+        if number == 3:
+            cells[column] += "\udcef"
+        lines.append(f"# newdoc id = {cells['comment']}")
+        names = ("form", "lemma", "upos", "xpos", "feats")
+        lines.append("\t".join(["1", *(cells[name] for name in names), "_", "_", "_", cells["misc"]]) + "\n")
+    path = tmp_path / "a.conllu"
+    path.write_bytes("".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape"))
+    convert([str(path)], tmp_path / "out", ColumnOptions(encoding="utf-8"))
+    docs = read_bin(tmp_path / "out" / "a.spacy")
+    assert len(docs) == (6 if column == "comment" else 5)
+    assert {doc.text for doc in docs} == {"Oslo"}

@@ -15,7 +15,7 @@ from .detect.roles import UPOS
 from .formats.registry import FORMATS
 from .layout import Layout
 from .schemes import OUTSIDE, opens, split_tag, tags_to_entities
-from .sentence import Sentence
+from .sentence import Sentence, printable
 from .spacing import BY_RULE, Spacer, spaces_from_offsets, spaces_from_text
 from .tags import TagForm
 
@@ -141,7 +141,7 @@ class DocMaker:
             extra["tags"] = extra.pop("pos")
         doc = Doc(self.vocab, words=words, spaces=spaces, ents=ents, sent_starts=starts, **extra)
         if document.id:
-            doc.user_data["id"] = document.id
+            doc.user_data["id"] = printable(document.id)
         if self.nested and layout.nested is not None:
             doc.spans["nested"] = self._nested(doc, document.sentences)
         if self.template is not None:

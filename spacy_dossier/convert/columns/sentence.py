@@ -295,10 +295,14 @@ class SentenceBuilder:
         tokens, tags = self.read_tokens(columns), self.read_tags(columns)
         if "" in tokens:
             return self._problem(tokens.index(""), "a token")
-        joined = "".join(tokens)
-        if not joined.isascii() and SURROGATE.search(joined):
-            bad = next(i for i, token in enumerate(tokens) if SURROGATE.search(token))
-            return self._problem(bad, "text in the encoding of the file (see --encoding), without halves of characters")
+        layout = self.layout
+        annotation = (layout.xpos, layout.upos, layout.lemma, layout.feats, layout.nested)
+        for cells in (tokens, tags, *(columns[column] for column in annotation if column is not None)):
+            joined = "".join(cells)
+            if not joined.isascii() and SURROGATE.search(joined):
+                bad = next(i for i, cell in enumerate(cells) if SURROGATE.search(cell))
+                expected = "text in the encoding of the file (see --encoding), without halves of characters"
+                return self._problem(bad, expected)
         # What is no tag spoils the sentence; what is one need not be looked at again.
         for tag in sorted(set(tags) - self.known, key=tags.index):
             if not self._is_tag(tag):
