@@ -38,7 +38,7 @@ from spacy_dossier.process.engine import usable_cores
 from spacy_dossier.process.options import RunOptions
 from spacy_dossier.process.run import RunInputs, local_run
 from spacy_dossier.read.extract import extract
-from spacy_dossier.read.rows import NoTextField, has_text, kind_of, read_rows
+from spacy_dossier.read.tables.rows import NoTextField, has_text, kind_of, read_rows
 
 VERSIONS = ("spacy-dossier", "spacy", "spacy-transformers", "thinc", "torch", "transformers", "onnxruntime")
 

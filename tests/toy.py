@@ -45,6 +45,8 @@ def toy_dossier(doc):
         raise KeyError("the component fell over")
     if "PLEASE EXIT" in doc.text:
         raise SystemExit(3)
+    if "PLEASE HANG" in doc.text:
+        time.sleep(1000)
     if "PLEASE CRASH" in doc.text:
         os.kill(os.getpid(), signal.SIGKILL)
     if "PLEASE LOSE" in doc.text:

@@ -70,6 +70,9 @@ ShardSizeOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help=f"{CHOICES}.")]
 WorkersOption = Annotated[int, typer.Option(help="Processes that hold the pipeline; 0 for as many as measured best.")]
 TimeLimitOption = Annotated[float, typer.Option(help="Seconds the reading of one file may take.")]
+PipelineLimitOption = Annotated[
+    float, typer.Option(help="Seconds that 100,000 characters may take in the pipeline, and each further as many.")
+]
 MemoryLimitOption = Annotated[int, typer.Option(help="Megabytes the reading of one file may take.")]
 EngineOption = Annotated[str, typer.Option(help="local, or ray: the same on a Ray cluster (it needs the extra `ray`).")]
 RayAddressOption = Annotated[
@@ -106,6 +109,7 @@ def process_cli(
     workers: WorkersOption = 0,
     time_limit: TimeLimitOption = 60.0,
     memory_limit: MemoryLimitOption = 2000,
+    pipeline_limit: PipelineLimitOption = 600.0,
     engine: EngineOption = "local",
     ray_address: RayAddressOption = None,
     dry_run: DryRunOption = False,
@@ -138,6 +142,7 @@ def process_cli(
         workers=workers,
         time_limit=time_limit,
         memory_limit=memory_limit,
+        pipeline_limit=pipeline_limit,
     )
     entries, text = gather(inputs or [], files_from)
     if dry_run:

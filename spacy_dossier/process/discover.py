@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from ..errors import DossierError
+from ..read.failures import FailureKind, of_system
 
 
 class Listed(str):
@@ -26,7 +27,7 @@ class Source:
     path (str): Where it is; as os.fsdecode gives it, so that any bytes survive.
     root (str), source (str): The input it was found in, and its path below that, both fit for JSON.
     size (int): Bytes.
-    error (tuple[str, str] | None): Kind and message when it cannot be read at all.
+    error (tuple[FailureKind, str] | None): Kind and message when it cannot be read at all.
     named (bool): The user named this very file.
     is_left (bool): A link that is not to be followed.
     """
@@ -35,7 +36,7 @@ class Source:
     root: str
     source: str
     size: int = 0
-    error: tuple[str, str] | None = None
+    error: tuple[FailureKind, str] | None = None
     named: bool = False
     is_left: bool = False
 
@@ -142,7 +143,7 @@ def _folder(root: str, rules: Rules, skipped: Path | None) -> Iterator[Source]:
             status = Path(folder).stat()
             entries = sorted(os.scandir(folder), key=lambda e: os.fsencode(e.name))
         except OSError as error:
-            yield Source(folder, shown, relative or ".", error=(type(error).__name__, error.strerror or str(error)))
+            yield Source(folder, shown, relative or ".", error=of_system(error))
             continue
         here = (status.st_dev, status.st_ino)
         if here in above or (skipped and Path(folder).resolve() == skipped):
@@ -174,7 +175,7 @@ def _file(path: str, root: str, source: str, named: bool = False) -> Source:
     try:
         status = Path(path).stat()
     except OSError as error:  # a broken link, a loop of links, no permission
-        return Source(path, root, source, 0, (type(error).__name__, error.strerror or str(error)), named)
+        return Source(path, root, source, 0, of_system(error), named)
     if not stat.S_ISREG(status.st_mode):
         return Source(path, root, source, 0, ("NotAFile", "a pipe, socket or device, not a file"), named)
     return Source(path, root, source, status.st_size, None, named)

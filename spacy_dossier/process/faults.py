@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import gc
-import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 from ..read.extract import one_line
+from ..read.failures import FailureKind
 
 T = TypeVar("T")
 
-OUT_OF_MEMORY = "OutOfMemory"
 # In the words of torch on either device, of CUDA's runtime and of its libraries. Where no memory is left for its
 # workspace, cuBLAS is said to be not initialized.
 MEMORY = re.compile(
@@ -28,16 +27,16 @@ MEMORY = re.compile(
 class DocFailure:
     """What the pipeline raised on a document, alone.
 
-    kind (str): Name of the exception; OUT_OF_MEMORY where that was the reason.
+    kind (FailureKind): PipelineError or OutOfMemory.
     """
 
-    kind: str
+    kind: FailureKind
     message: str
 
     @property
     def is_memory(self) -> bool:
         """Whether there was too little memory: on another machine, or alone, the document may go through."""
-        return self.kind == OUT_OF_MEMORY
+        return self.kind == "OutOfMemory"
 
 
 class CardLost(Exception):
@@ -64,8 +63,9 @@ def attempt(work: Callable[[], T]) -> T | DocFailure:
 
 def failure_of(error: BaseException) -> DocFailure:
     """RETURNS (DocFailure): What is told of an exception; nothing of it is kept."""
-    kind = OUT_OF_MEMORY if out_of_memory(error) else type(error).__name__
-    return DocFailure(kind, one_line(str(error)) or "no reason given")
+    if out_of_memory(error):
+        return DocFailure("OutOfMemory", one_line(str(error)) or "there is too little memory for it")
+    return DocFailure("PipelineError", one_line(f"{type(error).__name__}: {error}"))
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -114,8 +114,3 @@ def free_memory() -> None:
         sys.modules["cupy"].get_default_memory_pool().free_all_blocks()
     if "torch" in sys.modules:
         sys.modules["torch"].cuda.empty_cache()
-
-
-def short_of_memory(failures: Iterable[str]) -> bool:
-    """RETURNS (bool): Is one of a shard's failure rows for want of memory, so that it is worth another run?"""
-    return any(json.loads(row)["error"] == OUT_OF_MEMORY for row in failures if OUT_OF_MEMORY in row)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..errors import DossierError
 from .shard import DocumentCounts, FileFacts, Outcome, Shard
 
-VERSION = "2"
+VERSION = "3"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 -- Hashes of files whose size, times and inode have not changed since
@@ -37,6 +37,12 @@ class Pending(NamedTuple):
     shard: int
     units: int
     after: list[int]
+
+
+def ledger_fault(error: sqlite3.OperationalError, path: Path) -> DossierError:
+    """RETURNS (DossierError): What SQLite says of a ledger that it cannot write, or read."""
+    remedy = "Nothing done is lost: the same command goes on"
+    return DossierError(f"the ledger cannot be written: {error}", file=path, remedy=remedy)
 
 
 class Ledger:
@@ -142,7 +148,8 @@ class Ledger:
         self.db.execute("UPDATE shards SET outputs = NULL WHERE shard = ?", (number,))
 
     def commit(self, number: int, outcome: Outcome, results: Iterable[tuple[bytes, bytes]]) -> None:
-        """Mark a shard as done, with everything it computed, in one transaction.
+        """Mark a shard as done, with everything it computed, in one transaction. One that is not settled loses its
+        digest, so that it is not what the next plan has.
 
         results (Iterable[tuple[bytes, bytes]]): Keys of texts and what the pipeline found in them, packed.
         """
@@ -154,11 +161,12 @@ class Ledger:
                 ((key, generation, number, blob) for key, blob in results),
             )
             self.db.execute(
-                "UPDATE shards SET outputs = ?, counts = ?, failures = ? WHERE shard = ?",
+                "UPDATE shards SET outputs = ?, counts = ?, failures = ?, digest = iif(?, digest, '') WHERE shard = ?",
                 (
                     json.dumps(outcome.outputs),
                     json.dumps(asdict(outcome.counts)),
                     json.dumps(outcome.failures),
+                    outcome.settled,
                     number,
                 ),
             )
@@ -182,12 +190,10 @@ class Ledger:
         ).fetchone()
         return row[0] if row else None
 
-    def failures(self) -> Iterator[tuple[int, list[str]]]:
-        """YIELDS (tuple[int, list[str]]): Each committed shard and its failure rows, in input order."""
-        for shard, rows in self.db.execute(
-            "SELECT shard, failures FROM shards WHERE outputs IS NOT NULL ORDER BY shard"
-        ):
-            yield shard, json.loads(rows)
+    def failures(self) -> Iterator[str]:
+        """YIELDS (str): The failure rows of the committed shards, in input order."""
+        for (rows,) in self.db.execute("SELECT failures FROM shards WHERE outputs IS NOT NULL ORDER BY shard"):
+            yield from json.loads(rows)
 
     def counts(self) -> DocumentCounts:
         """RETURNS (DocumentCounts): Sums over the committed shards."""

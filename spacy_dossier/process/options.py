@@ -39,7 +39,9 @@ class RunOptions:
     shard_size (int | None): Files or rows of a shard; None for `plan`'s own.
     device (str): See `devices.CHOICES`.
     workers (int): Processes that hold the pipeline; 0 for as many as fit.
-    time_limit (float), memory_limit (int): Seconds and megabytes that the reading of a file may take.
+    time_limit (float), memory_limit (int): Seconds and megabytes that the reading of a file may take, or of the next
+        rows of a table.
+    pipeline_limit (float): Seconds that 100,000 characters may take in the pipeline, and each further as many.
     """
 
     formats: tuple[str, ...] = ("jsonl",)
@@ -61,6 +63,7 @@ class RunOptions:
     workers: int = 0
     time_limit: float = 60.0
     memory_limit: int = 2000
+    pipeline_limit: float = 600.0
 
     def checked(self) -> RunOptions:
         """RETURNS (RunOptions): The same, each format once. RAISES (DossierError): A value out of range."""
@@ -72,6 +75,8 @@ class RunOptions:
             raise DossierError("min_confidence is a probability", value=self.min_confidence, remedy="Choose 0 to 1")
         if self.workers < 0:
             raise DossierError("workers must be 0 (automatic) or more", value=self.workers)
+        if self.pipeline_limit <= 0:
+            raise DossierError("the limit for the pipeline must be positive", value=self.pipeline_limit)
         if self.time_limit <= 0 or self.memory_limit < 100:
             raise DossierError(
                 "limits for a file must be positive, memory at least 100 MB", value=(self.time_limit, self.memory_limit)
@@ -100,9 +105,10 @@ class RunOptions:
             self.replies,
             self.ocr,
             self.text_field,
-            # A file that ran into a limit gets another chance when the limit is changed.
+            # What ran into a limit gets another chance when the limit is changed.
             self.time_limit,
             self.memory_limit,
+            self.pipeline_limit,
         )
 
 

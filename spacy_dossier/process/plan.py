@@ -12,11 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import DossierError
-from ..read.extract import one_line, read_file
-from ..read.rows import has_text, kind_of, read_rows
+from ..read.document import Unreadable
+from ..read.extract import read_file
+from ..read.failures import of_system
+from ..read.sandbox import Sandbox
+from ..read.tables.rows import NoTextField, kind_of
+from ..read.tables.scan import RowFacts, chain
 from .discover import Source, discover, display
 from .ledger import Ledger
-from .options import RunOptions, digest, hash_file, text_hash
+from .options import RunOptions, digest, hash_file
+from .reading import make_sandbox
 from .shard import Shard, ShardMember
 
 SHARD_FILES = 128
@@ -59,6 +64,7 @@ class Planner:
         self.db.execute("CREATE TEMP TABLE IF NOT EXISTS owners (key TEXT PRIMARY KEY, shard INTEGER) WITHOUT ROWID")
         self.db.execute("DELETE FROM ids")
         self.db.execute("DELETE FROM owners")
+        self.sandbox: Sandbox = make_sandbox(options, scratch=None)  # what tables hold is nobody's to trust
 
     def shards(self, inputs: Iterable[str | Path], text: str | None, skip: Path | None) -> Iterator[Shard]:
         """Plan.
@@ -68,6 +74,12 @@ class Planner:
         skip (Path | None): A folder never to enter.
         YIELDS (Shard): Each; no more is held in memory than one.
         """
+        try:
+            yield from self._shards(inputs, text, skip)
+        finally:
+            self.sandbox.close()
+
+    def _shards(self, inputs: Iterable[str | Path], text: str | None, skip: Path | None) -> Iterator[Shard]:
         number = 0
         units: list[Unit] = []
         size = 0
@@ -90,6 +102,9 @@ class Planner:
             last = members[-1] if members else None
             if last and last.rows and unit.member.rows and last.path == unit.member.path:
                 last.rows = (last.rows[0], last.rows[1] + 1)
+                last.content = chain(last.content, unit.member.content)
+            elif unit.member.rows:
+                members.append(replace(unit.member, content=chain("", unit.member.content)))
             else:
                 members.append(unit.member)
             if unit.key is not None:
@@ -125,19 +140,30 @@ class Planner:
             if identity is None:
                 continue
             member = ShardMember(identity, source.root, source.source, source.path, error=source.error)
-            if source.error is None and kind_of(source.path) and self.is_table(source):
-                yield from self.rows(member)
+            if source.error is None and kind_of(source.path):
+                yield from self.table(source, member)
             else:
                 yield self.file(source, member)
 
-    def is_table(self, source: Source) -> bool:
-        """RETURNS (bool): Is a file a table, and not a document? RAISES (DossierError): A named one without a text."""
+    def table(self, source: Source, member: ShardMember) -> Iterator[Unit]:
+        """YIELDS (Unit): The rows of a table, or a document. RAISES (DossierError): A named table without a text."""
         try:
-            return has_text(source.path, self.options.text_field, named=source.named)
-        except DossierError:
-            raise
-        except Exception:  # libraries raise what they like on a broken file, and `rows` will say what
-            return True
+            rows = self.sandbox.scan(source.path, named=source.named)
+        except NoTextField as error:
+            raise DossierError(
+                f"no column or field {self.options.text_field!r}",
+                file=source.path,
+                value=", ".join(error.columns),
+                remedy="Name the one that holds the text with --text-field",
+            ) from None
+        except Unreadable as error:
+            member.error = (error.kind, str(error))
+            yield Unit(member, 0, None, digest(member.id, member.error))
+            return
+        if rows is None:
+            yield self.file(source, member)
+        else:
+            yield from self.rows(member, rows)
 
     def identity(self, source: Source) -> str | None:
         """Find an id for a file: its path, unless that could be taken for another's.
@@ -175,8 +201,9 @@ class Planner:
         try:
             sha256 = self.hash(source)
         except OSError as error:
-            member.error = (type(error).__name__, error.strerror or str(error))
+            member.error = of_system(error)
             return Unit(member, 0, None, digest(member.id, member.error))
+        member.content = sha256
         suffix = Path(source.path).suffix.lower()  # a hint to the format, so equal bytes may read differently
         return Unit(member, source.size, f"{sha256}{display(suffix)}", digest(member.id, member.root, sha256))
 
@@ -195,18 +222,20 @@ class Planner:
         self.ledger.remember_hash(path, stamp, sha256, max(status.st_mtime_ns, status.st_ctime_ns))
         return sha256
 
-    def rows(self, member: ShardMember) -> Iterator[Unit]:
-        """Count and hash the rows of a table; a range of them becomes one member of a shard."""
+    def rows(self, member: ShardMember, rows: Iterator[RowFacts]) -> Iterator[Unit]:
+        """YIELDS (Unit): The rows of a table, a range of which becomes one member of a shard; what breaks it off."""
         number = 0
         try:
-            for number, row in enumerate(read_rows(member.path, self.options.text_field), start=1):
-                key = None if row.error else text_hash(row.text)
-                content = digest(member.id, member.root, number, key, row.meta, row.error)
-                yield Unit(replace(member, rows=(number - 1, 1)), len(row.text), key, content)
-        except Exception as error:  # libraries raise what they like on a broken file
-            failure = ("Corrupt", one_line(f"broken after {number} rows: {error or type(error).__name__}"))
-            broken = replace(member, id=f"{member.id}#{number + 1}", error=failure)
-            yield Unit(broken, 0, None, digest(broken.id, failure))
+            for number, row in enumerate(rows, start=1):
+                content = digest(member.id, member.root, number, row.digest)
+                yield Unit(replace(member, rows=(number - 1, 1), content=row.digest), row.size, row.text, content)
+            if number:
+                return
+            failed = replace(member, error=("Empty", "the table has no rows"))
+        except Unreadable as error:
+            message = f"broken after {number} rows: {error}"
+            failed = replace(member, id=f"{member.id}#{number + 1}", error=(error.kind, message))
+        yield Unit(failed, 0, None, digest(failed.id, failed.error))
 
 
 def candidates(identity: str) -> Iterator[str]:

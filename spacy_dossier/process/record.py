@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, model_serializer
 
 from ..read.document import PlacedBlock
+from ..read.failures import MEANINGS
 
 SCHEMA_VERSION = 2
 
@@ -227,7 +228,7 @@ class Failure(RecordModel):
 
     source: str = Field(description="Id of what failed, as in a record.")
     stage: str = Field(description="Where: read, extract, pipeline, record or sink.")
-    error: str = Field(description="Kind of error: PasswordProtected, Timeout, OutOfMemory, Corrupt …")
+    error: str = Field(description="What is wrong, in one of the words below.")
     message: str = Field(description="What happened, in one line.")
 
     def to_json(self) -> str:
@@ -378,7 +379,9 @@ def schema_markdown() -> str:
         for name, info in model.model_fields.items():
             parts.append(f"| `{name}` | {_type_name(info.annotation)} | {info.description} |")
         parts.append("")
-    return "\n".join(parts)
+    parts.append("### Kinds of failure\n\n| `error` | what is wrong |\n|---|---|")
+    parts += [f"| `{kind}` | {meaning} |" for kind, meaning in MEANINGS.items()]
+    return "\n".join([*parts, ""])
 
 
 def _type_name(annotation: Any) -> str:

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DossierError
 from .discover import Rules, display, require
 from .engine import STATE, Advanced, Engine, Event, Finished, Loaded, Standing
-from .ledger import Ledger
+from .ledger import Ledger, ledger_fault
 from .options import PipelineRef, RunOptions, digest, find_pipeline
 from .plan import Planner
 from .record import SCHEMA_VERSION, Failure, Record
 from .shard import DocumentCounts, Shard
-from .sinks import JsonlSink
+from .sinks import JsonlSink, not_written
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -220,18 +220,9 @@ def full_disk(output: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        lasting = isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError | PermissionError)
-        raise DossierError(
-            f"the output cannot be written: {error.strerror or error}",
-            file=error.filename or output,
-            remedy="Choose another folder with -o" if lasting else "Nothing done is lost: the same command goes on",
-        ) from None
+        raise not_written(error, output) from None
     except sqlite3.OperationalError as error:
-        raise DossierError(
-            f"the ledger cannot be written: {error}",
-            file=Path(output, STATE, "ledger.sqlite"),
-            remedy="Nothing done is lost: the same command goes on",
-        ) from None
+        raise ledger_fault(error, Path(output, STATE, "ledger.sqlite")) from None
 
 
 def local_run(

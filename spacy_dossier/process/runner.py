@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import DossierError
 from ..pipeline.summarizer.budget import SummaryBudget
 from ..read.extract import one_line
+from ..read.failures import FailureKind
 from .crashes import Order
 from .options import Job
 from .reading import ShardDocument
-from .record import Findings, PipelineInfo, make_record
+from .record import BadOffsets, Findings, PipelineInfo, make_record
 from .shard import DocumentCounts, FileFacts, Outcome
 from .sinks import Sink, file_facts, make_sinks
 
@@ -99,7 +100,8 @@ class Runner:
         counts.computed = len(todo)
         counts.tokens_computed = sum(findings.n_tokens for findings in fresh.values())
         failures = [document.failure.to_json() for document in documents if document.failure is not None]
-        return Outcome(outputs, counts, failures), fresh
+        settled = not any(document.passing for document in documents)
+        return Outcome(outputs, counts, failures, settled), fresh
 
     def readable(self, documents: Iterable[ShardDocument], order: Order) -> list[ShardDocument]:
         """RETURNS (list[ShardDocument]): Those with a text, which get the key of their findings; others fail."""
@@ -110,11 +112,16 @@ class Runner:
             else:
                 document.key = hashlib.sha256(f"{self.space}\0".encode() + document.read.text.encode()).digest()
         fatal = {d.key for d in documents if d.failure is None and order.quarantined.get(d.id) == "pipeline"}
+        late = {d.key for d in documents if d.failure is None and d.id in order.late}
         for document in documents:
             if document.failure is not None:
                 continue
             if document.key in fatal:  # the text would end the process for each document that has it
-                document.fail("pipeline", "Crash", "the process ended while it was in the pipeline")
+                message = f"longer in the pipeline than {self.job.options.pipeline_limit:g} s for 100,000 characters"
+                if document.key in late:
+                    document.fail("pipeline", "Timeout", message)
+                else:
+                    document.fail("pipeline", "Crash", "the process ended while it was in the pipeline")
             elif document.id in order.quarantined:
                 document.fail(order.quarantined[document.id], "Crash", "the process ended while it was made a record")
         return [document for document in documents if document.failure is None]
@@ -140,6 +147,7 @@ class Runner:
                 else:
                     for document in twins:
                         document.fail("pipeline", result.kind, result.message)
+                        document.passing |= result.is_memory
                 if time.monotonic() - said > SAY_SECONDS:
                     self.listener.words(words)
                     said, words = time.monotonic(), 0
@@ -163,7 +171,7 @@ class Runner:
         results = analyze(
             nlp,
             [twins[0].read.text for twins in batch],
-            Wanted(SummaryBudget(options.sentences, options.words), options.extensions),
+            Wanted(SummaryBudget(options.sentences, options.words), options.extensions, options.pipeline_limit),
             gpu=self.job.device != "cpu",
             keep=keep if "docbin" in options.formats else None,
         )
@@ -225,7 +233,8 @@ class Runner:
             stage = "sink"
             rows = [sink.prepare(record, findings.docs) for sink in sinks]
         except Exception as error:  # what a pipeline or a file's author put into it, no library is sure to take
-            document.fail(stage, type(error).__name__, str(error) or "no reason given")
+            kind: FailureKind = "BadOffsets" if isinstance(error, BadOffsets) else "RecordError"
+            document.fail(stage, kind, str(error) or type(error).__name__)
             return
         for sink, row in zip(sinks, rows, strict=True):
             sink.add(row)

@@ -16,7 +16,7 @@ from ..pipeline.extensions import entity_confidences
 from ..pipeline.summarizer.budget import SummaryBudget
 from ..pipeline.summarizer.names import SUMMARY_GROUP
 from ..pipeline.summarizer.select import select_rows
-from ..read.rows import clean_value
+from ..read.tables.rows import clean_value
 from .record import Findings, FoundEntity, FoundRelation, FoundSentence, FoundSpan
 
 SECTION_CHARS = 100_000  # about 20,000 words: encoder output of one section is a few tens of megabytes
@@ -35,10 +35,12 @@ class Wanted:
 
     budget (SummaryBudget): Of the summary.
     extensions (tuple[str, ...]): Names of extension attributes of the Doc to keep.
+    seconds (float | None): That SECTION_CHARS characters may take, and each further as many; None for any time.
     """
 
     budget: SummaryBudget = field(default_factory=SummaryBudget)
     extensions: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 def cut(text: str, limit: int = SECTION_CHARS) -> list[tuple[int, int]]:

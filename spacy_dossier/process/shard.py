@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypedDict
 
+from ..read.failures import FailureKind
+
 
 @dataclass
 class ShardMember:
@@ -16,7 +18,8 @@ class ShardMember:
     path (str): The file, as os.fsdecode gives it; empty for a text.
     rows (tuple[int, int] | None): First row (from 0) and number of rows, for a table.
     text (str | None): The text itself, where it is no file's.
-    error (tuple[str, str] | None): Kind and message of what keeps it from being read.
+    error (tuple[FailureKind, str] | None): Kind and message of what keeps it from being read.
+    content (str): SHA-256 of the file, or what `scan.chain` makes of the rows, when it was planned.
     """
 
     id: str
@@ -25,7 +28,8 @@ class ShardMember:
     path: str = ""
     rows: tuple[int, int] | None = None
     text: str | None = None
-    error: tuple[str, str] | None = None
+    error: tuple[FailureKind, str] | None = None
+    content: str = ""
 
     @property
     def is_file(self) -> bool:
@@ -105,13 +109,16 @@ class Outcome:
 
     outputs (dict[str, FileFacts]): Its files by name.
     failures (list[str]): Rows of failures.jsonl.
+    settled (bool): It is what was planned. Otherwise a file was changed when it was read, or something failed for a
+        reason that may pass, and the next run does the shard again.
     """
 
     outputs: dict[str, FileFacts]
     counts: DocumentCounts
     failures: list[str]
+    settled: bool = True
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Outcome:
         """RETURNS (Outcome): From what `asdict` and JSON made of one."""
-        return cls(values["outputs"], DocumentCounts(**values["counts"]), values["failures"])
+        return cls(**{**values, "counts": DocumentCounts(**values["counts"])})

@@ -11,6 +11,7 @@ import types
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -220,6 +221,16 @@ def is_ours(name: str) -> bool:
 def file_facts(data: bytes) -> FileFacts:
     """RETURNS (FileFacts): What a file with these bytes is known by."""
     return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def not_written(error: OSError, output: Path | str) -> DossierError:
+    """RETURNS (DossierError): What the system says when the output cannot be written."""
+    lasting = isinstance(error, FileExistsError | FileNotFoundError | NotADirectoryError | PermissionError)
+    return DossierError(
+        f"the output cannot be written: {error.strerror or error}",
+        file=error.filename or output,
+        remedy="Choose another folder with -o" if lasting else "Nothing done is lost: the same command goes on",
+    )
 
 
 def neutral(text: str) -> str:

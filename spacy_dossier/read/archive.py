@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 
 from . import sniff
+from .failures import FailureKind, broken
 
 MAX_DEPTH = 4  # archives inside archives; the quine zip unpacks to itself for ever
+PACKAGE_BYTES, PACKAGE_RATIO = 50_000_000, 200  # what is honest unpacks to less, or shrinks less
 CHUNK = 1 << 20
 
 
@@ -64,7 +66,7 @@ class Names:
 class Member:
     name: str
     data: bytes = b""
-    error: tuple[str, str] | None = None
+    error: tuple[FailureKind, str] | None = None
 
 
 def members(data: bytes, name: str, media_type: str, budget: Budget) -> Iterator[Member]:
@@ -79,7 +81,7 @@ def members(data: bytes, name: str, media_type: str, budget: Budget) -> Iterator
     except TooLarge as error:
         yield Member("…", error=("TooLarge", str(error)))
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, lzma.LZMAError) as error:
-        yield Member("…", error=("Corrupt", f"{type(error).__name__}: {error}"))
+        yield Member("…", error=broken(error))
 
 
 def _read(file: IO[bytes], budget: Budget) -> bytes:
@@ -103,12 +105,10 @@ def _zip(data: bytes, name: str, budget: Budget) -> Iterator[Member]:
             try:
                 with archive.open(info) as file:
                     content = _read(file, budget)
-            except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
-                yield Member(info.filename, error=("Corrupt", f"{type(error).__name__}: {error}"))
+            except (TooLarge, MemoryError):
+                raise
             except Exception as error:  # zlib.error and its kin share no base class
-                if isinstance(error, (TooLarge, MemoryError)):
-                    raise
-                yield Member(info.filename, error=("Corrupt", f"{type(error).__name__}: {error}"))
+                yield Member(info.filename, error=broken(error))
             else:
                 yield Member(info.filename, content)
 

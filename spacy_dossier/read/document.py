@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from .failures import FailureKind
+
 Kind = Literal[
     "title",
     "heading",
@@ -29,10 +31,10 @@ GAP = "\n\n"  # what parts two blocks in the text
 class Unreadable(Exception):
     """A document that cannot be read.
 
-    kind (str): What is wrong, in one word that a table of failures can be counted by.
+    kind (FailureKind): What is wrong.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: FailureKind, message: str) -> None:
         self.kind = kind
         super().__init__(message)
 

@@ -13,14 +13,13 @@ from itertools import islice
 from typing import Any
 
 from . import sniff
-from .archive import MAX_DEPTH, Budget, Names, TooLarge, members
+from .archive import MAX_DEPTH, PACKAGE_BYTES, PACKAGE_RATIO, Budget, Names, TooLarge, members
 from .document import OUTSIDE, Document, PlacedBlock, Unreadable, lay_out
+from .failures import FailureKind, MachineFault, broken, of_system
 from .mail import read_mail, split_mbox
 from .plain import decode_file
 from .readers import REMEDIES, Reader, find_reader
-from .rows import FIRST_ROWS, TABLES_IN_FILES, NoTextField, TableRow, kind_of, read_rows
-
-PACKAGE_BYTES, PACKAGE_RATIO = 50_000_000, 200  # an honest office document unpacks to less, or shrinks less
+from .tables.rows import FIRST_ROWS, TABLES_IN_FILES, NoTextField, TableRow, kind_of, read_rows
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Extracted:
     name (str): What follows the file's path in the id: "", "!report.pdf" for a member, "#3" for the third mail.
     pages (list[tuple[int, int]]): (first character, page number) for formats with pages or slides.
     blocks (list[PlacedBlock]): Its parts, in reading order.
-    error (tuple[str, str] | None): Kind and message of what went wrong.
+    error (tuple[FailureKind, str] | None): Kind and message of what went wrong.
     stage (str): Where it went wrong: "read" when the file could not be read at all, else "extract".
     """
 
@@ -58,7 +57,7 @@ class Extracted:
     media_type: str = ""
     pages: list[tuple[int, int]] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
-    error: tuple[str, str] | None = None
+    error: tuple[FailureKind, str] | None = None
     stage: str = "extract"
     blocks: list[PlacedBlock] = field(default_factory=list)
 
@@ -69,11 +68,12 @@ def extract(path: str | bytes, options: ReadOptions = ReadOptions()) -> list[Ext
     path (str | bytes): The file; a str from os.fsdecode may hold any bytes.
     RETURNS (list[Extracted]): At least one. An archive gives one for each file in it and each row of a table in it, a
         mail one for its body and one for each attachment that is asked for.
+    RAISES (MachineFault): It is no fault of the file.
     """
     try:
         data = read_file(path)
     except OSError as error:
-        return [Extracted(error=(type(error).__name__, error.strerror or str(error)), stage="read")]
+        return [Extracted(error=of_system(error), stage="read")]
     return extract_bytes(data, os.fsdecode(path), options)
 
 
@@ -115,6 +115,7 @@ class Walk:
         suffix (str): Its name among the pieces.
         depth (int): In how many archives and mails it is.
         YIELDS (Extracted): As `extract`. Never raises for its sake.
+        RAISES (MachineFault): It is no fault of the file.
         """
         piece = Extracted(name=suffix, sha256=hashlib.sha256(data).hexdigest())
         yield from self.guard(piece, self.parts(piece, data, name, depth))
@@ -124,15 +125,13 @@ class Walk:
         try:
             yield from pieces
             return
+        except MachineFault:
+            raise
         except Unreadable as error:
-            failure = (error.kind, str(error))
-        except MemoryError:
-            failure = ("OutOfMemory", "reading it takes more memory than the limit allows")
-        except RecursionError:
-            failure = ("Corrupt", "nested too deep")
+            kind, message = error.kind, str(error)
         except Exception as error:  # a parser's own failure on a broken file must not cost the files beside it
-            failure = ("Corrupt", one_line(f"{type(error).__name__}: {error}"))
-        yield Extracted(piece.name, "", piece.sha256, piece.media_type, error=failure)
+            kind, message = broken(error)
+        yield Extracted(piece.name, "", piece.sha256, piece.media_type, error=(kind, one_line(message)))
 
     def parts(self, piece: Extracted, data: bytes, name: str, depth: int) -> Iterator[Extracted]:
         if not data:
@@ -190,7 +189,7 @@ class Walk:
         column = self.options.text_field
         try:
             first = list(islice(read_rows(name, column, data), FIRST_ROWS))
-        except (NoTextField, OSError, ValueError):
+        except (NoTextField, OSError, ValueError, Unreadable):
             return None
         if not first or (kind in (".jsonl", ".ndjson") and all(row.error for row in first)):
             return None

@@ -1,7 +1,8 @@
 """Extraction in a process of its own: a hostile or broken file costs a failure row, not the run.
 
-`python -m spacy_dossier.read.sandbox` answers one JSON line on stdout for each on stdin. No pickle: what comes out of
-a process that read hostile files is data, never code.
+`python -m spacy_dossier.read.sandbox` is that process (child.py). It answers each JSON line on stdin with JSON lines on
+stdout: any number of parts and an end. No pickle: what comes out of a process that read hostile files is data, never
+code.
 """
 
 from __future__ import annotations
@@ -15,20 +16,38 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..errors import DossierError
-from .document import PlacedBlock
-from .extract import Extracted, ReadOptions, extract, one_line
+from .child import main
+from .document import PlacedBlock, Unreadable
+from .extract import Extracted, ReadOptions, one_line
+from .failures import MachineFault
+from .tables.rows import NoTextField, TableRow
+from .tables.scan import RowFacts, RowRange
 
 READY_SECONDS = 300.0  # for Python and the extractor to start on a busy machine
 STARTS = 3  # tries to start a child; the system may end one for want of memory
+SCANNED = 10_000_000  # bytes of a table that are looked at in a second, at the least, before its first row is read
+FROM_OUTSIDE = -9  # exit code of a child that was ended by SIGKILL
+
+
+@dataclass
+class FileRead:
+    """What was read of a file.
+
+    sha256 (str | None): Of its bytes as they were read; None where the reader did not come to it.
+    """
+
+    pieces: list[Extracted]
+    sha256: str | None = None
 
 
 class Sandbox:
-    """A child process that extracts one file at a time, restarted when a file kills it.
+    """A child process that reads one file at a time, restarted when a file kills it.
 
     time_limit (float): Seconds for a file.
     memory_limit (int): Bytes a file may take, beyond what the idle child has.
@@ -53,32 +72,106 @@ class Sandbox:
         self.errors: Any = None
         self.buffer = bytearray()
 
-    def extract(self, path: str) -> list[Extracted]:
+    def extract(self, path: str) -> FileRead:
         """Extract a file. Never raises for the file's sake.
 
         path (str): As os.fsdecode gives it.
-        RETURNS (list[Extracted]): As `extract.extract`; one with an error when the time or memory limit was reached
-            or the reader crashed.
-        RAISES (DossierError): No child can be started.
+        RETURNS (FileRead): As `extract.extract`; one piece with an error when the time or memory limit was reached or
+            the reader crashed.
+        RAISES (DossierError): No child can be started, or the machine has run out of something.
         """
-        reply = self._ask(path)
-        if reply[0] == "Crash":  # its cause may lie outside the file (a machine short of memory): a second try
-            reply = self._ask(path)
-        return [Extracted(error=reply)] if isinstance(reply, tuple) else [piece(**entry) for entry in reply]
+        try:
+            end = self._end({"do": "extract", "path": path})
+        except Unreadable as error:
+            return FileRead([Extracted(error=(error.kind, str(error)))])
+        return FileRead([piece(**entry) for entry in end["pieces"]], end["sha256"])
 
-    def _ask(self, path: str) -> list[dict[str, Any]] | tuple[str, str]:
+    def scan(self, path: str, *, named: bool) -> Iterator[RowFacts] | None:
+        """Go over a file that may be a table.
+
+        path (str): As os.fsdecode gives it, of a name that `kind_of` knows.
+        named (bool): See `rows.has_text`.
+        RETURNS (Iterator[RowFacts] | None): Facts of its rows; None for a document. The iterator raises Unreadable
+            where the table breaks off.
+        RAISES (NoTextField): As `has_text`. (Unreadable): A limit was reached. (DossierError): As `extract`.
+        """
+        columns = self._end({"do": "look", "path": path, "named": named}, table=path)
+        if isinstance(columns, list):
+            raise NoTextField(columns)
+        return self._scan(path) if columns else None
+
+    def _scan(self, path: str) -> Iterator[RowFacts]:
+        first, tried_at = 0, -1
+        while True:
+            try:
+                for part in self._replies({"do": "scan", "path": path, "first": first}, table=path):
+                    for row in part:
+                        first += 1
+                        yield RowFacts(*row)
+                return
+            except Unreadable as error:
+                # As in `_end`, from where it ended.
+                if error.kind not in ("Crash", "Killed") or tried_at == first:
+                    raise
+                tried_at = first
+
+    def rows(self, path: str, first: int, count: int) -> RowRange:
+        """Read a range of the rows of a table.
+
+        first (int), count (int): From row `first` (from 0).
+        RETURNS (RowRange): The rows; fewer when the table has become shorter.
+        RAISES (Unreadable): They cannot be read. (DossierError): As `extract`.
+        """
+        end = self._end({"do": "rows", "path": path, "first": first, "count": count}, table=path)
+        rows = [TableRow(text, meta, tuple(error) if error else None) for text, meta, error in end["rows"]]
+        return RowRange(rows, end["content"])
+
+    def _end(self, request: dict[str, Any], table: str | None = None) -> Any:
+        """RETURNS (Any): The end of an answer. RAISES (Unreadable): There is none, for the file's sake."""
+        try:
+            return self._last(request, table)
+        except Unreadable as error:
+            if error.kind not in ("Crash", "Killed"):
+                raise
+        # The cause may lie outside the file (a machine short of memory): a second try
+        return self._last(request, table)
+
+    def _last(self, request: dict[str, Any], table: str | None) -> Any:
+        replies = self._replies(request, table)
+        while True:
+            try:
+                next(replies)
+            except StopIteration as stop:
+                return stop.value
+
+    def _replies(self, request: dict[str, Any], table: str | None) -> Generator[Any, None, Any]:
+        """Ask the child. table (str | None): A file that is gone over before the first answer, however large it is.
+
+        YIELDS (Any): The parts of the answer. RETURNS (Any): Its end.
+        RAISES (Unreadable): The child says so, ended, or took too long for the next part. (DossierError): As `extract`.
+        """
         child = self._started()
         assert child.stdin is not None
+        seconds = self.time_limit + (size_of(table) / SCANNED if table else 0)
         try:
-            child.stdin.write(json.dumps(path).encode() + b"\n")
+            child.stdin.write(json.dumps(request).encode() + b"\n")
             child.stdin.flush()
-            line = self._read_line(self.time_limit)
+            while "part" in (reply := json.loads(self._read_line(seconds))):
+                seconds = self.time_limit
+                yield reply["part"]
         except (EOFError, BrokenPipeError):
-            return self._crashed()
+            self._crashed()
         except TimeoutError:
             self.close()
-            return ("Timeout", f"not read within {self.time_limit:g} s")
-        return json.loads(line)
+            raise Unreadable("Timeout", f"not read within {seconds:g} s") from None
+        except GeneratorExit:
+            self.close()  # it is still at it
+            raise
+        if "fault" in reply:
+            raise MachineFault(reply["fault"])
+        if "failed" in reply:
+            raise Unreadable(*reply["failed"])
+        return reply["end"]
 
     def _started(self) -> subprocess.Popen[bytes]:
         """RETURNS (Popen): The child. RAISES (DossierError): It does not start, which is no document's fault."""
@@ -86,7 +179,10 @@ class Sandbox:
             return self.child
         for _ in range(STARTS):
             self.close()
-            child = self._start()
+            try:
+                child = self._start()
+            except OSError as error:
+                raise MachineFault(f"{error.strerror or error} ({error.filename or sys.executable})") from None
             try:
                 self._read_line(READY_SECONDS)
                 return child
@@ -140,14 +236,17 @@ class Sandbox:
                     raise EOFError
                 self.buffer += chunk
 
-    def _crashed(self) -> tuple[str, str]:
+    def _crashed(self) -> NoReturn:
+        """RAISES (Unreadable): The child ended."""
         assert self.child is not None
         code = self.child.wait()
         said = self._said()
         self.close()
         if "memory allocation" in said or "MemoryError" in said or "bad_alloc" in said:
-            return ("OutOfMemory", f"reading it takes more than {self.memory_limit / 1e6:,.0f} MB")
-        return ("Crash", f"the reader ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}")
+            raise Unreadable("OutOfMemory", f"reading it takes more than {self.memory_limit / 1e6:,.0f} MB")
+        if code == FROM_OUTSIDE:
+            raise Unreadable("Killed", "the reader was ended from outside; the next run tries again")
+        raise Unreadable("Crash", f"the reader ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}")
 
     def close(self) -> None:
         """End the child."""
@@ -167,57 +266,19 @@ class Sandbox:
             self.folder = None
 
 
+def size_of(path: str) -> int:
+    """RETURNS (int): Bytes of a file; 0 where it is not there, which its reader says."""
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
 def piece(**entry: Any) -> Extracted:
     entry["pages"] = [(start, number) for start, number in entry["pages"]]
     entry["blocks"] = [PlacedBlock(**block) for block in entry["blocks"]]
     entry["error"] = tuple(entry["error"]) if entry["error"] else None
     return Extracted(**entry)
-
-
-def limit_memory(extra: int) -> None:
-    """Bound the address space to what it is now and `extra` bytes; a no-op where the system knows no such limit."""
-    try:
-        import resource
-    except ImportError:
-        return
-    try:
-        now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    limit = now + extra
-    resource.setrlimit(resource.RLIMIT_AS, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends, by SIGKILL too."""
-    if sys.platform == "linux":
-        import ctypes
-        import signal
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
-def main() -> None:
-    memory_limit, options = int(sys.argv[1]), ReadOptions(**json.loads(sys.argv[2]))
-    die_with_parent()
-    # Native readers print to stdout; the answers go through a private copy of it.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    limit_memory(memory_limit)
-    answers.write(b"ready\n")
-    answers.flush()
-    for line in sys.stdin.buffer:
-        try:
-            pieces = extract(json.loads(line), options)
-            reply = json.dumps([asdict(p) for p in pieces]).encode()
-        except MemoryError:
-            reply = json.dumps([asdict(Extracted(error=("OutOfMemory", "reading it takes too much memory")))]).encode()
-        except RecursionError as error:
-            reply = json.dumps([asdict(Extracted(error=("Corrupt", one_line(str(error)))))]).encode()
-        answers.write(reply + b"\n")
-        answers.flush()
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from ..process.record import Entity, Failure, Record, SummarySentence
 from ..process.sinks import JSON_COLUMNS
 from ..read.document import Kind, PlacedBlock
 from ..read.extract import Extracted, ReadOptions
-from ..read.rows import MEDIA_TYPES
 from ..read.sandbox import Sandbox
+from ..read.tables.rows import MEDIA_TYPES
 from .text import paragraphs
 
 TIME_LIMIT = 60.0  # seconds for reading one file again
@@ -166,7 +166,7 @@ class Texts:
         if path != self._path:
             if self._sandbox is None:
                 self._sandbox = Sandbox(time_limit=TIME_LIMIT, memory_limit=MEMORY_LIMIT, options=self._options)
-            self._pieces = self._sandbox.extract(str(path))
+            self._pieces = self._sandbox.extract(str(path)).pieces
             self._path = path
         return self._pieces
 

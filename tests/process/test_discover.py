@@ -65,8 +65,8 @@ def test_links(base: Path) -> None:
     followed = {s.source: s.error and s.error[0] for s in discover([base], Rules(follow_links=True))}
     assert followed == {
         **dict.fromkeys([*before, "link.txt"]),
-        "loop": "OSError",
-        "gone": "FileNotFoundError",
+        "loop": "DiskError",
+        "gone": "NotFound",
     }
     other = base.parent / "other"
     other.mkdir()
@@ -137,7 +137,7 @@ def test_lists_may_be_older_than_the_files(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     found = list(discover(read_list(f"{tmp_path}/[a].txt\n{tmp_path}/gone.txt\n{tmp_path}/*.txt\n".encode()), Rules()))
     assert [source.source for source in found] == ["[a].txt", "gone.txt", "*.txt"]
-    assert [source.error and source.error[0] for source in found] == [None, *["FileNotFoundError"] * 2]
+    assert [source.error and source.error[0] for source in found] == [None, *["NotFound"] * 2]
 
 
 @pytest.mark.parametrize("entry", ["nowhere", "*.nothing"])

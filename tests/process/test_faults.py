@@ -62,7 +62,7 @@ def test_a_sink_that_refuses_a_document_costs_no_other(
     run(folder, tmp_path / "out", inline, formats=tuple(SINKS))
     assert len(records(tmp_path / "out")) == 24
     row = next(f for f in failures(tmp_path / "out") if f["source"].endswith("doc05.txt"))
-    assert (row["stage"], row["error"], row["message"]) == ("sink", "RecursionError", "deeper than any reader goes")
+    assert (row["stage"], row["error"], row["message"]) == ("sink", "RecordError", "deeper than any reader goes")
     import pyarrow.parquet as pq
     from spacy.tokens import DocBin
 
@@ -90,22 +90,6 @@ def test_offsets_beside_the_text_cost_one_document(
     assert len(records(tmp_path / "out")) == 24
     row = next(f for f in failures(tmp_path / "out") if f["source"].endswith("doc05.txt"))
     assert (row["stage"], row["error"]) == ("record", "BadOffsets")
-
-
-def test_a_table_whose_library_raises_what_it_likes_is_a_failure(
-    inline: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """In planning and in reading: the files beside it are processed."""
-
-    def broken(*args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError("no such compression")
-
-    monkeypatch.setattr("spacy_dossier.process.plan.read_rows", broken)
-    run(folder, tmp_path / "planning", inline)
-    assert len(records(tmp_path / "planning")) == 17
-    row = next(f for f in failures(tmp_path / "planning") if "rows.jsonl" in f["source"])
-    assert (row["stage"], row["error"]) == ("read", "Corrupt")
-    monkeypatch.undo()
 
 
 def test_names_and_messages_of_any_characters_are_told(inline: str, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_other_errors_are_none_of_memory(error: Exception) -> None:
     assert not out_of_memory(error)
     (result,) = (failure for _, failure in analyze(Machine(0, error), ["a b c."], Wanted()))  # type: ignore[arg-type]
     assert isinstance(result, DocFailure)
-    assert result.kind == type(error).__name__
+    assert (result.kind, result.message) == ("PipelineError", f"{type(error).__name__}: {error}")
 
 
 def test_what_cupy_caches_goes_back_through_torch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_an_error_that_leaves_the_card_whole_is_the_documents(broken: list[str])
     def work() -> None:
         raise RuntimeError("CUDA error: invalid configuration argument")
 
-    assert attempt(work) == DocFailure("RuntimeError", "CUDA error: invalid configuration argument")
+    assert attempt(work) == DocFailure("PipelineError", "RuntimeError: CUDA error: invalid configuration argument")
 
 
 def test_a_cupy_without_a_card_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,9 +172,9 @@ def test_document_the_pipeline_raises_on_is_a_failure(inline: str, tmp_path: Pat
     run(base, tmp_path / "out", inline)
     assert len(records(tmp_path / "out")) == 6
     assert [(Path(f["source"]).name, f["stage"], f["error"]) for f in failures(tmp_path / "out")] == [
-        ("2.txt", "pipeline", "KeyError"),
-        ("5.txt", "pipeline", "SystemExit"),
-        ("7.txt", "pipeline", "KeyError"),
+        ("2.txt", "pipeline", "PipelineError"),
+        ("5.txt", "pipeline", "PipelineError"),
+        ("7.txt", "pipeline", "PipelineError"),
     ]
 
 
@@ -201,7 +201,7 @@ def test_vanishing_and_changing_files(
     run(folder, tmp_path / "out", inline, with_text=True)
     monkeypatch.undo()
     failed = {Path(f["source"]).name: f["error"] for f in failures(tmp_path / "out")}
-    assert failed["doc01.txt"] == "FileNotFoundError"
+    assert failed["doc01.txt"] == "NotFound"
     assert failed["rows.jsonl#2"] == "Changed"
     assert next(r for r in records(tmp_path / "out") if r["source"] == "doc02.txt")["text"] == "Paris grew."
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spacy_dossier.errors import DossierError
-from spacy_dossier.read.rows import Cursor, NoTextField, has_text, read_rows
+from spacy_dossier.read.document import Unreadable
+from spacy_dossier.read.tables.rows import NoTextField, has_text, read_rows
+from spacy_dossier.read.tables.scan import Cursor
 
 
 def write(path: Path, content: str | bytes) -> str:
@@ -94,7 +95,7 @@ def test_missing_column(tmp_path: Path) -> None:
     for name, content in (("a.csv", "k,v\n1,2\n"), ("a.jsonl", '{"k": 1}\n')):
         path = write(tmp_path / name, content)
         assert not has_text(path, "text", named=False)
-        with pytest.raises(DossierError, match="--text-field"):
+        with pytest.raises(NoTextField):
             has_text(path, "text", named=True)
     with pytest.raises(NoTextField):
         read(write(tmp_path / "b.csv", "k,v\n"))
@@ -104,14 +105,14 @@ def test_missing_column(tmp_path: Path) -> None:
 
 def test_cursor_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Going forward it does not begin again; going back it does; past the end there is nothing."""
-    from spacy_dossier.read import rows
+    from spacy_dossier.read.tables import scan
 
     path = write(tmp_path / "a.jsonl", "".join(json.dumps({"text": str(n)}) + "\n" for n in range(10)))
     opened = []
-    original = rows.read_rows
-    monkeypatch.setattr(rows, "read_rows", lambda *a: opened.append(a) or original(*a))
+    original = scan.read_rows
+    monkeypatch.setattr(scan, "read_rows", lambda *a: opened.append(a) or original(*a))
     cursor = Cursor()
-    assert [[r.text for r in cursor.read(path, "text", first, 2)] for first in (0, 2, 6, 9, 20)] == [
+    assert [[r.text for r in cursor.read(path, "text", first, 2).rows] for first in (0, 2, 6, 9, 20)] == [
         ["0", "1"],
         ["2", "3"],
         ["6", "7"],
@@ -119,7 +120,7 @@ def test_cursor_reads_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         [],
     ]
     assert len(opened) == 1
-    assert cursor.read(path, "text", 1, 1)[0].text == "1"
+    assert cursor.read(path, "text", 1, 1).rows[0].text == "1"
     assert len(opened) == 2
 
 
@@ -245,7 +246,7 @@ def test_compressed_tables_are_read_as_a_stream(tmp_path: Path) -> None:
     assert [row[0] for row in read(write(tmp_path / "a.jsonl.gz", packed))] == ["one", "two"]
     with pytest.raises(ValueError, match="compression"):
         read(write(tmp_path / "b.jsonl.gz", packed[:-12]))
-    with pytest.raises(ValueError, match="a line of more than"):
+    with pytest.raises(Unreadable, match="a line of more than"):
         read(write(tmp_path / "c.jsonl.gz", gzip.compress(b"0" * 300_000_000, 1)))
 
 
@@ -305,8 +306,8 @@ def test_cursor_recovers_from_a_failed_read(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"a\.jsonl"):
         cursor.read(str(path), "text", 0, 1)
     path.write_text('{"text": "one"}\n{"text": "two"}\n')
-    assert [row.text for row in cursor.read(str(path), "text", 0, 1)] == ["one"]
-    assert [row.text for row in cursor.read(str(path), "text", 1, 1)] == ["two"]
+    assert [row.text for row in cursor.read(str(path), "text", 0, 1).rows] == ["one"]
+    assert [row.text for row in cursor.read(str(path), "text", 1, 1).rows] == ["two"]
 
 
 def test_tables_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +321,7 @@ def test_tables_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.Monk
     path = write(tmp_path / "a.spacy", zlib.compress(bytes(50_000_000)))
     has_text(path, "text", named=False)
     tracemalloc.start()
-    with pytest.raises(ValueError, match="unpacks to more than 1,000,000 bytes"):
+    with pytest.raises(Unreadable, match="unpacks to more than 1,000,000 bytes"):
         read(path)
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
@@ -328,5 +329,5 @@ def test_tables_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(ValueError, match=r"not a \.spacy file"):
         read(cut)
     pq.write_table(pa.table({"text": [str(n) * 2000 for n in range(1000)]}), tmp_path / "a.parquet", compression="zstd")
-    with pytest.raises(ValueError, match="row group 0 unpacks to"):
+    with pytest.raises(Unreadable, match="row group 0 unpacks to"):
         read(str(tmp_path / "a.parquet"))

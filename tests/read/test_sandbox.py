@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.read.child import Reader
 from spacy_dossier.read.extract import ReadOptions, extract
 from spacy_dossier.read.sandbox import STARTS, Sandbox
+from spacy_dossier.read.tables.rows import TableRow
 
 from . import samples
 
@@ -24,14 +26,14 @@ def test_reads_like_the_function_in_one_process(sandbox: Sandbox, tmp_path: Path
     """Pages, names, meta and errors come through; the child is used again."""
     (tmp_path / "a.pdf").write_bytes(samples.pdf("One", "Two"))
     (tmp_path / "b.eml").write_bytes(samples.MAIL)
-    (piece,) = sandbox.extract(str(tmp_path / "a.pdf"))
+    (piece,) = sandbox.extract(str(tmp_path / "a.pdf")).pieces
     assert [number for _, number in piece.pages] == [1, 2]
     child = sandbox.child
-    assert [p.name for p in sandbox.extract(str(tmp_path / "b.eml"))] == ["", "!note.txt"]
-    assert sandbox.extract(str(tmp_path / "nowhere"))[0].error == ("FileNotFoundError", "No such file or directory")
+    assert [p.name for p in sandbox.extract(str(tmp_path / "b.eml")).pieces] == ["", "!note.txt"]
+    assert sandbox.extract(str(tmp_path / "nowhere")).pieces[0].error == ("NotFound", "No such file or directory")
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9\n.txt")
     Path(name).write_text("hello")
-    assert sandbox.extract(name) == extract(name)
+    assert sandbox.extract(name).pieces == extract(name)
     assert sandbox.child is child
 
 
@@ -40,23 +42,23 @@ def test_memory_limit_costs_one_failure(sandbox: Sandbox, tmp_path: Path) -> Non
     """A file that takes too much is a failure; the next one is read."""
     with (tmp_path / "huge.txt").open("wb") as file:
         file.truncate(3_000_000_000)  # sparse: takes no disk
-    assert sandbox.extract(str(tmp_path / "huge.txt"))[0].error[0] == "OutOfMemory"  # type: ignore[index]
+    assert sandbox.extract(str(tmp_path / "huge.txt")).pieces[0].error[0] == "OutOfMemory"  # type: ignore[index]
     (tmp_path / "a.txt").write_text("fine")
-    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+    assert sandbox.extract(str(tmp_path / "a.txt")).pieces[0].text == "fine"
 
 
 def test_time_limit_costs_one_failure(sandbox: Sandbox, tmp_path: Path) -> None:
     """A reader that takes too long is ended, and a new one reads on."""
     (tmp_path / "slow.html").write_text("<p>a</p>" * 2_000_000)
     (tmp_path / "a.txt").write_text("fine")
-    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+    assert sandbox.extract(str(tmp_path / "a.txt")).pieces[0].text == "fine"
     child = sandbox.child
     assert child is not None
     sandbox.time_limit = 0.2
-    assert sandbox.extract(str(tmp_path / "slow.html"))[0].error == ("Timeout", "not read within 0.2 s")
+    assert sandbox.extract(str(tmp_path / "slow.html")).pieces[0].error == ("Timeout", "not read within 0.2 s")
     assert child.poll() is not None
     sandbox.time_limit = 30
-    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+    assert sandbox.extract(str(tmp_path / "a.txt")).pieces[0].text == "fine"
 
 
 def test_killed_child_gets_a_second_try(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -66,7 +68,7 @@ def test_killed_child_gets_a_second_try(sandbox: Sandbox, tmp_path: Path) -> Non
     assert sandbox.child is not None
     sandbox.child.kill()
     sandbox.child.wait()
-    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "fine"
+    assert sandbox.extract(str(tmp_path / "a.txt")).pieces[0].text == "fine"
 
 
 def test_a_child_that_does_not_start_is_said(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +82,7 @@ def test_a_child_that_does_not_start_is_said(sandbox: Sandbox, tmp_path: Path, m
         with pytest.raises(DossierError, match=r"does not start.*no such module"):
             sandbox.extract(str(tmp_path / "a.txt"))
     assert (tmp_path / "tries").read_text().count("x") == STARTS
-    assert sandbox.extract(str(tmp_path / "a.txt"))[0].text == "hello"
+    assert sandbox.extract(str(tmp_path / "a.txt")).pieces[0].text == "hello"
 
 
 def test_what_is_unpacked_goes_into_the_scratch_folder(tmp_path: Path) -> None:
@@ -92,3 +94,16 @@ def test_what_is_unpacked_goes_into_the_scratch_folder(tmp_path: Path) -> None:
     assert len(list((tmp_path / "scratch").iterdir())) == 1
     one.close()
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_a_table_whose_library_raises_what_it_likes_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a fixed kind; what was read before is given first."""
+
+    def rows(*args: object) -> Iterator[TableRow]:
+        yield TableRow("one")
+        raise NotImplementedError("no such compression")
+
+    monkeypatch.setattr("spacy_dossier.read.tables.scan.read_rows", rows)
+    part, end = Reader(ReadOptions(), 1).answer({"do": "scan", "path": "a.jsonl", "first": 0})
+    assert [size for size, _, _ in part["part"]] == [len("one") + len(f'["{"0" * 64}", {{}}, null]')]
+    assert end == {"failed": ("Corrupt", "no such compression")}

@@ -26,7 +26,6 @@ from ..engine import (
     free_memory,
     usable_cores,
 )
-from ..faults import short_of_memory
 from ..ledger import Ledger
 from ..options import Job, PipelineRef, RunOptions, hash_file
 from ..shard import DocumentCounts, FileFacts, Outcome
@@ -86,13 +85,11 @@ class LocalEngine:
                 shutil.rmtree(self.scratch, ignore_errors=True)
 
     def plan(self, make: MakeShards) -> Standing:
-        """See Engine. What is done is verified by the hashes of its files; what lacked memory is to be done again."""
+        """See Engine. What is done is verified by the hashes of its files."""
         self.ledger.replace_plan(make(self.ledger), space=self.options.space(self.pipeline))
         for number, outputs in self.ledger.outputs().items():
             if not all(self.is_intact(name, facts) for name, facts in outputs.items()):
                 self.ledger.reopen(number)
-        for number in [number for number, rows in self.ledger.failures() if short_of_memory(rows)]:
-            self.ledger.reopen(number)
         shards, units = self.ledger.totals()
         pending = self.ledger.pending()
         return Standing(shards, units, [shard for shard, *_ in pending], units - sum(entry.units for entry in pending))
@@ -164,9 +161,7 @@ class LocalEngine:
             for path in self.folder.glob(sink.pattern.replace("{:05d}", "*")):
                 if path.name not in wanted and is_ours(path.name):
                     path.unlink()
-        self.write(
-            "failures.jsonl", "".join(line + "\n" for _, rows in self.ledger.failures() for line in rows).encode()
-        )
+        self.write("failures.jsonl", "".join(line + "\n" for line in self.ledger.failures()).encode())
 
     def counts(self) -> DocumentCounts:
         """See Engine."""

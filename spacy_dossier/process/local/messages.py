@@ -11,6 +11,7 @@ class ShardOrder(TypedDict):
     shard: int
     careful: bool
     quarantined: dict[str, str]
+    late: list[str]
 
 
 class LoadedMessage(TypedDict):

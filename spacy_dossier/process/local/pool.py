@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,7 +116,12 @@ class Pool:
 
     def send(self, worker: WorkerProcess, shard: int) -> None:
         order = self.crashes.order(shard)
-        line: ShardOrder = {"shard": shard, "careful": order.careful, "quarantined": order.quarantined}
+        line: ShardOrder = {
+            "shard": shard,
+            "careful": order.careful,
+            "quarantined": order.quarantined,
+            "late": order.late,
+        }
         worker.shards.append(shard)
         worker.careful = order.careful
         assert worker.popen.stdin is not None
@@ -164,7 +170,7 @@ class Pool:
         schedule.put_back(worker.shards)
         hopeful = worker.number not in self.cold
         if worker.shards:
-            hopeful &= self.crashes.ended(worker.shards[0])
+            hopeful &= self.crashes.ended(worker.shards[0], late=worker.popen.returncode == -signal.SIGALRM)
         if not hopeful:
             code = worker.popen.returncode
             said = (worker.folder / "log.txt").read_text("utf-8", "replace").strip().splitlines()[-1:]

@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import queue
+import signal
 import sqlite3
 import sys
 import threading
@@ -19,16 +20,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ...errors import DossierError
-from ...read.extract import one_line
 from ...text.files import write_file
 from ..crashes import Order
 from ..faults import CardLost
-from ..ledger import Ledger
+from ..ledger import Ledger, ledger_fault
 from ..options import Job
 from ..reading import ShardDocument, ShardReader
 from ..record import Findings
 from ..runner import Runner
 from ..shard import Shard
+from ..sinks import not_written
 from .messages import Message, ShardOrder
 
 Say = Callable[[Message], None]
@@ -78,10 +79,15 @@ class Worker:
         self.say({"type": "done", "shard": shard.number, "outcome": asdict(outcome), "results": str(results)})
 
 
-def fatal(say: Say, doing: str, error: Exception) -> None:
+def fatal(say: Say, job: Job, error: Exception) -> None:
     """Tell the coordinator why the run cannot go on, and end."""
-    reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
-    say({"type": "fatal", "message": str(error) if isinstance(error, DossierError) else one_line(f"{doing}: {reason}")})
+    if isinstance(error, OSError):
+        error = not_written(error, job.folder)
+    elif isinstance(error, sqlite3.OperationalError):
+        error = ledger_fault(error, Path(job.ledger))
+    elif not isinstance(error, DossierError):
+        error = DossierError(f"a worker cannot go on: {type(error).__name__}: {error}")
+    say({"type": "fatal", "message": str(error)})
     os._exit(1)
 
 
@@ -105,13 +111,14 @@ def read_ahead(
         ledger = Ledger(Path(job.ledger))
         while True:
             line = orders.get()
-            shard, order = ledger.shard(line["shard"]), Order(line["careful"], line["quarantined"])
+            shard, order = ledger.shard(line["shard"]), Order(line["careful"], line["quarantined"], line["late"])
             ready.put((shard, order, reader.read(shard, order)))
     except Exception as error:  # the sandbox does not start, the ledger cannot be read
-        fatal(say, "reading cannot go on", error)
+        fatal(say, job, error)
 
 
 def main() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # by which the pipeline's limit ends this process
     # Libraries print to stdout; the answers go through a private copy of it.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
@@ -140,7 +147,7 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(1)
     except (DossierError, OSError, sqlite3.OperationalError) as error:
-        fatal(say, "the output cannot be written", error)
+        fatal(say, job, error)
 
 
 if __name__ == "__main__":

@@ -11,13 +11,13 @@ from dataclasses import asdict
 from typing import Any, TypedDict
 
 from ...errors import DossierError
-from ...read.extract import one_line
 from ..crashes import Crashes, Order
 from ..faults import CardLost
 from ..options import Job
 from ..reading import ShardDocument, ShardReader
 from ..runner import Runner
 from ..shard import Shard
+from ..sinks import not_written
 from .store import Manifest, Store
 
 
@@ -47,23 +47,31 @@ class Watcher:
     It stands beside the driver and outlives the others, so that a shard that comes again tells that its process ended.
 
     expected (int): Actors that are to have their pipeline before any begins; 0 to begin at once.
+    seconds (float): See `options.RunOptions.pipeline_limit`.
     """
 
-    def __init__(self, expected: int) -> None:
+    def __init__(self, expected: int, seconds: float) -> None:
         self.expected = expected
+        self.seconds = seconds
+        self.since_reached: dict[int, float] = {}  # when a careful shard came to a document in the pipeline
         self.latest: float | None = None
         self.in_hand: set[int] = set()
         self.crashes = Crashes()
 
     def begin(self, shard: int) -> Order | None:
         """RETURNS (Order | None): How to do a shard; None when there is no point in it."""
-        if shard in self.in_hand and not self.crashes.ended(shard):
+        since = self.since_reached.pop(shard, None)  # Ray does not say by which signal a process ended
+        late = since is not None and time.monotonic() - since >= self.seconds
+        if shard in self.in_hand and not self.crashes.ended(shard, late=late):
             return None
         self.in_hand.add(shard)
         return self.crashes.order(shard)
 
     def reached(self, shard: int, document: str | None, stage: str) -> None:
         self.crashes.reached(shard, document, stage)
+        self.since_reached.pop(shard, None)
+        if document is not None and stage == "pipeline":
+            self.since_reached[shard] = time.monotonic()
 
     def done(self, shard: int) -> None:
         self.in_hand.discard(shard)
@@ -130,7 +138,7 @@ class RunnerActor:
         except DossierError as reason:
             manifest, error = "", str(reason)
         except OSError as reason:
-            manifest, error = "", one_line(f"the output cannot be written: {reason.strerror or reason}")
+            manifest, error = "", str(not_written(reason, self.store.output))
         return {"shard": shard.number, "manifest": manifest, "error": error}
 
     def do(self, shard: Shard, documents: list[ShardDocument]) -> Manifest:
@@ -141,7 +149,7 @@ class RunnerActor:
             raise DossierError("processes of the cluster keep ending", remedy="Fewer --workers take less memory")
         outcome, _ = self.runner.do(shard.number, order, documents, lambda key: None, self.store.write)
         manifest: Manifest = {
-            "digest": shard.digest,
+            "digest": shard.digest if outcome.settled else "",  # a plan has no such digest: the next run does it again
             "units": shard.units,
             "outputs": outcome.outputs,
             "counts": asdict(outcome.counts),

@@ -86,7 +86,7 @@ class RayEngine:
             watcher = (
                 ray.remote(Watcher)
                 .options(num_cpus=0, scheduling_strategy=on_node(ray.get_runtime_context().get_node_id(), soft=True))
-                .remote(self.processes if self.warm else 0)
+                .remote(self.processes if self.warm else 0, self.options.pipeline_limit)
             )
             rows = self.manifests(ray, pending, watcher, resources)
             try:

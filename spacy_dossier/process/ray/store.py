@@ -18,7 +18,6 @@ from ...errors import DossierError
 from ...text.files import UNFINISHED, write_file
 from ...text.lock import Lock
 from ..engine import STATE
-from ..faults import short_of_memory
 from ..shard import FileFacts, Shard
 from ..sinks import is_ours
 
@@ -117,7 +116,6 @@ class Store:
                 manifest
                 and holds
                 and all(sizes.get(file) == facts["bytes"] for file, facts in manifest["outputs"].items())
-                and not short_of_memory(manifest["failures"])
             ):
                 done[number] = manifest
             else:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pypdfium2.raw as pdfium
 
+from ..child import die_with_parent
 from ..document import Unreadable
-from ..sandbox import die_with_parent
 from .words import Style, Word
 
 DOTS = 300  # an inch, what Tesseract is made for

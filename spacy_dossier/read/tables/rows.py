@@ -16,9 +16,10 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TextIO
 
-from ..errors import DossierError
-from ..text.encoding import BLOCK, find_encoding
-from .archive import Budget
+from ...text.encoding import BLOCK, find_encoding
+from ..archive import PACKAGE_RATIO, Budget
+from ..document import Unreadable
+from ..failures import FailureKind
 from .records import BrokenRow, read_table
 
 MEDIA_TYPES = {
@@ -45,7 +46,7 @@ class TableRow:
 
     text: str = ""
     meta: dict[str, Any] = field(default_factory=dict)
-    error: tuple[str, str] | None = None
+    error: tuple[FailureKind, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,22 @@ class Source:
         return file if opener is None else opener(file)
 
     def blocks(self) -> Iterator[bytes]:
-        """YIELDS (bytes): Its bytes. RAISES (ValueError): A line without end, which no memory holds."""
-        length = 0
+        """YIELDS (bytes): Its bytes. RAISES (Unreadable): A line without end, which no memory holds, or a bomb."""
+        length = total = 0
+        most = max(Budget.MAX_BYTES, PACKAGE_RATIO * self.packed_bytes())
         with self.open() as file:
             while block := file.read(BLOCK):
                 ends = block.rfind(b"\n")
                 length = length + len(block) if ends < 0 else len(block) - ends
                 if length > LONGEST_LINE:
-                    raise ValueError(f"a line of more than {LONGEST_LINE:,} bytes")
+                    raise Unreadable("TooLarge", f"a line of more than {LONGEST_LINE:,} bytes")
+                total += len(block)
+                if total > most:
+                    raise Unreadable("TooLarge", f"it unpacks to more than {most:,} bytes")
                 yield block
+
+    def packed_bytes(self) -> int:
+        return Path(self.path).stat().st_size if self.data is None else len(self.data)
 
 
 class NoTextField(Exception):
@@ -97,7 +105,8 @@ def read_rows(path: str, text_field: str, data: bytes | None = None) -> Iterator
     text_field (str): The column that holds the text.
     data (bytes | None): The file, if it is none on disk.
     YIELDS (TableRow): Each row, a broken one with its error.
-    RAISES (NoTextField): No such column. (OSError, ValueError): The file cannot be read or is broken as a whole.
+    RAISES (NoTextField): No such column. (OSError, ValueError, Unreadable): The file cannot be read, is broken as a
+        whole, or holds too much.
     """
     suffix = kind_of(path)
     source = Source(path, data)
@@ -114,22 +123,17 @@ def has_text(path: str, text_field: str, *, named: bool) -> bool:
     """Decide whether a file is a table of texts or a document of its own, by its first rows.
 
     named (bool): The user named this file, so that a missing column is an error, not a document.
-    RAISES (DossierError): A named file without the column.
+    RAISES (NoTextField): A named file without the column.
     """
     try:
         rows = list(islice(read_rows(path, text_field), FIRST_ROWS))
         if kind_of(path) in (".jsonl", ".ndjson") and rows and all(row.error for row in rows):
             raise NoTextField(json_fields(Source(path)))
-    except NoTextField as error:
+    except NoTextField:
         if named:
-            raise DossierError(
-                f"no column or field {text_field!r}",
-                file=path,
-                value=", ".join(error.columns),
-                remedy="Name the one that holds the text with --text-field",
-            ) from None
+            raise
         return False
-    except (OSError, ValueError):
+    except Exception:  # libraries raise what they like on a broken file, and its rows will say what
         return named or kind_of(path) in (".parquet", ".spacy")  # nothing else can be made of these
     return True
 
@@ -216,7 +220,8 @@ def _parquet(source: Source, text_field: str) -> Iterator[TableRow]:
             raise NoTextField(columns)
         for number in range(file.num_row_groups):
             if (size := file.metadata.row_group(number).total_byte_size) > Budget.MAX_BYTES:
-                raise ValueError(f"row group {number} unpacks to {size:,} bytes, more than {Budget.MAX_BYTES:,}")
+                message = f"row group {number} unpacks to {size:,} bytes, more than {Budget.MAX_BYTES:,}"
+                raise Unreadable("TooLarge", message)
         for batch in file.iter_batches(batch_size=FEW_ROWS):
             for row in batch.to_pylist():
                 text = row.pop(text_field)
@@ -229,16 +234,18 @@ def _parquet(source: Source, text_field: str) -> Iterator[TableRow]:
 
 
 def _docbin(path: str) -> Iterator[TableRow]:
-    import spacy
     from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
 
     packed = Path(path).read_bytes()
     if unpacks_to_more(packed, Budget.MAX_BYTES):
-        raise ValueError(f"it unpacks to more than {Budget.MAX_BYTES:,} bytes")
+        raise Unreadable("TooLarge", f"it unpacks to more than {Budget.MAX_BYTES:,} bytes")
     try:
-        docs = DocBin().from_bytes(packed).get_docs(spacy.blank("xx").vocab)
+        docs = DocBin().from_bytes(packed).get_docs(Vocab())
         for doc in docs:
             yield TableRow(clean(doc.text))
+    except MemoryError:
+        raise
     except Exception as error:  # msgpack and zlib raise their own types on a broken file
         raise ValueError(f"not a .spacy file: {error}") from None
 
@@ -293,29 +300,3 @@ def clean_value(value: Any, levels: int = MOST_LEVELS) -> Any:
     if isinstance(value, list | tuple):
         return [clean_value(v, levels - 1) for v in value]
     return clean(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
-
-
-class Cursor:
-    """Reads rows n to m of a table; going forward does not start again.
-
-    Shards of a table come to a worker in order, so that it reads the file once.
-    """
-
-    def __init__(self) -> None:
-        self.key: tuple[str, str] | None = None
-        self.position = 0
-        self.rows: Iterator[TableRow] = iter(())
-
-    def read(self, path: str, text_field: str, first: int, count: int) -> list[TableRow]:
-        """RETURNS (list[TableRow]): `count` rows from row `first` (from 0); fewer when the file has become shorter."""
-        if self.key != (path, text_field) or self.position > first:
-            self.key, self.position = (path, text_field), 0
-            self.rows = read_rows(path, text_field)
-        try:
-            self.position += sum(1 for _ in islice(self.rows, first - self.position))
-            rows = list(islice(self.rows, count))
-        except BaseException:
-            self.key = None  # a generator that raised ends, as if the file did
-            raise
-        self.position += len(rows)
-        return rows

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from .document import Block, Document
-from .plain import decode_text
-from .prose import text_blocks
+from ..document import Block, Document
+from ..plain import decode_text
+from ..prose import text_blocks
 from .records import BrokenRow, read_table
 
 SHORT = 120  # characters of a value that stands on a line with its name
