@@ -56,7 +56,8 @@ class TextFile:
 
         Lone carriage returns end lines where `newline` says so. Bytes that the encoding does not have become lone
         surrogates, so that the row they stand in can be named.
-        RAISES (DossierError): If a JSON array is broken.
+        RAISES (DossierError): If a JSON array is broken, or in an encoding of several bytes what is after one that is
+            missing.
         """
         if self.array:
             try:
@@ -67,14 +68,26 @@ class TextFile:
             return
         with self.path.open(encoding=self.encoding, errors="surrogateescape", newline=self.newline) as file_:
             file_.seek(0)
-            if self.mark:
-                file_.read(1)
-            yield from file_
+            try:
+                if self.mark:
+                    file_.read(1)
+                yield from file_
+            except UnicodeDecodeError as error:
+                raise self._undecodable(error) from None
 
     def read(self) -> str:
-        """RETURNS (str): The whole text, without its byte-order mark."""
-        text = self.path.read_bytes()[len(self.mark) :].decode(self.encoding, errors="surrogateescape")
+        """RETURNS (str): The whole text, without its byte-order mark. RAISES (DossierError): As `lines`."""
+        try:
+            text = self.path.read_bytes()[len(self.mark) :].decode(self.encoding, errors="surrogateescape")
+        except UnicodeDecodeError as error:
+            raise self._undecodable(error) from None
         return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def _undecodable(self, error: UnicodeDecodeError) -> DossierError:
+        remedy = "Say its --encoding, or mend it."
+        return DossierError(
+            f"its text is not {self.encoding} all through: {error.reason}", file=self.name, remedy=remedy
+        )
 
 
 def has_surrogates(text: str) -> bool:

@@ -236,3 +236,14 @@ def test_a_byte_that_is_none_of_the_encoding_costs_its_sentence_at_most(tmp_path
     docs = read_bin(tmp_path / "out" / "a.spacy")
     assert len(docs) == (6 if column == "comment" else 5)
     assert {doc.text for doc in docs} == {"Oslo"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le", "utf-32-be"])
+def test_an_encoding_of_several_bytes_that_breaks_off_is_one_line(tmp_path: Path, encoding: str) -> None:
+    """After half a character nothing can be told from anything else."""
+    path = tmp_path / "a.tsv"
+    path.write_bytes("\ufeff".encode(encoding) + (GOOD * 20).encode(encoding)[:-1])
+    for command in (["convert", path, tmp_path / "out"], ["convert", path, "--check"]):
+        code, _, err = run(*command)
+        assert code == 1
+        assert f"{path}: its text is not {encoding} all through" in " ".join(err.split("\n"))

@@ -27,6 +27,6 @@ HEAD = 100_000  # characters that tell a format
 
 def sniff_annotation(file: TextFile) -> AnnotationFormat | None:
     """RETURNS (AnnotationFormat | None): The format of an annotation tool that a file is of, if it is."""
-    with file.path.open(encoding=file.encoding, errors="surrogateescape") as stream:
+    with file.path.open(encoding=file.encoding, errors="replace") as stream:
         head = stream.read(HEAD)
     return next((format for format in ORDER if format.sniff(file, head)), None)
