@@ -1,5 +1,6 @@
 """Tables of texts."""
 
+import contextlib
 import csv
 import json
 from pathlib import Path
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from spacy_dossier.read.document import Unreadable
 from spacy_dossier.read.tables.rows import NoTextField, has_text, read_rows
 from spacy_dossier.read.tables.scan import Cursor
+
+from ..hostile import ends
 
 
 def write(path: Path, content: str | bytes) -> str:
@@ -331,3 +334,23 @@ def test_tables_that_unpack_to_too_much(tmp_path: Path, monkeypatch: pytest.Monk
     pq.write_table(pa.table({"text": [str(n) * 2000 for n in range(1000)]}), tmp_path / "a.parquet", compression="zstd")
     with pytest.raises(Unreadable, match="row group 0 unpacks to"):
         read(str(tmp_path / "a.parquet"))
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.tsv", "x.jsonl"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *('"', '""', '","', '"\n', '",\n', ',"\n', '\\"', '\\"\n', "\r", '"\r', "\n"),
+        *(",", "\t", ";|", "[", '{"text":"', "\0", "é\n"),
+    ],
+)
+def test_hostile_tables_come_to_an_end(name: str, unit: str) -> None:
+    """No rule of quotes goes over the same lines again and again."""
+    data = ("text,n\n" + unit * (200_000 // len(unit))).encode()
+
+    def read_all() -> None:
+        with contextlib.suppress(NoTextField, ValueError):
+            for _ in read_rows(name, "text", data):
+                pass
+
+    ends(read_all)

@@ -2,8 +2,14 @@
 
 import pytest
 import spacy
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from spacy_dossier.text.sentences import rule_sentences
+
+from ..hostile import ends
+
+VOCAB = Vocab()
 
 
 def split(text: str, lang: str = "en") -> list[str]:
@@ -94,3 +100,18 @@ def test_every_word_is_in_one_sentence() -> None:
     assert {token.i for token in doc if not token.is_space} <= set(covered)
     assert not any(doc[start].is_space or doc[end - 1].is_space for start, end in spans)
     assert rule_sentences(spacy.blank("en")("")) == rule_sentences(spacy.blank("en")(" \n ")) == []
+
+
+HOSTILE = [
+    *('"', ".", ")", "(", '. "', ". )", "A .", "1 .", "... .", '" ( .', ". \n"),
+    *("a . )", "' .", '? ! " )', "– .", "Mr. ."),
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_hostile_words_come_to_an_end(unit: str) -> None:
+    """No rule looks at the same words again and again: a hundred thousand of them take what they take."""
+    words = unit.split(" ") * (100_000 // len(unit.split(" ")))
+    doc = Doc(VOCAB, words=words, spaces=[False] * len(words))
+    sentences = ends(rule_sentences, doc)
+    assert [start for start, _ in sentences[1:]] == [end for _, end in sentences[:-1]]

@@ -20,8 +20,9 @@ from typing import Any
 import spacy
 from spacy.tokens import DocBin
 
-from spacy_dossier.convert.columns.convert import ColumnOptions, convert
+from spacy_dossier.convert.columns.convert import ColumnOptions
 from spacy_dossier.convert.columns.lint import lint
+from spacy_dossier.convert.files import convert
 from spacy_dossier.errors import DossierError
 from spacy_dossier.read.failures import KINDS
 
