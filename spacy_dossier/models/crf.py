@@ -25,6 +25,7 @@ from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 from torch import Tensor
 
+from .arrays import joined, parted
 from .cpu import multiply_by_torch
 from .ranges import Ints, concatenated_ranges
 from .tags import Spans, TagScheme
@@ -274,13 +275,15 @@ def build_crf_tagger(tok2vec: Model[list[Doc], list[Floats2d]], nO: int | None =
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
     tok2vec, head = model.layers
+    ops = model.ops
+    counts = [len(doc) for doc in docs]
     vectors, backprop_vectors = tok2vec(docs, is_train)
-    emissions, backprop_emissions = head(vectors, is_train)
+    emissions, backprop_emissions = head(joined(ops, vectors), is_train)
 
     def backprop(d_emissions: list[Floats2d]) -> Any:
-        return backprop_vectors(backprop_emissions(d_emissions))
+        return backprop_vectors(parted(ops, backprop_emissions(joined(ops, d_emissions)), counts))
 
-    return emissions, backprop
+    return parted(ops, emissions, counts), backprop
 
 
 def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:

@@ -7,6 +7,8 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .arrays import joined, parted
+
 
 def build_word_shape_tok2vec(
     tok2vec: Model[list[Doc], list[Floats2d]], word_shape: Model[list[Doc], list[Floats2d]]
@@ -22,21 +24,21 @@ def build_word_shape_tok2vec(
 
 
 def _forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[list[Floats2d], Callable]:
-    # Not Thinc's `concatenate`, which takes the rows of all documents as one array: listeners give an empty document
-    # an array of no rows and no width.
+    ops = model.ops
+    counts = [len(doc) for doc in docs]
     outputs, backprops = zip(*(layer(docs, is_train) for layer in model.layers), strict=True)
-    widths = [max((array.shape[1] for array in arrays), default=0) for arrays in outputs]
+    parts = [joined(ops, arrays) for arrays in outputs]
+    widths = [part.shape[1] for part in parts]
 
     def backprop(d_vectors: list[Floats2d]) -> list[Any]:
+        d_rows = joined(ops, d_vectors)
         start = 0
         for width, layer_backprop in zip(widths, backprops, strict=True):
-            layer_backprop([model.ops.as_contig(d_doc[:, start : start + width]) for d_doc in d_vectors])
+            layer_backprop(parted(ops, ops.as_contig(d_rows[:, start : start + width]), counts))
             start += width
         return []
 
-    empty = model.ops.alloc2f(0, sum(widths))
-    rows = zip(*outputs, strict=True)
-    return [model.ops.xp.hstack(parts) if len(doc) else empty for doc, parts in zip(docs, rows, strict=True)], backprop
+    return parted(ops, ops.xp.hstack(parts), counts), backprop
 
 
 def _init(model: Model, X: list[Doc] | None = None, Y: Any = None) -> None:

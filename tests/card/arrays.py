@@ -64,6 +64,14 @@ class ndarray:
         COUNTS.kernel()
         self.host[place(key)] = unwrap(value)
 
+    @property
+    def base(self) -> "ndarray | None":
+        return None if self.host.base is None or not isinstance(self.host.base, np.ndarray) else ndarray(self.host.base)
+
+    @property
+    def data(self) -> types.SimpleNamespace:
+        return types.SimpleNamespace(ptr=self.host.ctypes.data)
+
     def get(self) -> np.ndarray:
         COUNTS.sync()
         return self.host.copy()

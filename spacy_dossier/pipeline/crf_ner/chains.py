@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from spacy.attrs import IS_LOWER, IS_SPACE, ORTH
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from torch import Tensor
 
@@ -21,6 +22,9 @@ from ...text.sentences import TERMINATORS
 Ints = NDArray[np.int64]
 
 CLOSING = ('"', "'", "''", "”", "’", "»", ")", "]", "}")
+FINAL_IDS, CLOSING_IDS = (
+    np.array([get_string_id(mark) for mark in marks], dtype=np.uint64) for marks in (TERMINATORS, CLOSING)
+)
 BATCH_SCORES = 2**20  # emissions of one batch; training keeps some fourteen float64 values of each, at most 120 MB
 
 
@@ -38,9 +42,7 @@ def find_chains(
     tokens = np.flatnonzero(is_space == 0)
     if len(tokens) == 0:
         return []
-    strings = doc.vocab.strings
-    final = np.isin(orth, np.array([strings[s] for s in TERMINATORS], dtype=np.uint64))[tokens]
-    closing = np.isin(orth, np.array([strings[s] for s in CLOSING], dtype=np.uint64))[tokens]
+    final, closing = np.isin(orth[tokens], FINAL_IDS), np.isin(orth[tokens], CLOSING_IDS)
     if inside is not None:
         near = inside[tokens]
         between = np.zeros_like(near)

@@ -14,11 +14,12 @@ from spacy.pipeline.trainable_pipe import TrainablePipe
 from spacy.tokens import Doc, Span
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Optimizer, set_dropout_rate, torch2xp
+from thinc.api import Model, Ops, Optimizer, set_dropout_rate, torch2xp
 from thinc.types import Floats2d
 from torch import Tensor
 
 from ...errors import DossierError
+from ...models.arrays import joined, parted
 from ...models.calibration import Calibration
 from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
 from ...models.ranges import Ints
@@ -175,7 +176,7 @@ class CRFEntityRecognizer(TrainablePipe):
     def _find(self, docs: list[Doc], emissions: list[Floats2d]) -> list[list[FoundEntity]]:
         scheme = self.scheme
         scores = self._chain_scores()
-        flat = _flatten(emissions)
+        flat = _flatten(self.model.ops, emissions)
         finite = flat.isfinite().all()
         kept = [kept_entities(doc) if self.keep_entities else [] for doc in docs]
         if any(kept):
@@ -283,9 +284,9 @@ class CRFEntityRecognizer(TrainablePipe):
         return loss, d_emissions
 
     def _loss(self, examples: list[Example], emissions: list[Floats2d]) -> tuple[float, list[Floats2d], dict[str, Any]]:
-        flat = _flatten(emissions)
+        flat = _flatten(self.model.ops, emissions)
         finite = flat.isfinite().all()
-        flat = flat.requires_grad_()
+        flat = flat.detach().requires_grad_()
         names = ("transitions", "begin", "end")
         parameters = [torch.from_dlpack(self.model.get_param(name)).requires_grad_() for name in names]
         masks = [torch.from_numpy(mask).to(flat.device) for mask in self.scheme.allowed()]
@@ -307,7 +308,7 @@ class CRFEntityRecognizer(TrainablePipe):
         loss_value, is_finite = torch.stack([total, finite.to(total.dtype)]).tolist()
         _require_finite(is_finite)
         gradient = torch.zeros_like(flat) if flat.grad is None else flat.grad
-        d_emissions = [torch2xp(part.contiguous()) for part in gradient.split([len(e) for e in emissions])]
+        d_emissions = parted(self.model.ops, torch2xp(gradient), [len(e) for e in emissions])
         d_scores = {
             name: torch2xp(torch.zeros_like(p) if p.grad is None else p.grad)
             for name, p in zip(names, parameters, strict=True)
@@ -346,11 +347,11 @@ class CRFEntityRecognizer(TrainablePipe):
         return allowed, [(entity.start, entity.end) for entity in known]
 
 
-def _flatten(emissions: list[Floats2d]) -> Tensor:
+def _flatten(ops: Ops, emissions: list[Floats2d]) -> Tensor:
     """Emissions of all documents, one after the other, in float32. Shape: (n_tokens, n_tags)"""
     leave_threads_behind()
     # On the device they are on: Thinc's `xp2torch` takes the thread's default, which another thread may not have set.
-    return torch.cat([torch.from_dlpack(e) for e in emissions if e.size]).float()
+    return torch.from_dlpack(joined(ops, emissions)).float()
 
 
 def _require_finite(finite: float) -> None:

@@ -1,0 +1,36 @@
+"""The arrays of a batch's documents, and the one array that they are parts of."""
+
+from typing import Any
+
+import numpy as np
+from thinc.api import Ops
+from thinc.types import Floats2d
+
+
+def joined(ops: Ops, arrays: list[Floats2d]) -> Floats2d:
+    """All rows as one array, without a copy where the arrays are its parts, as those are that layers over a whole batch
+    return for its documents.
+
+    arrays (list[Floats2d]): Of one width; only those without rows, of empty documents, may have another.
+    """
+    filled = [array for array in arrays if len(array)]
+    if not filled:
+        return ops.alloc2f(0, max((array.shape[1] for array in arrays), default=0))
+    base, width = filled[0].base, filled[0].shape[1]
+    whole = all(type(base) is type(array) and array.flags["C_CONTIGUOUS"] for array in filled)
+    if whole and base.flags["C_CONTIGUOUS"] and base.dtype == filled[0].dtype:
+        sizes = np.array([array.nbytes for array in filled])
+        offsets = np.array([_address(array) for array in filled]) - _address(base)
+        if (np.diff(offsets) == sizes[:-1]).all() and 0 <= offsets[0] <= base.nbytes - sizes.sum():
+            first = int(offsets[0]) // base.itemsize
+            return base.reshape(-1)[first : first + int(sizes.sum()) // base.itemsize].reshape(-1, width)
+    return ops.xp.concatenate(filled)
+
+
+def parted(ops: Ops, array: Floats2d, counts: list[int]) -> list[Floats2d]:
+    """RETURNS (list[Floats2d]): The rows of each document, of which there are so many; not copied."""
+    return ops.xp.split(array, np.cumsum(counts)[:-1].tolist()) if counts else []
+
+
+def _address(array: Any) -> int:
+    return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
