@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 from spacy.attrs import (
+    IDX,
     IS_ALPHA,
     IS_DIGIT,
     IS_PUNCT,
@@ -17,12 +18,14 @@ from spacy.attrs import (
     IS_STOP,
     IS_TITLE,
     IS_UPPER,
+    LENGTH,
     LIKE_NUM,
     LOWER,
     ORTH,
     SENT_START,
     SPACY,
 )
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
 
 from ...models.ranges import concatenated_ranges
@@ -35,6 +38,9 @@ SINGLE_QUOTES = ("'", "‘", "’")
 OPENING, CLOSING = frozenset(("``", "「", "『")), frozenset(("''", "」", "』"))  # whatever the spaces around them
 MOSTLY = 0.5  # share of sentences that makes something the text's habit
 QUOTED = 12  # sentences of the longest quotation; a mark that is still open after them has lost its counterpart
+QUOTE_IDS, SINGLE_QUOTE_IDS = (
+    np.array([get_string_id(mark) for mark in marks], dtype=np.uint64) for marks in (DOUBLE_QUOTES, SINGLE_QUOTES)
+)
 CLOSERS = frozenset("\"'”’»)]}“‘›」』）")
 
 Ints1d = NDArray[np.int64]
@@ -157,11 +163,13 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     RETURNS (SentenceFeatures): The features.
     """
     n = len(bounds)
-    flagged = (IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM)
-    attrs = doc.to_array([LOWER, *flagged]).reshape(len(doc), 1 + len(flagged))
-    lower = attrs[:, 0].astype(np.uint64)
-    alpha, digit, punct, space, stop, title, upper, num = (column != 0 for column in attrs.T[1:])
-    quote = np.isin(lower, np.array([doc.vocab.strings.add(mark) for mark in DOUBLE_QUOTES], dtype=np.uint64))
+    flagged = (IS_ALPHA, IS_DIGIT, IS_PUNCT, IS_SPACE, IS_STOP, IS_TITLE, IS_UPPER, LIKE_NUM, SPACY)
+    names = [LOWER, ORTH, IDX, LENGTH, *flagged]
+    attrs = doc.to_array(names).reshape(len(doc), len(names)).astype(np.uint64)
+    lower, orth, *place = np.ascontiguousarray(attrs.T[:4])
+    begin, length = (column.astype(np.int64) for column in place)
+    alpha, digit, punct, space, stop, title, upper, num, spaced = attrs.T[4:] != 0
+    quote = np.isin(lower, QUOTE_IDS)
     hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
     owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
     lengths = bounds[:, 1] - bounds[:, 0]
@@ -174,36 +182,33 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
 
     word = ~punct & ~space
     # Words as people count them, by white space; where a script has none between words, tokens.
-    after_space = np.append(True, doc.to_array([SPACY])[:-1] != 0) | np.append(True, space[:-1]) | initial
+    after_space = np.append(True, spaced[:-1]) | np.append(True, space[:-1]) | initial
     n_words, n_tokens = count(after_space & ~space), count(word)
     n_words = np.where(4 * n_words < n_tokens, n_tokens, n_words)
     content = word & ~stop & (alpha | digit | num)
     name = word & ~stop & (title | upper) & ~initial & alpha
-    starts = np.array([doc[int(i)].idx for i in bounds[:, 0]], dtype=np.int64)
-    ends = np.array([doc[int(i) - 1].idx + len(doc[int(i) - 1]) for i in bounds[:, 1]], dtype=np.int64)
-    first = bounds[:, 0]
-    finals = [final_token(doc, int(s), int(e)) for s, e in bounds]
-    last_tokens = [doc[i].text for i in finals]
+    first, last = bounds[:, 0], bounds[:, 1] - 1
+    finals = final_tokens(doc, bounds, orth)
+    last_tokens = [doc.vocab.strings[key] for key in orth[finals].tolist()]
     # A line without a final mark that was given one when lines were joined: "TRANSCRIPT ."
-    detached = np.array([doc[i].text == "." and i > 0 and bool(doc[i - 1].whitespace_) for i in finals], dtype=bool)
+    full_stop = np.array([text == "." for text in last_tokens], dtype=bool)
+    detached = full_stop & (finals > 0) & spaced[finals - 1]
     if n and detached.mean() > MOSTLY:  # the text is one of tokens between spaces
         detached[:] = False
     flags = {
         "quote": count(quote) > 0,
         "opens_quote": quote[first],
-        "unbalanced": quotation_parts(doc, owner, n),
+        "unbalanced": quotation_parts(doc, orth, owner, n),
         "number": count(num) > 0,
         "starts_stop": stop[first],
         "question": np.array([text.endswith(("?", "؟", "？")) for text in last_tokens], dtype=bool),
         "incomplete": np.array([text[-1:] not in TERMINATORS for text in last_tokens], dtype=bool) | detached,
     }
-    entity_owner = [owner[ent.start] for ent in doc.ents]
-    entity_hash = [hash_entity(ent.text, ent.label_, doc) for ent in doc.ents]
-    pairs = [(o, h) for o, h in zip(entity_owner, entity_hash, strict=True) if o >= 0]
+    pairs = [(owner[ent.start], hash_entity(ent.text, ent.label_, doc)) for ent in doc.ents if owner[ent.start] >= 0]
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return SentenceFeatures(
-        starts=starts,
-        ends=ends,
+        starts=begin[first],
+        ends=begin[last] + length[last],
         n_words=n_words.astype(np.int32),
         vectors=(vectors / np.maximum(norms, 1e-6)).astype(np.float16),
         flags=np.stack([flags[name] for name in FLAGS], axis=1).astype(np.uint8).reshape(n, len(FLAGS)),
@@ -216,23 +221,21 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     )
 
 
-def quotation_parts(doc: Doc, owner: Ints1d, n: int) -> NDArray[np.bool_]:
+def quotation_parts(doc: Doc, orth: NDArray[np.uint64], owner: Ints1d, n: int) -> NDArray[np.bool_]:
     """Find the sentences that are part of a longer quotation, or have a quotation mark whose counterpart is missing.
 
     doc (Doc): The document.
+    orth (NDArray[uint64]): Id of each token's text.
     owner (Ints1d): The sentence each token is in, -1 for none.
     n (int): Sentences.
     RETURNS (NDArray[bool]): For each sentence, (n,).
     """
     parts = np.zeros(n, dtype=bool)
-    orth = doc.to_array([ORTH])
-    for marks in (DOUBLE_QUOTES, SINGLE_QUOTES):
-        keys = np.array([doc.vocab.strings.add(mark) for mark in marks], dtype=np.uint64)
+    for keys, single in ((QUOTE_IDS, False), (SINGLE_QUOTE_IDS, True)):
         since = -1  # sentence of the mark that is open
         for i in np.flatnonzero(np.isin(orth, keys) & (owner >= 0)).tolist():
             here = int(owner[i])
             # Of single marks only those in the same sentence tell: between sentences most are apostrophes.
-            single = marks is SINGLE_QUOTES
             side = quote_side(doc, i, single, since == here if single else since >= 0)
             if side == "close" and since != here:
                 first = since if since >= max(0, here - QUOTED) else here
@@ -277,12 +280,16 @@ def quote_side(doc: Doc, i: int, single: bool, is_open: bool) -> str:
     return "close" if not single or is_open or quoted else ""
 
 
-def final_token(doc: Doc, start: int, end: int) -> int:
-    """The last token of a sentence that is not a closing quote or bracket."""
-    for i in range(end - 1, start, -1):
-        if not set(doc[i].text) <= CLOSERS:
-            return i
-    return start
+def final_tokens(doc: Doc, bounds: Ints2d, orth: NDArray[np.uint64]) -> Ints1d:
+    """The last token of each sentence that is not a closing quote or bracket; its first one, where all are."""
+    strings = doc.vocab.strings
+    found = []
+    for start, end in bounds.tolist():
+        last = end - 1
+        while last > start and CLOSERS.issuperset(strings[int(orth[last])]):
+            last -= 1
+        found.append(last)
+    return np.array(found, dtype=np.int64)
 
 
 def hash_entity(text: str, label: str, doc: Doc) -> int:

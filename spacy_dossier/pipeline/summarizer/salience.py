@@ -16,7 +16,8 @@ def rank_trained(ranker: Model, documents: list[SentenceFeatures]) -> list[Float
     """RETURNS (list[Floats]): Salience of each sentence of each document, in [0, 1], (n,)."""
     filled = [features for features in documents if len(features)]
     vectors = [features.vectors for features in filled]
-    found = iter(map(inclusion, logits_of(ranker, vectors, [signals(f, frequency_of(ranker)) for f in filled])))
+    logits = logits_of(ranker, vectors, [signals(f, frequency_of(ranker)) for f in filled])
+    found = iter(inclusions(logits))
     return [next(found) if len(features) else np.zeros(0, dtype=np.float32) for features in documents]
 
 
@@ -56,21 +57,33 @@ def logits_of(
     return np.split(ops.to_numpy(ops.xp.concatenate(logits))[:, -1], ends)
 
 
-def inclusion(logits: Floats, size: int = EXTRACT) -> Floats:
-    """Probability of being among `size` sentences: sigmoid of the logits, moved so that they sum to `size`.
+def inclusions(logits: list[Floats], size: int = EXTRACT) -> list[Floats]:
+    """Probability of being among `size` sentences of their document: sigmoid of the logits, moved so that they sum to
+    `size`.
 
-    logits (NDArray): (n,) or (n, members).
+    logits (list[NDArray]): Of the sentences of each document, one at least: (n,), or (n, members).
     size (int): Sentences in an extract.
-    RETURNS (NDArray): In [0, 1], of the same shape; all 1 if there are no more than `size` sentences.
+    RETURNS (list[NDArray]): In [0, 1], of the same shapes; all 1 if there are no more than `size` sentences.
     """
-    if len(logits) <= size:
-        return np.ones(logits.shape)
-    low, high = logits.min(axis=0) - 20.0, logits.max(axis=0) + 20.0
+    if not logits:
+        return []
+    counts = np.array([len(own) for own in logits])
+    starts = np.cumsum(counts) - counts
+    owner = np.repeat(np.arange(len(counts)), counts)
+    flat = np.concatenate(logits)
+    low, high = np.minimum.reduceat(flat, starts) - 20.0, np.maximum.reduceat(flat, starts) + 20.0
     for _ in range(30):  # halves the interval to below 1e-6
         middle = (low + high) / 2
-        above = (1 / (1 + np.exp(middle - logits))).sum(axis=0) > size
+        above = np.add.reduceat(1 / (1 + np.exp(middle[owner] - flat)), starts) > size
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return 1 / (1 + np.exp((low + high) / 2 - logits))
+    found = 1 / (1 + np.exp(((low + high) / 2)[owner] - flat))
+    found[np.repeat(counts <= size, counts)] = 1.0
+    return np.split(found, starts[1:])
+
+
+def inclusion(logits: Floats, size: int = EXTRACT) -> Floats:
+    """The same of one document, of any number of sentences."""
+    return inclusions([logits], size)[0] if len(logits) else np.ones(logits.shape)
 
 
 def leading(drops: dict[str, Floats], top: int = 3) -> list[dict[str, float]]:
