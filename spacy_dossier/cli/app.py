@@ -19,6 +19,7 @@ from .info import info_cli
 from .pairs import pairs_cli
 from .process import process_cli
 from .report import report_cli
+from .select import select_cli
 
 UsageError: Any = typer.BadParameter.__base__  # Typer has a click of its own, or uses the one installed
 
@@ -92,6 +93,7 @@ def main(
 app.command("convert")(convert_cli)
 app.command("export")(export_cli)
 app.command("pairs")(pairs_cli)
+app.command("select")(select_cli)
 app.command("classes")(classes_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("evaluate")(evaluate_cli)

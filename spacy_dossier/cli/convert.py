@@ -100,6 +100,14 @@ AlignmentOption = Annotated[
         "move them; they are listed in any case.",
     ),
 ]
+JoinOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--join",
+        help="Put the entities of the inputs into this .spacy file, each text by its id (the last file counts), and "
+        "write it under its name into OUTPUT_DIR.",
+    ),
+]
 KeepRowsOption = Annotated[
     bool,
     typer.Option(
@@ -124,6 +132,7 @@ def convert_cli(
     delimiter: DelimiterOption = None,
     merge_subtokens: MergeOption = False,
     alignment: AlignmentOption = "strict",
+    join: JoinOption = None,
     encoding: EncodingOption = None,
     spacing: SpacingOption = "restore",
     sentences_per_doc: SentencesPerDocOption = 10,
@@ -168,6 +177,9 @@ def convert_cli(
         return
     if len(paths) < 2:
         raise DossierError("no output folder", remedy="Say dossier convert INPUT... OUTPUT_DIR.")
+    if join is not None:
+        _join(join, paths[:-1], Path(paths[-1]), options, alignment)
+        return
     _convert(paths[:-1], Path(paths[-1]), options, alignment, max_docs, report)
 
 
@@ -210,6 +222,23 @@ def _convert(
     for name, found in reports.items():
         _print_report(name, found, options)
     if any(found.error or found.skipped or found.left for found in reports.values()):
+        raise typer.Exit(SKIPPED)
+
+
+def _join(corpus: Path, inputs: list[str], output_dir: Path, options: Any, alignment: str) -> None:
+    from ..convert.files import join_into
+
+    target = output_dir / corpus.name
+    found = join_into(corpus, inputs, target, options, alignment=alignment)
+    typer.echo(
+        f"{corpus}: {found.replaced:,} texts replaced, {found.added:,} added, {found.kept:,} kept as they were "
+        f"-> {target}"
+    )
+    for conflict in found.conflicts:
+        typer.echo(f"{corpus}: {conflict}", err=True)
+    if found.inside:
+        typer.echo(f"{corpus}: {found.inside:,} spans begin or end inside a token ({alignment})", err=True)
+    if found.conflicts or (found.inside and alignment == "strict"):
         raise typer.Exit(SKIPPED)
 
 

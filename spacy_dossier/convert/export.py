@@ -5,14 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import DossierError
 from ..pipeline.extensions import set_confidence
 from ..text.docbin import read_docbin
-from .annotations.docs import annotated_of, make_doc
+from .annotations.docs import annotated_of, blank, make_doc
 from .annotations.document import Annotated, Mark
 from .annotations.formats.registry import ANNOTATION_FORMATS
 from .annotations.hf import write_dataset
@@ -41,10 +40,19 @@ def export(
     RETURNS (Counts): What was written.
     RAISES (DossierError): If the documents cannot be written in this format.
     """
+    nlp = blank(lang)
+    return export_loaded(
+        [doc for path in corpora for doc in load_docs(path, nlp)], output, format=format, scheme=scheme
+    )
+
+
+def export_loaded(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: str = AUTO) -> Counts:
+    """Write documents that are at hand; see `export`.
+
+    RAISES (DossierError): If the documents cannot be written in this format.
+    """
     if format not in NAMES:
         raise DossierError("unknown format", value=format, remedy="dossier convert --formats lists them.")
-    nlp = _blank(lang)
-    docs = [doc for path in corpora for doc in load_docs(path, nlp)]
     if format != HF and format not in ANNOTATION_FORMATS:
         return export_docs(docs, output, format=format, scheme=scheme)
     texts = [annotated_of(doc) for doc in docs]
@@ -59,13 +67,6 @@ def export(
         writer.write(texts, output)
     sents = sum(max(1, len(text.sentences)) for text in texts)
     return Counts(len(texts), sents, sum(map(len, docs)), sum(len(text.marks) for text in texts))
-
-
-def _blank(lang: str) -> Language:
-    try:
-        return spacy.blank(lang)
-    except ImportError:
-        raise DossierError("spaCy has no tokenizer for this language", value=lang) from None
 
 
 def load_docs(path: Path, nlp: Language) -> Iterator[Doc]:

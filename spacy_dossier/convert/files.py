@@ -10,10 +10,14 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..errors import DossierError
+from ..text.docbin import read_docbin
 from .annotations.convert import AnnotationFile, AnnotationReport
+from .annotations.docs import annotated_of, blank
+from .annotations.document import Annotated
 from .annotations.formats.base import AnnotationFormat
 from .annotations.formats.registry import ANNOTATION_FORMATS, sniff_annotation
 from .annotations.hf import is_dataset, unpack_dataset
+from .annotations.join import JoinReport, join
 from .columns.convert import ColumnFile, ColumnOptions
 from .columns.formats.registry import AUTO, FORMATS
 from .columns.report import ColumnReport
@@ -64,6 +68,36 @@ def convert(
     if all(report.error for report in reports.values()):
         raise DossierError(next(iter(reports.values())).error)
     return reports
+
+
+def join_into(
+    corpus: Path, inputs: Iterable[str], output: Path, options: ColumnOptions, *, alignment: str = "strict"
+) -> JoinReport:
+    """Join what annotators made of texts into a corpus: by their ids, the later file the more it counts.
+
+    corpus (Path): A `.spacy` file.
+    inputs (Iterable[str]): Column files and exports of annotation tools.
+    output (Path): The `.spacy` file to write; it may be the corpus.
+    options, alignment: As in `convert`.
+    RETURNS (JoinReport): What became of the corpus.
+    RAISES (DossierError): If a file cannot be read.
+    """
+    nlp = blank(options.lang)
+    docs = list(read_docbin(corpus, nlp.vocab))
+    answers: list[tuple[str, Annotated]] = []
+    for source in find_inputs(inputs):
+        with ExitStack() as stack:
+            opened = _open(source, options, alignment, stack)
+            if isinstance(opened, ColumnFile):
+                texts = [annotated_of(doc) for doc in opened.docs(nlp.vocab)]
+            else:
+                texts = opened.texts()
+            answers += [(source.name, text) for text in texts]
+    joined, report = join(docs, answers, nlp, mode=alignment)
+    with DocBinWriter(output, nlp.vocab) as writer:
+        for doc in joined:
+            writer.add(doc)
+    return report
 
 
 def _open(source: Input, options: ColumnOptions, alignment: str, stack: ExitStack) -> ColumnFile | AnnotationFile:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
 from ..source import TextFile, has_surrogates
-from .docs import make_doc
+from .docs import blank, make_doc
 from .document import Annotated, Unread
 from .formats.base import AnnotationFormat
 
@@ -107,10 +106,7 @@ class AnnotationFile:
         if mode not in MODES:
             raise DossierError("unknown alignment", value=mode, remedy=f"Choose {', '.join(MODES)}.")
         self.file, self.format, self.mode, self.strict = file, format, mode, strict
-        try:
-            self.nlp: Language = spacy.blank(lang)
-        except ImportError as error:
-            raise DossierError(f"no tokenizer for the language: {str(error).splitlines()[0]}", value=lang) from None
+        self.nlp: Language = blank(lang)
         self.report = AnnotationReport(format.name, file.encoding, lang, mode=mode)
 
     def texts(self) -> list[Annotated]:

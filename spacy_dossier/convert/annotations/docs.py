@@ -1,14 +1,29 @@
 """Texts with marks to spaCy Docs and back."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ...pipeline.extensions import entity_confidences
+from ...errors import DossierError
+from ...pipeline.extensions import clear_confidences, entity_confidences
 from .document import Annotated, Mark
 
 NESTED = "nested"  # doc.spans: entities that overlap one of doc.ents
+
+
+def blank(lang: str) -> Language:
+    """RETURNS (Language): A pipeline with the tokenizer of a language.
+
+    RAISES (DossierError): If there is none.
+    """
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        message = str(error).splitlines()[0]
+        raise DossierError(f"no tokenizer for the language: {message}", value=lang) from None
 
 
 @dataclass
@@ -28,19 +43,33 @@ class Aligned:
 def make_doc(nlp: Language, text: Annotated, *, mode: str = "strict") -> Aligned:
     """Make a Doc.
 
-    nlp (Language): A pipeline whose tokenizer finds tokens where the file names none.
+    nlp (Language): A pipeline whose tokenizer finds tokens where the file names none, or none that stand in order.
     text (Annotated): The text and its marks.
     mode (str): What happens to marks that begin or end inside a token, as in `Doc.char_span`: `strict` leaves them out,
         `expand` and `contract` move them; they are listed in any case.
     RETURNS (Aligned): The Doc, with entities, and sentences where the file says so; in `user_data` its `id`.
     """
-    doc = _tokens_of(nlp, text) if text.tokens else nlp.tokenizer(text.text)
+    in_order = all(0 <= a < b <= c for (a, b), (c, _) in pairwise([*text.tokens, (len(text.text),) * 2]))
+    doc = _tokens_of(nlp, text) if text.tokens and in_order else nlp.tokenizer(text.text)
     if text.id:
         doc.user_data["id"] = text.id
     if text.sentences:
         starts = set(text.sentences)
         for token in doc:
             token.is_sent_start = token.i == 0 or any(token.idx <= s < token.idx + len(token) for s in starts)
+    return align(doc, text, mode=mode)
+
+
+def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
+    """Make the marks of a text the entities of its Doc.
+
+    doc (Doc): The Doc.
+    text (Annotated): The text and its marks.
+    mode (str): See `make_doc`.
+    RETURNS (Aligned): The Doc, and what could not be put into it.
+    """
+    clear_confidences(doc)
+    doc.spans.pop(NESTED, None)
     aligned = Aligned(doc)
     spans: list[Span] = []
     for mark in dict.fromkeys(text.marks):
@@ -68,7 +97,7 @@ def _tokens_of(nlp: Language, text: Annotated) -> Doc:
     words: list[str] = []
     spaces: list[bool] = []
     place = 0
-    for start, end in [*sorted(text.tokens), (len(text.text), len(text.text))]:
+    for start, end in [*text.tokens, (len(text.text), len(text.text))]:
         if gap := text.text[place:start]:
             if words and gap[0] == " ":
                 spaces[-1], gap = True, gap[1:]

@@ -5,10 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pyarrow import ArrowException, ipc, parquet
+
 from ...errors import DossierError
 from ...text.files import open_whole, write_file
 from ..source import make_folder
 from .document import Annotated
+from .formats.base import MISSHAPEN
 
 INFO, STATE = "dataset_info.json", "state.json"
 TABLES = (".arrow", ".parquet")
@@ -42,42 +45,39 @@ def unpack_dataset(path: Path, folder: Path, name: str) -> Path:
     """
     target = folder / f"{path.stem}.jsonl"
     info = path / INFO if path.is_dir() else path.with_name(INFO)
-    named = json.loads(info.read_text(encoding="utf8")).get("features", {}) if info.is_file() else {}
-    with target.open("w", encoding="utf8") as file:
-        for source in data_files(path) if path.is_dir() else [path]:
-            for row, features in _rows(source, named, name):
-                file.write(json.dumps(_with_names(row, features), ensure_ascii=False, default=str) + "\n")
+    try:
+        named = json.loads(info.read_text(encoding="utf8")).get("features") or {} if info.is_file() else {}
+        with target.open("w", encoding="utf8") as file:
+            for source in data_files(path) if path.is_dir() else [path]:
+                for row, features in _rows(source, named):
+                    file.write(json.dumps(_with_names(row, features), ensure_ascii=False, default=str) + "\n")
+    except (ArrowException, OSError, *MISSHAPEN) as error:
+        raise DossierError(f"no data set: {type(error).__name__}: {str(error)[:60]}", file=name) from None
     return target
 
 
-def _rows(path: Path, named: dict[str, Any], name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _rows(path: Path, named: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """YIELDS (tuple[dict[str, Any], dict[str, Any]]): Each row and the features of its columns."""
-    import pyarrow
-    from pyarrow import ipc, parquet
-
     if path.suffix.lower() == ".jsonl":
         for line in path.read_text(encoding="utf8").splitlines():
             yield json.loads(line), named
         return
-    try:
-        if path.suffix.lower() == ".parquet":
-            table = parquet.ParquetFile(path)
-            schema, batches = table.schema_arrow, table.iter_batches(batch_size=256)
-        else:
-            with path.open("rb") as stream:
-                magic = stream.read(6)
-            reader = ipc.open_file(path) if magic == b"ARROW1" else ipc.open_stream(path)
-            schema = reader.schema
-            batches = (
-                (reader.get_batch(i) for i in range(reader.num_record_batches)) if magic == b"ARROW1" else iter(reader)
-            )
-        metadata = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
-        features = metadata.get("info", {}).get("features") or named
-        for batch in batches:
-            for row in batch.to_pylist():
-                yield row, features
-    except (pyarrow.ArrowException, OSError) as error:
-        raise DossierError(f"no data set: {str(error)[:80]}", file=name) from None
+    if path.suffix.lower() == ".parquet":
+        table = parquet.ParquetFile(path)
+        schema, batches = table.schema_arrow, table.iter_batches(batch_size=256)
+    else:
+        with path.open("rb") as stream:
+            magic = stream.read(6)
+        reader = ipc.open_file(path) if magic == b"ARROW1" else ipc.open_stream(path)
+        schema = reader.schema
+        batches = (
+            (reader.get_batch(i) for i in range(reader.num_record_batches)) if magic == b"ARROW1" else iter(reader)
+        )
+    metadata = json.loads((schema.metadata or {}).get(METADATA, b"{}"))
+    features = metadata.get("info", {}).get("features") or named
+    for batch in batches:
+        for row in batch.to_pylist():
+            yield row, features
 
 
 def _with_names(row: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from ....text.files import write_file
 from ...source import TextFile
 from ..document import Annotated, Unread
 
+# What comes of JSON in which something is missing, or is of another kind than it should be.
+MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+
 
 class AnnotationFormat(ABC):
     """A format of an annotation tool.
@@ -72,7 +75,10 @@ class JsonLines(AnnotationFormat):
             return Unread(number, f"not JSON: {error}")
         if not isinstance(row, dict):
             return Unread(number, "expected a JSON object")
-        return self.of_row(number, row)
+        try:
+            return self.of_row(number, row)
+        except MISSHAPEN as error:
+            return Unread(number, f"not as {self.name} writes it ({type(error).__name__}: {str(error)[:60]})")
 
     @abstractmethod
     def of_row(self, number: int, row: dict[str, Any]) -> Annotated | Unread:

@@ -12,7 +12,7 @@ from ....text.files import write_file
 from ...source import TextFile
 from ..docs import annotated_of
 from ..document import Annotated, Mark, Unread, verified
-from .base import AnnotationFormat
+from .base import MISSHAPEN, AnnotationFormat
 
 
 class SpacyJson(AnnotationFormat):
@@ -37,19 +37,26 @@ class SpacyJson(AnnotationFormat):
     def read(self, file: TextFile) -> Iterator[Annotated | Unread]:
         """YIELDS (Annotated | Unread): The texts."""
         for number, row in enumerate(_rows(file), 1):
-            if isinstance(row, dict) and "paragraphs" in row:
-                for doc in json_to_docs(json.dumps([row]).encode()):
-                    yield annotated_of(doc, doc.user_data.get("id") or str(row.get("id", "")))
-            elif isinstance(row, dict) and isinstance(row.get("text"), str):
-                spans = [(span["start"], span["end"], span["label"]) for span in row.get("ents", [])]
-                tokens = [(token["start"], token["end"]) for token in row.get("tokens", [])]
-                found = _annotated(str(row.get("id", "")), row["text"], spans)
-                found.tokens, found.sentences = tokens, [sent["start"] for sent in row.get("sents", [])]
-                yield found
-            elif isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
-                yield _annotated("", row[0], [tuple(span) for span in row[1].get("entities", [])])
-            else:
-                yield Unread(number, "expected a text with its entities")
+            try:
+                yield from self._of_row(number, row)
+            except MISSHAPEN as error:
+                yield Unread(number, f"not as spaCy writes it ({type(error).__name__}: {str(error)[:60]})")
+
+    def _of_row(self, number: int, row: Any) -> Iterator[Annotated | Unread]:
+        """YIELDS (Annotated | Unread): The texts of a row."""
+        if isinstance(row, dict) and "paragraphs" in row:
+            for doc in json_to_docs(json.dumps([row]).encode()):
+                yield annotated_of(doc, doc.user_data.get("id") or str(row.get("id", "")))
+        elif isinstance(row, dict) and isinstance(row.get("text"), str):
+            spans = [(span["start"], span["end"], span["label"]) for span in row.get("ents", [])]
+            tokens = [(token["start"], token["end"]) for token in row.get("tokens", [])]
+            found = _annotated(str(row.get("id", "")), row["text"], spans)
+            found.tokens, found.sentences = tokens, [sent["start"] for sent in row.get("sents", [])]
+            yield found
+        elif isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
+            yield _annotated("", row[0], [tuple(span) for span in row[1].get("entities", [])])
+        else:
+            yield Unread(number, "expected a text with its entities")
 
     def write(self, texts: Iterable[Annotated], output: Path) -> None:
         """Write what `Doc.to_json` gives of each text, with its id."""

@@ -60,17 +60,23 @@ class WebAnno(AnnotationFormat):
             if line.startswith("#T_"):
                 layers.append([line[:6], *line[6:].split("|")])
             elif line.startswith(TEXT):
-                _begin_sentence(state, _unescape(line[len(TEXT) :]))
+                _begin_sentence(state)
             elif match := TOKEN.match(line):
                 if column is None:
                     column = _label_column(layers, file.name)
                 cells = line.split("\t")
-                if len(cells) <= column:
+                if len(cells) <= max(column, 2):
                     raise DossierError("a row without the column of its layer", file=file.name, line=number, value=line)
                 self._take(state, line, (int(match["start"]), int(match["end"])), cells[2], cells[column])
+        if state.found.sentences[-1:] == [-1]:  # a sentence without a token
+            state.found.sentences.pop()
         text = state.found.text
         for (label, _), (start, end) in state.spans.items():
-            state.found.marks.append(Mark(_points(state, start), _points(state, end), label))
+            first, last = _points(state, start), _points(state, end)
+            if first < last:
+                state.found.marks.append(Mark(first, last, label))
+            else:
+                state.found.unread.append(f"{label} {start} {end} is no span of the text")
         state.found.marks.sort(key=lambda mark: (mark.start, mark.end))
         if text:
             yield state.found
@@ -116,18 +122,17 @@ def _label_column(layers: list[list[str]], file: str) -> int:
     return column + wanted
 
 
-def _begin_sentence(state: _Open, text: str) -> None:
-    """Remember the sentence as it was written; its place is that of its first token."""
-    state.found.sentences.append(-1)
-    state.found.unread.append(text)  # taken off again by its first token
+def _begin_sentence(state: _Open) -> None:
+    """Remember that a sentence begins; its place is that of its first token."""
+    if state.found.sentences[-1:] != [-1]:
+        state.found.sentences.append(-1)
 
 
 def _add_token(state: _Open, place: tuple[int, int], token: str) -> None:
-    """Add a token to the text: within a sentence what stands before it is that of the sentence, else line feeds."""
+    """Add a token to the text: what stands before it are spaces, and line feeds before a sentence."""
     found = state.found
     last = state.places[-1][1] if state.places else 0
     if found.sentences and found.sentences[-1] == -1:
-        found.unread.pop()
         found.text += "\n" * (place[0] - last)
         found.sentences[-1] = len(found.text)
     else:

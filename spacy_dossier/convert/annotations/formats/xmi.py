@@ -1,5 +1,6 @@
 """UIMA CAS XMI, as INCEpTION and DKPro write it, by way of dkpro-cassis."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,15 @@ class Xmi(AnnotationFormat):
                     types = cassis.load_typesystem(stream)
             else:
                 types = cassis.load_dkpro_core_typesystem()
-            with file.path.open("rb") as stream:
+            with file.path.open("rb") as stream, warnings.catch_warnings(record=True) as unknown:
+                warnings.simplefilter("always")
                 cas = cassis.load_cas_from_xmi(stream, typesystem=types, lenient=True)
         except Exception as error:  # lxml's, cassis' own, and what a broken file makes of either
             raise DossierError(
                 f"no CAS that can be read: {str(error)[:80]}", file=file.name, remedy=f"Put {TYPE_SYSTEM} beside it."
             ) from None
         found = Annotated(file.path.stem, cas.sofa_string or "")
+        found.unread.extend(str(warning.message)[:100] for warning in unknown)  # types that the file beside lacks
         for span in _select(cas, ENTITY):
             label = next((value for name in FEATURES if (value := getattr(span, name, None))), "NamedEntity")
             found.marks.append(Mark(span.begin, span.end, label))
