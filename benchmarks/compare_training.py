@@ -132,7 +132,9 @@ def plain_loop(encoder: str, config: Any, batches: Sequence[Sequence[Doc]]) -> S
     """RETURNS (System): Steps of a plain loop; weights, precision and dropout are those of the config's encoder."""
     settings = config["components"]["transformer"]["model"]
     tokenizer = AutoTokenizer.from_pretrained(encoder)
-    model = AutoModel.from_pretrained(encoder, add_pooling_layer=False, **settings["transformer_config"])
+    model = AutoModel.from_pretrained(
+        encoder, add_pooling_layer=False, attention_probs_dropout_prob=settings["attention_dropout"]
+    )
     model.get_input_embeddings().requires_grad_(not settings["frozen_embeddings"])
     tags = sorted({tag(token) for batch in batches for doc in batch for token in doc})
     head = nn.Linear(model.config.hidden_size, len(tags))

@@ -21,6 +21,7 @@ from ..errors import DossierError
 from .runtime import Encode, computes_bfloat16, export, make_encode
 from .settings import EncoderSettings
 from .threads import leave_threads_behind
+from .trial import attention_dropout, check_positions, encoder_of, new_encoder, try_encoder, window_length
 from .windows import N_CASES
 
 LAYER = re.compile(r"\.(?:layer|layers|h|block)\.(\d+)\.")
@@ -36,7 +37,7 @@ class CasedEncoder(nn.Module):
     def __init__(self, encoder: PreTrainedModel, case_embedding: bool) -> None:
         super().__init__()
         if getattr(encoder, "pooler", None) is not None:
-            encoder.pooler = None  # weights that no token vector depends on
+            encoder.pooler = nn.Identity()  # no token vector depends on its weights
         self.encoder = encoder
         # As wide as the word embeddings, which some encoders, such as ALBERT and ELECTRA, widen later.
         width = encoder.get_input_embeddings().weight.shape[1]
@@ -117,6 +118,7 @@ class EncoderShim(PyTorchShim):
         self.settings = settings
         self.exported: dict[str, bytes] = {}
         self.tokenizer: SubWordTokenizer | None = None
+        self.tried = 0  # the longest window, in sub-words, that the encoder is known to read
         self._encode: Encode | None = None
 
     @property
@@ -129,35 +131,37 @@ class EncoderShim(PyTorchShim):
         return self._model
 
     def load(self, source: str | Path, tokenizer_config: dict[str, Any], encoder_config: dict[str, Any]) -> None:
-        """Load weights and tokenizer from a folder, or by a name of the Hugging Face hub.
+        """Load weights and tokenizer from a folder, or by a name of the Hugging Face hub, and try them.
 
-        RAISES (DossierError): Where there is neither such a folder nor such a name within reach.
+        RAISES (DossierError): Where there is neither such a folder nor such a name within reach, or the encoder is of a
+            kind that cannot be used.
         """
         try:
             self.tokenizer = SubWordTokenizer.from_pretrained(str(source), **tokenizer_config)
-            encoder = AutoModel.from_pretrained(str(source), **encoder_config)
-        except (OSError, ValueError, ImportError, safetensors.SafetensorError) as error:
+            dropout = attention_dropout(AutoConfig.from_pretrained(str(source)), self.settings.attention_dropout)
+            encoder = encoder_of(AutoModel.from_pretrained(str(source), **(dropout | encoder_config)))
+        except (OSError, ValueError, TypeError, RuntimeError, ImportError, safetensors.SafetensorError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
+            missing = "" if Path(source).is_dir() else "there is no such folder; from the hub: "
             raise DossierError(
-                f"cannot load the encoder ({reason})",
+                f"cannot load the encoder ({missing}{reason})",
                 value=str(source),
                 remedy="Name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
             ) from None
-        self._set(CasedEncoder(encoder, self.settings.case_embedding))
-        self.check_window()
+        self._check(CasedEncoder(encoder, self.settings.case_embedding), tried=0)
 
-    def check_window(self) -> None:
-        """RAISES (DossierError): Where a window, its context and special tokens are more than the encoder reads."""
-        assert self.tokenizer is not None
-        frame = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
-        longest = min(map(_positions, self.module.encoder.modules()))
-        if self.settings.window + 2 * self.settings.context + frame > longest:
-            raise DossierError(
-                f"the encoder reads {longest:g} sub-words at most, with {frame} special tokens: too few for this window"
-                + f" and {self.settings.context} sub-words of context on either side" * bool(self.settings.context),
-                value=self.settings.window,
-                remedy="Make the window or the context of the transformer's model smaller",
-            )
+    def _check(self, module: CasedEncoder, tried: int) -> None:
+        """Take a module where it can be used. Of a stored one that is known up to a length of windows.
+
+        RAISES (DossierError): It cannot.
+        """
+        tokenizer = cast(SubWordTokenizer, self.tokenizer)
+        check_positions(module, tokenizer, self.settings)
+        length = window_length(tokenizer, self.settings)
+        if length > tried:
+            try_encoder(module.eval(), tokenizer, self.settings)
+        self.tried = max(tried, length)
+        self._set(module)
 
     def _set(self, module: CasedEncoder) -> None:
         layers = int(module.encoder.config.num_hidden_layers)
@@ -279,6 +283,7 @@ class EncoderShim(PyTorchShim):
                 "tokenizer": cast(SubWordTokenizer, self.tokenizer).to_dict(),
                 "weights": safetensors.torch.save(_state(self.module)),
                 "exported": self.exported,
+                "tried": self.tried,
             }
         )
 
@@ -287,8 +292,7 @@ class EncoderShim(PyTorchShim):
         if not message:
             return self
         config = json.loads(message["config"])
-        encoder = AutoModel.from_config(AutoConfig.for_model(**config))
-        module = CasedEncoder(encoder, self.settings.case_embedding)
+        module = CasedEncoder(new_encoder(AutoConfig.for_model(**config)), self.settings.case_embedding)
         weights = safetensors.torch.load(message["weights"])
         if weights.keys() != _state(module).keys():
             raise DossierError(
@@ -299,8 +303,7 @@ class EncoderShim(PyTorchShim):
         module.load_state_dict(weights, strict=False)
         self.tokenizer = SubWordTokenizer.from_dict(message["tokenizer"])
         self.exported = message.get("exported", {})
-        self._set(module)
-        self.check_window()
+        self._check(module, message.get("tried", 0))
         return self
 
 
@@ -313,12 +316,3 @@ def _state(module: nn.Module) -> dict[str, Tensor]:
             seen.add(tensor.data_ptr())
             unique[name] = tensor.contiguous()
     return unique
-
-
-def _positions(layer: nn.Module) -> float:
-    """How many sub-words a layer of an encoder can tell apart by absolute position; relative positions set no limit."""
-    embedding = getattr(layer, "position_embeddings", None)
-    if not isinstance(embedding, nn.Embedding):
-        return float("inf")
-    # RoBERTa and its kin count positions from behind the padding's.
-    return embedding.num_embeddings - (0 if embedding.padding_idx is None else embedding.padding_idx + 1)

@@ -177,12 +177,13 @@ def _check(encode: Encode, eager: nn.Module) -> None:
 
 def _eager(module: Any) -> Any:
     """A copy whose attention is written out, as the fusion knows it."""
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoConfig
 
     from .encoder import CasedEncoder
+    from .trial import new_encoder
 
     config = copy.deepcopy(module.encoder.config)
-    encoder = AutoModel.from_config(AutoConfig.for_model(**config.to_dict()), attn_implementation="eager")
+    encoder = new_encoder(AutoConfig.for_model(**config.to_dict()), attn_implementation="eager")
     eager = CasedEncoder(encoder, module.cases is not None)
     eager.load_state_dict(module.state_dict(), strict=False)
     return eager.eval()

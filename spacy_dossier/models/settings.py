@@ -23,6 +23,8 @@ class EncoderSettings:
     frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
     runtime (str): What inference runs in, one of RUNTIMES; "auto" is "bf16" where the device multiplies bfloat16
         natively, else "torch" (`resolve`). Training is PyTorch's always.
+    attention_dropout (float | None): Dropout of the attention in training, whatever the encoder calls it, where it has
+        one of its own; None is the encoder's.
     """
 
     window: int = 254
@@ -35,6 +37,7 @@ class EncoderSettings:
     frozen_embeddings: bool = False
     frozen_layers: int = 0
     runtime: str = "torch"
+    attention_dropout: float | None = None
 
     def __post_init__(self) -> None:
         """RAISES (DossierError): A setting that makes no sense."""
@@ -48,6 +51,10 @@ class EncoderSettings:
                 )
         if not 0 < self.layer_decay <= 1:
             raise DossierError("the transformer's 'layer_decay' is above 0 and at most 1", value=self.layer_decay)
+        if self.attention_dropout is not None and not 0 <= self.attention_dropout < 1:
+            raise DossierError(
+                "the transformer's 'attention_dropout' is 0 at least and below 1", value=self.attention_dropout
+            )
         if not (self.learn_rate_scale >= 0 and math.isfinite(self.learn_rate_scale)):
             raise DossierError("the transformer's 'learn_rate_scale' is 0 at least", value=self.learn_rate_scale)
 

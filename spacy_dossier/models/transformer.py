@@ -90,6 +90,7 @@ def build_transformer_model(
     frozen_embeddings: bool = False,
     frozen_layers: int = 0,
     runtime: str = "torch",
+    attention_dropout: float | None = None,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006  (spaCy's registry wants literal defaults)
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], FullTransformerBatch]:
@@ -111,7 +112,9 @@ def build_transformer_model(
         frozen_embeddings,
         frozen_layers,
         runtime,
+        attention_dropout,
     )
+    replacement = ListenerReplacement()
     return Model(
         "dossier-transformer",
         forward,
@@ -122,8 +125,8 @@ def build_transformer_model(
             "name": name,
             "tokenizer_config": dict(tokenizer_config),
             "transformer_config": dict(transformer_config),
-            "replace_listener": _replace_listener,
-            "replace_listener_cfg": _replace_listener_cfg,
+            "replace_listener": replacement.layer,
+            "replace_listener_cfg": replacement.config,
         },
     )
 
@@ -142,6 +145,7 @@ def build_tok2vec_transformer(
     frozen_embeddings: bool = False,
     frozen_layers: int = 0,
     runtime: str = "torch",
+    attention_dropout: float | None = None,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], list[Floats2d]]:
@@ -163,21 +167,36 @@ def build_tok2vec_transformer(
         frozen_embeddings,
         frozen_layers,
         runtime,
+        attention_dropout,
         tokenizer_config,
         transformer_config,
     )
-    return chain(_replace_listener(encoder), trfs2arrays(pooling, grad_factor))
+    return chain(chain(encoder, split_trf_batch()), trfs2arrays(pooling, grad_factor))
 
 
-def _replace_listener(model: Model) -> Model:
-    return chain(model, split_trf_batch())
+class ListenerReplacement:
+    """What `nlp.replace_listeners` asks of an encoder: first a config for the path it was given, then a layer.
 
+    spaCy's documentation and its warning W086 name the path "model.tok2vec", also where the listener lies deeper in
+    that block, as inside WordShapeTok2Vec. The config would then not be that of the layers, and what is saved could
+    not be loaded; so the block is put around it again.
+    """
 
-def _replace_listener_cfg(encoder: dict[str, Any], tok2vec: dict[str, Any]) -> dict[str, Any]:
-    """tok2vec (dict): The component's [model.tok2vec]: a listener, or an architecture with a listener inside."""
-    listener = _find_pooling(tok2vec) or {}
-    taken: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
-    return {**encoder, "@architectures": TOK2VEC, **taken}
+    def config(self, encoder: dict[str, Any], tok2vec: dict[str, Any]) -> dict[str, Any]:
+        """tok2vec (dict): The component's [model.tok2vec]: a listener, or an architecture with a listener inside."""
+        listener: dict[str, Any] = _find_pooling(tok2vec) or {}
+        taken: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+        self.block = tok2vec
+        self.made: dict[str, Any] = {**encoder, "@architectures": TOK2VEC, **taken}
+        return self.made
+
+    def layer(self, model: Model, listener: Model, transformer: Any) -> Model:
+        """model (Model): A copy of the encoder. RETURNS (Model): The layer in the listener's place."""
+        if "pooling" not in self.block and _find_pooling(self.block) is not self.made:
+            around = _with_pooling_block(self.block, dict(self.made))
+            self.made.clear()
+            self.made.update(around)  # spaCy has put this very dictionary in the block's place
+        return chain(model, split_trf_batch())
 
 
 def _find_pooling(block: dict[str, Any]) -> dict[str, Any] | None:
@@ -185,6 +204,16 @@ def _find_pooling(block: dict[str, Any]) -> dict[str, Any] | None:
         return block
     blocks = (_find_pooling(value) for value in block.values() if isinstance(value, dict))
     return next((found for found in blocks if found), None)
+
+
+def _with_pooling_block(block: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
+    """RETURNS (dict): The block with another in the place of the one that pools."""
+    if "pooling" in block:
+        return inner
+    return {
+        key: _with_pooling_block(value, inner) if isinstance(value, dict) and _find_pooling(value) else value
+        for key, value in block.items()
+    }
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:

@@ -272,11 +272,16 @@ def test_several_processes_give_the_same(tiny_encoder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("with_word_shape", [False, True])
+@pytest.mark.parametrize(
+    ("with_word_shape", "path"),
+    [(False, "model.tok2vec"), (True, "model.tok2vec.tok2vec"), (True, "model.tok2vec")],
+)
 def test_a_replaced_listener_gives_the_same_and_is_loaded_again(
-    tiny_encoder: Path, tmp_path: Path, with_word_shape: bool
+    tiny_encoder: Path, tmp_path: Path, with_word_shape: bool, path: str
 ) -> None:
-    """The encoder moves into the component, also where the listener is inside another layer."""
+    """The encoder moves into the component, also where the listener is inside another layer, by its own path and by the
+    one that spaCy's documentation names.
+    """
     nlp = make_nlp(tiny_encoder, ())
     listener = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 0.5}
     listener["pooling"] = {"@layers": "reduce_mean.v1"}
@@ -287,7 +292,6 @@ def test_a_replaced_listener_gives_the_same_and_is_loaded_again(
     examples = make_examples(nlp)
     optimizer = nlp.initialize(lambda: examples)
     expected = [entities(doc) for doc in nlp.pipe(TEXTS)]
-    path = "model.tok2vec.tok2vec" if with_word_shape else "model.tok2vec"
     nlp.replace_listeners("transformer", "crf_ner", [path])
     nlp.remove_pipe("transformer")
     assert [entities(doc) for doc in nlp.pipe(TEXTS)] == expected
