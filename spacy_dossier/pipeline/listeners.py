@@ -40,6 +40,20 @@ def require_vectors(pipe: Any, docs: Iterable[Doc]) -> None:
         )
 
 
+def require_widths(pipe: Any) -> None:
+    """Where a component is initialized, after those before it.
+
+    RAISES (DossierError): The component it listens to is not initialized, so the width of its vectors is not known.
+    """
+    for listener in listeners_of(pipe):
+        if listener.has_dim("nO") is None:
+            raise DossierError(
+                f"'{pipe.name}' reads the vectors of a component that is not initialized; a frozen one never is",
+                value=listener.upstream_name,
+                remedy="Source it from a trained pipeline, or train it with 'frozen_layers' of all its layers",
+            )
+
+
 def has_vectors(doc: Doc, kind: str) -> bool:
     if kind == "transformer":
         return doc.has_extension("trf_data") and doc._.trf_data is not None

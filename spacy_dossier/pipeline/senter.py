@@ -14,7 +14,8 @@ from thinc.api import Model, Optimizer
 from thinc.types import Floats2d, Ints1d
 
 from ..models.cpu import multiply_by_torch
-from .listeners import listens, require_vectors
+from .errors import ErrorsApart
+from .listeners import listens, require_vectors, require_widths
 
 
 @Language.factory(
@@ -35,10 +36,17 @@ def make_partial_senter(
     return PartialSentenceRecognizer(nlp.vocab, model, name, overwrite=overwrite, scorer=scorer or senter_score)
 
 
-class PartialSentenceRecognizer(SentenceRecognizer):
+class PartialSentenceRecognizer(ErrorsApart, SentenceRecognizer):
     """spaCy's sentence recognizer takes a token without annotation for one that begins no sentence, so that documents
     without boundaries teach it to find none. This one learns nothing from them.
     """
+
+    def initialize(
+        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None, **settings: Any
+    ) -> None:
+        """As spaCy's, which takes the width of vectors from the first ten documents, from those that have any."""
+        require_widths(self)
+        super().initialize(lambda: (eg for eg in get_examples() if len(eg.predicted)), nlp=nlp, **settings)
 
     def predict(self, docs: Iterable[Doc]) -> list[Ints1d]:
         """Sentence starts; what follows an empty line begins a sentence, whatever the model says.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,51 @@ def test_a_missing_encoder_is_an_error(whole_folder: Path, name: str) -> None:
         with pytest.raises(DossierError, match=f"'{name}' reads the vectors of the component 'transformer'.*Put"):
             nlp(TEXT)
         assert len(nlp("")) == 0
+
+
+@pytest.mark.parametrize("name", ["transformer", "senter", "crf_ner", "summarizer"])
+def test_an_error_is_that_of_one_text(whole: Language, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever component it is in: the handler gets the one document, the others are as without it."""
+    texts = ["One ship waited in Lisbon.", "A broken text.", "Anna Kovacs flew home.", ""]
+    expected = [doc.to_json() for doc in whole.pipe([*texts[:1], *texts[2:]])]
+    pipe = whole.get_pipe(name)
+    predict = pipe.predict
+
+    def fail(docs: list[Doc]) -> Any:
+        if any("broken" in doc.text for doc in docs):
+            raise ValueError("no such text")
+        return predict(docs)
+
+    monkeypatch.setattr(pipe, "predict", fail, raising=False)
+    with pytest.raises(ValueError, match="no such text"):
+        list(whole.pipe(texts))
+    seen: list[tuple[str, list[str], str]] = []
+    whole.set_error_handler(lambda name, _, docs, error: seen.append((name, [doc.text for doc in docs], str(error))))
+    found = [doc.to_json() for doc in whole.pipe(texts)]
+    assert [doc["text"] for doc in found] == [doc["text"] for doc in expected]
+    assert [doc["ents"] for doc in found] == [doc["ents"] for doc in expected]
+    assert seen == [(name, ["A broken text."], "no such text")]
+
+
+@pytest.mark.parametrize("name", ["senter", "crf_ner", "summarizer"])
+def test_a_frozen_transformer_that_nobody_trained_is_an_error(whole: Language, name: str) -> None:
+    """spaCy leaves frozen components out when it initializes a pipeline."""
+    examples = whole_examples(whole)
+    fresh = spacy.blank("en")
+    fresh.add_pipe("dossier_transformer", name="transformer")
+    config = {key: value for key, value in whole.get_pipe_config(name).items() if key != "factory"}
+    fresh.add_pipe(whole.get_pipe_meta(name).factory, name=name, config=config)
+    with fresh.select_pipes(disable=["transformer"]), pytest.raises(DossierError, match="Source it from a trained"):
+        fresh.initialize(lambda: examples)
+
+
+def test_training_may_begin_with_empty_documents(make_whole: Callable[[], Language]) -> None:
+    """spaCy shows a component the first ten documents only."""
+    nlp = make_whole()
+    examples = whole_examples(nlp)
+    empty = [Example(nlp.make_doc(""), nlp.make_doc("")) for _ in range(12)]
+    nlp.initialize(lambda: [*empty, *examples])
+    assert nlp.update([*empty, *examples], sgd=nlp.create_optimizer())["crf_ner"] > 0
 
 
 def test_names_that_others_took_are_left_to_them(whole_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from thinc.types import Floats2d
 
 from ...errors import DossierError
 from ...models.ranker import is_initialized
-from ..listeners import require_vectors
+from ..errors import ErrorsApart
+from ..listeners import require_vectors, require_widths
 from ..reference import PipelineReference
 from .budget import SummaryBudget
 from .features import SentenceFeatures, sentence_bounds, sentence_features
@@ -52,7 +53,7 @@ class DocumentSummary:
     rows: list[int]
 
 
-class Summarizer(TrainablePipe):
+class Summarizer(ErrorsApart, TrainablePipe):
     """Chooses the sentences that summarize a document, and says how salient each sentence is.
 
     Trained on pairs of article and summary: documents whose reference has `user_data["summary_reference"]`; others are
@@ -301,6 +302,7 @@ class Summarizer(TrainablePipe):
         RAISES (DossierError): Without any reference summary.
         """
         validate_get_examples(get_examples, "Summarizer.initialize")
+        require_widths(self)
         self._training = self._new_training()
         frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
         if self.method == "trained":
@@ -316,7 +318,7 @@ class Summarizer(TrainablePipe):
                     "'centrality' or 'lead', which need none",
                 )
         else:
-            sample = list(islice(get_examples(), 1))
+            sample = list(islice((eg for eg in get_examples() if len(eg.predicted)), 1))
         docs = [eg.predicted for eg in sample]
         self.model.initialize(X=(docs, [training_bounds(eg) for eg in sample]))
 
