@@ -97,6 +97,8 @@ def print_report(report: dict[str, Any], unseen: float) -> None:
             f"Threshold for a precision of {wanted}: {chosen['threshold']:.4f} "
             f"(keeps {chosen['kept_share']:.1%} of the entities, recall {chosen['recall']:.1%})"
         )
+    for note in report["notes"]:
+        console.print(f"Note: {note}", soft_wrap=True, markup=False)
 
 
 def print_classes(report: dict[str, Any]) -> None:

@@ -135,7 +135,7 @@ def convert_cli(
     join: JoinOption = None,
     encoding: EncodingOption = None,
     spacing: SpacingOption = "restore",
-    sentences_per_doc: SentencesPerDocOption = 10,
+    sentences_per_doc: SentencesPerDocOption = 1,
     max_docs: MaxDocsOption = None,
     strict: StrictOption = False,
     check: CheckOption = False,

@@ -18,6 +18,8 @@ from .entities import Pair, pair, surface, surface_forms
 
 TEMPERATURES = (1.5, 2.0, 2.5, 3.0, 4.0)
 LEAST_GAIN = 1e-3  # nats; less than that is noise
+FEW = 100  # predicted entities; fewer say little about a map of three parameters
+FOREIGN = 0.2  # share of predictions whose label the corpus does not have, above which it is annotated with others
 UNSEEN = 0.5  # share of entities whose form training did not have, in the text that a pipeline will meet
 
 
@@ -45,9 +47,9 @@ def calibrate(
         has fewer of them than the text of tomorrow, and they are wrong more often than a model admits.
     unseen (float): In [0, 1).
     RETURNS (dict[str, Any]): `temperature`, `method` and its parameters, `entities`, `errors`, `unseen` (the share that
-        the development set has), `threshold` (None when the precision is out of reach); under `before` and `after` ece,
-        brier and nll, weighted like the fit, the latter by cross-validation over documents.
-    RAISES (DossierError): No such pipe, or nothing to learn from.
+        the development set has), `threshold` (None when the precision is out of reach), `notes`; under `before` and
+        `after` ece, brier and nll, weighted like the fit, the latter by cross-validation over documents.
+    RAISES (DossierError): No such pipe, nothing to learn from, or annotation that cannot judge what the pipe finds.
     """
     pipe = find_pipe(nlp, component)
     docs = [doc for doc in docs if has_entities(doc)]
@@ -59,11 +61,7 @@ def calibrate(
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
         pairs = _predict(nlp, docs, advance)
         raw, correct, documents = confidences_of(pairs)
-        if not len(raw):
-            raise DossierError(
-                "the pipeline predicts no entity with a confidence in the development set",
-                remedy="Train it first, or give documents in which it finds something.",
-            )
+        check_judged(pairs, len(raw), correct)
         weights, share = None, None
         if train is not None:
             weights, share = novelty_weights(pairs, surface_forms(train), unseen)
@@ -92,7 +90,45 @@ def calibrate(
         "after": _quality(held_out, correct, weights),
         "precision": precision,
         "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
+        "notes": notes(correct, temperature),
     }
+
+
+def check_judged(pairs: Sequence[Pair], n_confidences: int, correct: np.ndarray) -> None:
+    """RAISES (DossierError): The annotation cannot judge the predictions: it has no entities, or others."""
+    if not n_confidences:
+        raise DossierError(
+            "the pipeline predicts no entity with a confidence in the development set",
+            remedy="Train it first, or give documents in which it finds something.",
+        )
+    remedy = "Give documents annotated as those it was trained on."
+    annotated = {entity.label for pair in pairs for entity in pair.gold}
+    if not annotated:
+        raise DossierError("the development set has no entity", remedy=remedy)
+    predicted = [entity.label for pair in pairs for entity in pair.predicted]
+    foreign = sorted(set(predicted) - annotated)
+    if sum(label in foreign for label in predicted) > FOREIGN * len(predicted):
+        raise DossierError(
+            f"the pipeline predicts labels that the development set ({', '.join(sorted(annotated))}) does not have",
+            value=", ".join(foreign),
+            remedy=remedy,
+        )
+    if not correct.any():
+        raise DossierError("no entity that the pipeline finds in the development set is right", remedy=remedy)
+
+
+def notes(correct: np.ndarray, temperature: float) -> list[str]:
+    """RETURNS (list[str]): What must be known of the corpus and the fit, to trust the confidences."""
+    found = []
+    if len(correct) < FEW:
+        found.append(f"{len(correct)} entities are too few to fit confidences on: they are rough.")
+    if not correct.mean() > 0.5:
+        found.append(
+            f"{(~correct).sum():,} of the {len(correct):,} entities found are wrong: more training data is needed."
+        )
+    if temperature == max(TEMPERATURES):
+        found.append(f"The temperature is the highest tried, {temperature:g}: the model is far too sure of itself.")
+    return found
 
 
 def find_temperature(

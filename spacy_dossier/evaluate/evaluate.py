@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import get_current_ops
 
 from ..errors import DossierError
+from ..training.joined import SENTENCES, is_one_sentence, joined_texts, open_starts
 from .calibrate import confidences_of
 from .calibration import at_threshold, calibration_table
 from .classes.scores import classified, score_classes, score_whole, threshold_of, worst_classes
@@ -92,7 +93,7 @@ def evaluate(
     with_entities = any(map(has_entities, docs))
     if with_entities:
         scores |= score_spans(nlp, pairs, train)
-    sentences = score_sentences(docs, runs)
+    sentences = score_sentences(nlp, docs, runs)
     if sentences:
         scores["sents"] = sentences
     scores |= score_cats(nlp, docs, runs["gold_tokens"].predictions, pairs["gold_tokens"] if with_entities else None)
@@ -213,22 +214,43 @@ def stored_threshold(nlp: Language) -> dict[str, float] | None:
     return None
 
 
-def score_sentences(docs: Sequence[Doc], runs: dict[str, Predictions]) -> dict[str, Any]:
-    """Precision, recall and F1 of sentences with the same first and last character, for runs that have sentences."""
+def score_sentences(nlp: Language, docs: Sequence[Doc], runs: dict[str, Predictions]) -> dict[str, Any]:
+    """Precision, recall and F1 of sentences with the same first and last character, for runs that have sentences.
+
+    A corpus of documents of one sentence has no boundary to find: they are joined to texts first.
+    """
     if not has_sentences(docs):
         return {}
+    if mostly_single_sentences(docs):
+        docs = joined_texts(docs)
+        runs = {"gold_tokens": predict_gold_tokens(nlp, docs), "raw_text": predict_raw_text(nlp, docs)}
     gold = [sentences_of(doc) for doc in docs]
+    undecided = [open_starts(doc) for doc in docs]
     scores = {}
     for name in ("gold_tokens", "raw_text"):
         predictions = runs[name].predictions
         if any(prediction.sentences is not None for prediction in predictions):
-            counts = _sentence_counts(gold, predictions)
-            scores[name] = table(counts)["micro"]
+            found = [merge_at(p.sentences or [], places) for p, places in zip(predictions, undecided, strict=True)]
+            scores[name] = table(_sentence_counts(gold, found))["micro"]
     return scores
 
 
-def _sentence_counts(gold: Sequence[list[tuple[int, int]]], predictions: Sequence[PredictedDoc]) -> Counts:
-    found = [prediction.sentences or [] for prediction in predictions]
+def mostly_single_sentences(docs: Sequence[Doc]) -> bool:
+    """Whether most of the documents are one sentence, as those of column files without document marks are."""
+    return 2 * sum(map(is_one_sentence, docs)) > len(docs)
+
+
+def merge_at(sentences: list[tuple[int, int]], places: set[int]) -> list[tuple[int, int]]:
+    """RETURNS (list): The sentences, those that begin at one of the places joined to the one before."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sentences:
+        if merged and start in places:
+            start, _ = merged.pop()
+        merged.append((start, end))
+    return merged
+
+
+def _sentence_counts(gold: Sequence[list[tuple[int, int]]], found: Sequence[list[tuple[int, int]]]) -> Counts:
     correct = [len(set(truth) & set(guess)) for truth, guess in zip(gold, found, strict=True)]
     columns = (correct, [len(guess) for guess in found], [len(truth) for truth in gold])
     return Counts(["sentence"], *(np.array(column, dtype=np.int64)[:, None] for column in columns))
@@ -313,6 +335,11 @@ def entity_notes(nlp: Language, docs: Sequence[Doc], gold: Sequence[Pair], score
             found.append(f"The label {label} is predicted {row['predicted']:,} times, but is not in the corpus.")
     if "by_sentence" not in scores["entities"]:
         found.append("Not all documents have sentence boundaries: there are no scores sentence by sentence.")
+    elif mostly_single_sentences(docs):
+        found.append(
+            f"Most documents are one sentence: sentences are scored on texts of {SENTENCES} of them, set apart by "
+            "a line where no final mark shows the boundary."
+        )
     crossing = crossing_sentences(docs)
     if crossing:
         found.append(f"{crossing:,} annotated entities cross a sentence boundary: by sentence they can only be missed.")

@@ -10,6 +10,14 @@ from spacy.training import Example
 
 from ..errors import DossierError
 from ..text.docbin import read_docbin
+from .joined import (
+    SENTENCES,
+    has_several_sentences,
+    is_one_sentence,
+    join_sentences,
+    set_rule_sentences,
+    without_sentences,
+)
 from .layout import draw_layout, lay_out
 
 TOKENS = ("gold", "text", "both")
@@ -19,6 +27,8 @@ def build_corpus(
     paths: dict[str, str | Path | None],
     tokens: str = "gold",
     layouts: float = 0.0,
+    joined: float = 0.0,
+    rules: bool = False,
     shuffle: bool = False,
     seed: int = 0,
     augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
@@ -35,28 +45,57 @@ def build_corpus(
     layouts (float): Share of the documents read with the pipeline's tokens that are laid out as people have them, anew
         in each epoch: paragraphs, wrapped lines, headings and lists (`training.layout`); column files have lost that.
         It needs sentence boundaries, and is left out where there are none. 0 leaves the text as it is.
+    joined (float): Share of the documents of one sentence that are also joined to texts without entities, for the
+        splitter to learn from; by itself such a document teaches entities only. Column files without document marks
+        give them.
+    rules (bool): Where no document has several annotated sentences, documents without any, as the articles of pairs are,
+        get those of the rules for plain text, so that the splitter reads natural text too.
     shuffle (bool): Mix the documents of all files, anew in each epoch.
     seed (int): For both.
     augmenter (Callable | None): One of spaCy's augmenters, or `spacy-dossier.entity_replacement.v1`.
     """
     if tokens not in TOKENS:
         raise DossierError("unknown kind of tokens", value=tokens, remedy=f"Choose one of {', '.join(TOKENS)}")
-    files = [file for path in paths.values() if path for file in _files(Path(path))]
-    if not files:
+    if not any(paths.values()):
         raise DossierError("no training corpus", value=str(paths), remedy="Run the convert command of the project")
     rng = random.Random(seed)
 
     def read(nlp: Language) -> Iterator[Example]:
+        # Not before: a config can be checked where its corpora are not yet.
+        files = [file for path in paths.values() if path for file in _files(Path(path))]
         docs: Iterable[Doc] = (doc for file in files for doc in read_docbin(file, nlp.vocab))
-        if shuffle:
+        by_rule = False
+        if shuffle or rules:
             docs = list(docs)
-            rng.shuffle(docs)
+            by_rule = rules and not any(map(has_several_sentences, docs))
+            if shuffle:
+                rng.shuffle(docs)
+        alone: list[Doc] = []
+        empty = True
         for reference in docs:
+            empty = empty and not len(reference)
             gold = tokens == "gold" or (tokens == "both" and rng.random() < 0.5)
+            one_sentence = joined > 0 and is_one_sentence(reference)
+            if one_sentence and rng.random() < joined:
+                alone.append(reference)
             if layouts and not gold and reference.has_annotation("SENT_START") and rng.random() < layouts:
                 reference = lay_out(reference, draw_layout(rng), rng)
-            example = Example(_same_tokens(reference, nlp) if gold else nlp.make_doc(reference.text), reference)
+            if by_rule and not reference.has_annotation("SENT_START"):
+                set_rule_sentences(reference)
+            words = _same_tokens(reference, nlp) if gold else nlp.make_doc(reference.text)
+            example = Example(words, without_sentences(reference) if one_sentence else reference)
             yield from [example] if augmenter is None else augmenter(nlp, example)
+            if len(alone) == SENTENCES:
+                yield joined_example(nlp, alone)
+                alone = []
+        if alone:
+            yield joined_example(nlp, alone)
+        if empty:
+            raise DossierError("no document of the corpus has a word", file=files[0])
+
+    def joined_example(nlp: Language, alone: list[Doc]) -> Example:
+        text = join_sentences(alone, draw_layout(rng), rng) if rng.random() < layouts else join_sentences(alone)
+        return Example(nlp.make_doc(text.text), text)
 
     return read
 

@@ -381,7 +381,7 @@ def test_compressed_files(tmp_path: Path, suffix: str) -> None:
     else:
         path.write_bytes({".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix](data))
     (report,) = convert(
-        [str(path.parent) if suffix != ".zip" else str(path)], tmp_path / "out", ColumnOptions()
+        [str(path.parent) if suffix != ".zip" else str(path)], tmp_path / "out", ColumnOptions(sentences_per_doc=0)
     ).values()
     assert report.ents == len(expected())
     assert len(list(DocBin().from_disk(tmp_path / "out" / "train.spacy").tokens)) == 1

@@ -14,7 +14,7 @@ from spacy_dossier.errors import DossierError
 
 def opened(path: Path, text: str, **options: object) -> ColumnFile:
     path.write_text(text)
-    return ColumnFile(path, ColumnOptions(**options))  # type: ignore[arg-type]
+    return ColumnFile(path, ColumnOptions(**({"sentences_per_doc": 0} | options)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -77,7 +77,7 @@ def test_a_header_above_sentences_in_lines(tmp_path: Path) -> None:
     from spacy_dossier.convert.export import export
 
     text = "words\ttags\n" + "Anna left .\tB-PER O O\n" * 25
-    docs = list(opened(tmp_path / "a", text).docs())
+    docs = list(opened(tmp_path / "a", text, sentences_per_doc=10).docs())
     assert [len(list(doc.sents)) for doc in docs] == [10, 10, 5]
     with DocBinWriter(tmp_path / "a.spacy", docs[0].vocab) as writer:
         for doc in docs:

@@ -20,7 +20,7 @@ def columns_of(tmp_path: Path, *sentences: str, **options: object) -> ColumnFile
     """A file with one sentence an argument; its tags are parted by spaces."""
     path = tmp_path / "a.tsv"
     path.write_text("\n".join("".join(f"w{i}\t{tag}\n" for i, tag in enumerate(s.split())) for s in sentences))
-    return ColumnFile(path, ColumnOptions(**options))  # type: ignore[arg-type]
+    return ColumnFile(path, ColumnOptions(**({"sentences_per_doc": 0} | options)))  # type: ignore[arg-type]
 
 
 def spans(columns: ColumnFile) -> list[tuple[int, int, str]]:

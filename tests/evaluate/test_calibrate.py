@@ -168,6 +168,37 @@ def test_nothing_predicted_is_a_clear_error() -> None:
         calibrate(pipeline(), [Doc(pipeline().vocab, words=["Ada"])])
 
 
+@pytest.mark.parametrize(
+    ("entities", "said"),
+    [
+        ([], "has no entity"),
+        ([("Ada", "NAME")], "labels that the development set (NAME) does not have"),
+        ([("met", "PER")], "is right"),
+    ],
+)
+def test_annotation_that_cannot_judge_is_refused(folder: Path, entities: list[tuple[str, str]], said: str) -> None:
+    """No entities, others, or none that the pipeline finds: no confidence is fitted on them, and nothing written."""
+    docs = [make_doc("Ada met Bo", entities) for _ in range(40)]
+    if not entities:
+        for doc in docs:
+            doc.set_ents([], default="outside")
+    DocBin(docs=docs).to_disk(folder / "other.spacy")
+    code, output = run("calibrate", folder / "model", folder / "other.spacy", "-o", folder / "out")
+    assert code == 1
+    assert output.count("\n") == 1 and said in output, output
+    assert not (folder / "out").exists()
+
+
+def test_what_is_too_little_to_trust_is_said(folder: Path) -> None:
+    """Few entities, and most of them wrong."""
+    docs = [make_doc("Ada met Bo", [("Ada", "PER")] if i < 4 else [("met", "PER")]) for i in range(10)]
+    DocBin(docs=docs).to_disk(folder / "small.spacy")
+    code, output = run("calibrate", folder / "model", folder / "small.spacy", "-o", folder / "out")
+    assert code == 0
+    assert "Note: 20 entities are too few" in output
+    assert "Note: 16 of the 20 entities found are wrong" in output
+
+
 def test_entities_over_missing_annotation_are_not_learnt_from() -> None:
     """Only predictions that the annotation can judge are used."""
     docs = corpus()

@@ -45,6 +45,23 @@ def scores() -> dict[str, Any]:
     )
 
 
+def test_single_sentences_are_joined_to_score_the_splitter() -> None:
+    """spaCy's `sentencizer` sees no boundary in a new line, so of four sentences two are one; what may be two sentences
+    inside one, "He said . No more !", counts as either.
+    """
+    nlp = ruler({"Ada": "PER"})
+    nlp.add_pipe("sentencizer")
+    texts = ["Ada left .", "Bo came back ; Cy too .", "so it ended", "He said . No more !"] * 5
+    docs = [make_doc(text, [("Ada", "PER")] if "Ada" in text else [], starts=[]) for text in texts]
+    for doc in docs:
+        for token in doc:
+            token.is_sent_start = token.i == 0
+    scores = evaluate(nlp, docs)
+    assert scores["sents"]["gold_tokens"]["support"] == 20
+    assert scores["sents"]["gold_tokens"]["recall"] == 1 / 2
+    assert any("texts of 10 of them" in note for note in scores["notes"])
+
+
 def test_numbers_by_hand(scores: dict[str, Any]) -> None:
     """Of six entities three are found right, one has a wrong label, two are missed and one is made up."""
     micro = scores["entities"]["gold_tokens"]["micro"]

@@ -90,12 +90,23 @@ def test_no_corpus_at_all_is_a_clear_error(paths: list[Any]) -> None:
         build_corpus(named(paths))
 
 
-def test_a_missing_file_and_an_empty_folder_are_clear_errors(tmp_path: Path) -> None:
-    """With their name."""
+def test_a_missing_file_and_an_empty_folder_are_clear_errors(nlp: Language, tmp_path: Path) -> None:
+    """With their name, once they are read: a config can be checked before its corpora are made."""
     for path in (tmp_path / "no.spacy", tmp_path):
+        reader = build_corpus({"train": path})
         with pytest.raises(DossierError, match="no such corpus") as caught:
-            build_corpus({"train": path})
+            next(reader(nlp))
         assert str(path) in str(caught.value)
+
+
+def test_a_corpus_without_a_word_is_a_clear_error(nlp: Language, tmp_path: Path) -> None:
+    """Empty documents among others are read as they are."""
+    empty, word = Doc(nlp.vocab), Doc(nlp.vocab, words=["word"])
+    DocBin(docs=[empty, word, empty]).to_disk(tmp_path / "some.spacy")
+    assert [len(eg.predicted) for eg in read(nlp, paths=[tmp_path / "some.spacy"])] == [0, 1, 0]
+    DocBin(docs=[empty] * 3).to_disk(tmp_path / "none.spacy")
+    with pytest.raises(DossierError, match=r"none\.spacy: no document of the corpus has a word"):
+        read(nlp, paths=[tmp_path / "none.spacy"])
 
 
 def test_an_unknown_kind_of_tokens_is_a_clear_error(files: list[Path]) -> None:

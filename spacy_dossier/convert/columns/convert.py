@@ -20,7 +20,7 @@ from .report import ColumnReport
 from .schemes import MISSING, OUTSIDE, opens, split_tag
 from .sentence import Problem, Sentence
 
-SENTENCES_PER_DOC = 10
+SENTENCES_PER_DOC = 1  # what stands beside what in a file without marks may be by chance
 KEPT_BYTES = 8 << 20  # largest file that is kept in memory
 MAX_LISTED = 1000  # problems listed for one file; all are counted
 DELIMITER_NAMES = {"\t": "TAB", " ": "spaces", ",": "comma", ";": "semicolon", "|": "bar"}

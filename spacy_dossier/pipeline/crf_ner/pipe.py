@@ -1,6 +1,7 @@
 """The pipe that finds entities by a linear-chain CRF, each with the probability that it is right."""
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, NamedTuple
@@ -25,8 +26,9 @@ from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span
 from ...models.ranges import Ints
 from ...models.tags import PREFIXES, Spans, TagScheme
 from ...models.threads import leave_threads_behind
+from ..errors import ErrorsApart
 from ..extensions import clear_confidences, register_confidence, set_confidence
-from ..listeners import require_vectors
+from ..listeners import require_vectors, require_widths
 from .annotation import blocked_tokens, kept_entities, pin
 from .chains import batch_chains, find_chains
 
@@ -47,7 +49,7 @@ class FoundEntity(NamedTuple):
     confidence: float | None
 
 
-class CRFEntityRecognizer(TrainablePipe):
+class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
     """Named entities by a linear-chain CRF over the tags of a scheme.
 
     The entities are those of the best sequence of tags (Viterbi); the confidence of each is the marginal probability
@@ -119,6 +121,7 @@ class CRFEntityRecognizer(TrainablePipe):
     ) -> None:
         """Find the labels, unless they are given, and allocate the weights."""
         validate_get_examples(get_examples, "CRFEntityRecognizer.initialize")
+        require_widths(self)
         if labels is None:
             labels = self._survey(get_examples())
         for label in labels:
@@ -135,12 +138,15 @@ class CRFEntityRecognizer(TrainablePipe):
         self._reset_calibration()
 
     def _survey(self, examples: Iterable[Example]) -> list[str]:
-        """RETURNS (list[str]): The labels of all entities. Warns of those that cannot be learnt from."""
-        labels: set[str] = set()
+        """Count the entities of each label, as `cfg["annotated"]`; warn of those that cannot be learnt from.
+
+        RETURNS (list[str]): The labels.
+        """
+        labels: Counter[str] = Counter()
         total = aligned = long = 0
         for eg in examples:
             for ent in eg.reference.ents:
-                labels.add(ent.label_)
+                labels[ent.label_] += 1
                 long += len(ent) > self.max_chain
                 eg.predicted.vocab.strings.add(ent.label_)  # the reference may have been read with another vocabulary
             total += len(eg.reference.ents)
@@ -153,6 +159,7 @@ class CRFEntityRecognizer(TrainablePipe):
                 "will not be found",
                 stacklevel=3,
             )
+        self.cfg["annotated"] = dict(labels)
         return sorted(labels)
 
     def _reset_calibration(self) -> None:
