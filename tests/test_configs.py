@@ -51,7 +51,7 @@ def overrides(config: Path, corpora: dict[str, str], encoder: Path) -> dict[str,
     text = config.read_text()
     if "train_pairs" in text:
         given |= {"paths.train_pairs": corpora["pairs"], "paths.dev_pairs": corpora["pairs"]}
-    if "components.transformer" in text:
+    if "spacy-dossier.TransformerModel" in text:
         given |= {"components.transformer.model.window": 40}
     return given
 
