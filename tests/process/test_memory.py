@@ -172,8 +172,8 @@ def test_a_cupy_without_a_card_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> 
     def work(error: Exception) -> None:
         raise error
 
-    assert attempt(lambda: work(KeyError("fell over"))) == DocFailure("KeyError", "'fell over'")
-    assert attempt(lambda: work(MemoryError())) == DocFailure("OutOfMemory", "no reason given")
+    assert attempt(lambda: work(KeyError("fell over"))) == DocFailure("PipelineError", "KeyError: 'fell over'")
+    assert attempt(lambda: work(MemoryError("full"))) == DocFailure("OutOfMemory", "full")
 
 
 def test_the_document_that_loses_the_card_is_found(toy: str, tmp_path: Path) -> None:
