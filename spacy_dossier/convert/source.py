@@ -90,11 +90,6 @@ class TextFile:
         )
 
 
-def has_surrogates(text: str) -> bool:
-    """RETURNS (bool): Whether a text holds bytes that could not be decoded, or halves of characters that JSON names."""
-    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)
-
-
 def make_folder(folder: Path) -> None:
     """Make a folder for outputs.
 

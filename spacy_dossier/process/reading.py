@@ -11,8 +11,9 @@ from ..read.document import Unreadable
 from ..read.extract import Extracted, ReadOptions, one_line
 from ..read.failures import PASSING, FailureKind, broken
 from ..read.sandbox import FileRead, Sandbox
-from ..read.tables.rows import MEDIA_TYPES, clean, clean_value, kind_of
+from ..read.tables.rows import MEDIA_TYPES, clean_value, kind_of
 from ..read.tables.scan import RowRange
+from ..text.surrogates import clean
 from .crashes import Order
 from .options import Job, RunOptions, text_hash
 from .record import Failure
@@ -101,16 +102,15 @@ class ShardReader:
         else:
             read = self.sandbox.extract(member.path)
         passing = read.sha256 not in (None, member.content)
-        names = unique_names([clean(extracted.name) for extracted in read.pieces])
         return [
             ShardDocument(
-                member.id + name,
+                member.id + extracted.name,
                 member.root,
                 member.source,
                 cleaned(extracted),
                 passing or bool(extracted.error and extracted.error[0] in PASSING),
             )
-            for name, extracted in zip(names, read.pieces, strict=True)
+            for extracted in read.pieces
         ]
 
     def of_rows(self, member: ShardMember) -> list[ShardDocument]:
@@ -169,24 +169,6 @@ def cleaned(read: Extracted) -> Extracted:
         kind, message = broken(error)
         return Extracted(read.name, error=(kind, one_line(message)))
     return read
-
-
-def unique_names(names: list[str]) -> list[str]:
-    """Number names that are there again; those that are there once stay, whatever they are.
-
-    RETURNS (list[str]): No two alike: `a`, `a~2`, `a` → `a`, `a~2`, `a~3`.
-    """
-    taken = set(names)
-    seen: set[str] = set()
-    unique = []
-    for name in names:
-        candidate, count = name, 1
-        while candidate in seen or (count > 1 and candidate in taken):
-            count += 1
-            candidate = f"{name}~{count}"
-        seen.add(candidate)
-        unique.append(candidate)
-    return unique
 
 
 def crashed(member: ShardMember) -> Iterator[ShardDocument]:

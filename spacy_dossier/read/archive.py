@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 
+from ..text.surrogates import clean
 from . import sniff
 from .failures import FailureKind, broken
 
@@ -53,8 +54,8 @@ class Names:
         self.counts: dict[str, int] = {}
 
     def claim(self, name: str) -> str:
-        """RETURNS (str): The name, or with `~2`, `~3` … behind it where it is taken."""
-        claimed = name
+        """RETURNS (str): The name as UTF-8 can hold it, or with `~2`, `~3` … behind it where it is taken."""
+        name = claimed = clean(name)
         while claimed in self.taken:
             self.counts[name] = self.counts.get(name, 1) + 1
             claimed = f"{name}~{self.counts[name]}"

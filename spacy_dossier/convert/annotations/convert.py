@@ -9,7 +9,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
-from ..source import TextFile, has_surrogates
+from ...text.surrogates import has_surrogates
+from ..source import TextFile
 from .docs import blank, make_doc
 from .document import Annotated, Unread
 from .formats.base import AnnotationFormat

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DossierError
+from ...text.surrogates import has_surrogates
 from ..columns.schemes import is_tag
 from ..rows import BadRow, Row, is_json, is_parquet, json_rows, parquet_rows, table_rows
-from ..source import has_surrogates, open_text, spooled
+from ..source import open_text, spooled
 from .sources import LABELS, SLOTS, TABLES, TEXTS, Source
 
 # Where no column is named, names that public corpora use for it, in this order.

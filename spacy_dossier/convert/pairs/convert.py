@@ -12,10 +12,11 @@ from spacy.tokens import Doc, Span
 from ...errors import DossierError, shortened
 from ...pipeline.summarizer.names import REFERENCE, REFERENCES
 from ...text.sentences import rule_sentences
+from ...text.surrogates import has_surrogates
 from ...text.tokenizer import bound_tokenizer
 from ..docbin import DocBinWriter
 from ..rows import DELIMITERS, BadRow, Row, is_json, is_parquet, json_rows, parquet_rows, table_rows
-from ..source import STDIN, Input, find_inputs, has_surrogates, open_text, spooled
+from ..source import STDIN, Input, find_inputs, open_text, spooled
 from .text import alternatives, is_nothing, text_of
 from .twins import find_twin, read_story, read_twins, twin_folders
 

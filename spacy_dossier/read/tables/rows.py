@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TextIO
 
 from ...text.encoding import BLOCK, find_encoding
+from ...text.surrogates import clean
 from ..archive import PACKAGE_RATIO, Budget
 from ..document import Unreadable
 from ..failures import FailureKind
@@ -267,19 +268,6 @@ def _row(text: str, columns: dict[str, Any]) -> TableRow:
 
 class TooDeep(ValueError):
     """A value that no record can hold."""
-
-
-def clean(text: str) -> str:
-    """RETURNS (str): The text without lone surrogates, which no UTF-8 file can hold; as long as before."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if has_surrogates(text) else text
-
-
-def has_surrogates(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def clean_value(value: Any, levels: int = MOST_LEVELS) -> Any:
