@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, TextIO
 
+from ...text.docbin import docs_of
 from ...text.encoding import BLOCK, find_encoding
 from ...text.surrogates import clean
 from ..archive import PACKAGE_RATIO, Budget
@@ -242,8 +243,7 @@ def _docbin(path: str) -> Iterator[TableRow]:
     if unpacks_to_more(packed, Budget.MAX_BYTES):
         raise Unreadable("TooLarge", f"it unpacks to more than {Budget.MAX_BYTES:,} bytes")
     try:
-        docs = DocBin().from_bytes(packed).get_docs(Vocab())
-        for doc in docs:
+        for doc in docs_of(DocBin().from_bytes(packed), Vocab()):
             yield TableRow(clean(doc.text))
     except MemoryError:
         raise
