@@ -203,11 +203,11 @@ def test_a_word_weighs_by_its_rarity_in_the_training_articles() -> None:
     own = np.array([1, 3], dtype=np.uint32)
     assert frequency.idf(own, counted=True) == pytest.approx(others.idf(own))
     words, counts = np.array([1, 1, 4, 1, 3, 4], dtype=np.uint32), np.array([1, 2, 3], dtype=np.int32)
-    _, coverage, novelty, lead = word_statistics(words, counts, frequency.idf(words))
+    ((_, coverage, novelty, lead),) = word_statistics(words, counts, frequency.idf(words))
     assert coverage == pytest.approx([0, 1, 1])  # only the word 4 is there twice
     assert novelty == pytest.approx([0, 1, 1 / 3])  # word 3 against 4, which weighs twice as much
     assert lead == pytest.approx([0, 0, 0])
-    _, coverage, _, _ = word_statistics(
+    ((_, coverage, _, _),) = word_statistics(
         np.array([5, 5], dtype=np.uint32), np.array([1, 1], dtype=np.int32), np.full(2, 0.1)
     )
     assert coverage == pytest.approx([1, 1])  # a share whatever the weights

@@ -17,6 +17,7 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from torch import Tensor
 
+from ...models.arrays import is_one_of
 from ...text.sentences import TERMINATORS
 
 Ints = NDArray[np.int64]
@@ -42,7 +43,7 @@ def find_chains(
     tokens = np.flatnonzero(is_space == 0)
     if len(tokens) == 0:
         return []
-    final, closing = np.isin(orth[tokens], FINAL_IDS), np.isin(orth[tokens], CLOSING_IDS)
+    final, closing = (is_one_of(orth[tokens], ids) for ids in (FINAL_IDS, CLOSING_IDS))
     if inside is not None:
         near = inside[tokens]
         between = np.zeros_like(near)

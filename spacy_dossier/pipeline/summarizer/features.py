@@ -28,6 +28,7 @@ from spacy.attrs import (
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 
+from ...models.arrays import is_one_of
 from ...models.ranges import concatenated_ranges
 from ...models.signals import FLAGS
 from ...text.sentences import TERMINATORS, rule_sentences
@@ -169,7 +170,7 @@ def sentence_features(doc: Doc, bounds: Ints2d, vectors: Floats2d) -> SentenceFe
     lower, orth, *place = np.ascontiguousarray(attrs.T[:4])
     begin, length = (column.astype(np.int64) for column in place)
     alpha, digit, punct, space, stop, title, upper, num, spaced = attrs.T[4:] != 0
-    quote = np.isin(lower, QUOTE_IDS)
+    quote = is_one_of(lower, QUOTE_IDS)
     hashes = ((lower >> np.uint64(32)) ^ (lower & np.uint64(0xFFFFFFFF))).astype(np.uint32)
     owner = np.full(len(doc), -1, dtype=np.int64)  # the sentence each token is in
     lengths = bounds[:, 1] - bounds[:, 0]
@@ -233,7 +234,7 @@ def quotation_parts(doc: Doc, orth: NDArray[np.uint64], owner: Ints1d, n: int) -
     parts = np.zeros(n, dtype=bool)
     for keys, single in ((QUOTE_IDS, False), (SINGLE_QUOTE_IDS, True)):
         since = -1  # sentence of the mark that is open
-        for i in np.flatnonzero(np.isin(orth, keys) & (owner >= 0)).tolist():
+        for i in np.flatnonzero(is_one_of(orth, keys) & (owner >= 0)).tolist():
             here = int(owner[i])
             # Of single marks only those in the same sentence tell: between sentences most are apostrophes.
             side = quote_side(doc, i, single, since == here if single else since >= 0)

@@ -41,9 +41,19 @@ def signals(features: SentenceFeatures, frequency: DocumentFrequency, counted: b
     weights = frequency.idf(features.words, counted)
     vectors = similarities(features.vectors)
     keywords = similarities(hashed_vectors(features.words, features.word_counts, weights))
-    plain = word_statistics(features.words, features.word_counts, np.ones(len(features.words)))
-    weighted = word_statistics(features.words, features.word_counts, weights)
-    names = word_statistics(features.names, features.name_counts, np.ones(len(features.names)))
+    plain, weighted = word_statistics(features.words, features.word_counts, np.ones(len(features.words)), weights)
+    (names,) = word_statistics(features.names, features.name_counts, np.ones(len(features.names)))
+    ranked = {
+        "centrality": vectors.centrality,
+        "lead_similarity": vectors.lead,
+        "frequent_words": plain.frequency,
+        "word_coverage": plain.coverage,
+        "keyword_centrality": keywords.centrality,
+        "keyword_lead": keywords.lead,
+        "keywords": weighted.frequency,
+        "keyword_coverage": weighted.coverage,
+    }
+    ranks = rank(np.stack(list(ranked.values()), axis=1))
     columns = {
         "position_first": np.exp(-index),
         "position_head": np.exp(-index / 3),
@@ -54,34 +64,27 @@ def signals(features: SentenceFeatures, frequency: DocumentFrequency, counted: b
         "length": np.minimum(length, 60) / 30 - 1,
         "length_short": np.exp(-length / 5),
         "centrality": vectors.centrality,
-        "centrality_rank": rank(vectors.centrality),
         "lead_similarity": vectors.lead,
-        "lead_similarity_rank": rank(vectors.lead),
         "previous_similarity": vectors.previous,
         "next_similarity": vectors.following,
         "repetition": vectors.repeats,
         "frequent_words": plain.frequency,
-        "frequent_words_rank": rank(plain.frequency),
         "word_coverage": plain.coverage,
-        "word_coverage_rank": rank(plain.coverage),
         "word_novelty": plain.novelty,
         "lead_words": plain.lead,
         "keyword_centrality": keywords.centrality,
-        "keyword_centrality_rank": rank(keywords.centrality),
         "keyword_lead": keywords.lead,
-        "keyword_lead_rank": rank(keywords.lead),
         "keyword_previous": keywords.previous,
         "keyword_next": keywords.following,
         "keyword_repetition": keywords.repeats,
         "rare_words": mean_of(weights, features.word_counts) / 5,
         "keywords": weighted.frequency / 5,
-        "keywords_rank": rank(weighted.frequency),
         "keyword_coverage": weighted.coverage,
-        "keyword_coverage_rank": rank(weighted.coverage),
         "keyword_novelty": weighted.novelty,
         "names": np.log1p(features.name_counts.astype(np.float32)) / 2,
         "frequent_names": names.frequency,
         "new_names": names.novelty,
+        **{f"{name}_rank": column for name, column in zip(ranked, ranks.T, strict=True)},
         **dict(zip(FLAGS, features.flags.T.astype(np.float32), strict=True)),
     }
     return np.stack([columns[name] for name in SIGNALS], axis=1).astype(np.float32)
@@ -188,44 +191,50 @@ def mean_of(values: NDArray[np.float64], counts: NDArray[np.int32]) -> Floats1d:
 
 
 def word_statistics(
-    words: NDArray[np.uint32], counts: NDArray[np.int32], weights: NDArray[np.float64]
-) -> WordStatistics:
+    words: NDArray[np.uint32], counts: NDArray[np.int32], *weightings: NDArray[np.float64]
+) -> list[WordStatistics]:
     """Word statistics of each sentence within its document, each word counted by its weight.
 
     words (NDArray[uint32]): Hashes of the words, sentence after sentence.
     counts (NDArray[int32]): Words in each sentence, (n,).
-    weights (NDArray[float64]): Of each word, the same wherever it is.
+    weightings (NDArray[float64]): Weights of each word, the same wherever it is.
+    RETURNS (list[WordStatistics]): One for each of the weightings.
     """
     n = len(counts)
     if len(words) == 0:
         zero = np.zeros(n, dtype=np.float32)
-        return WordStatistics(zero, zero, zero, zero)
+        return [WordStatistics(zero, zero, zero, zero) for _ in weightings]
     owner = np.repeat(np.arange(n), counts)
     _, first, inverse, frequency = np.unique(words, return_index=True, return_inverse=True, return_counts=True)
     log_tf = np.log(frequency)[inverse]
-    tf = mean_of(log_tf * weights, counts) / 3
-    # A word counts once in a sentence, and for its repetitions elsewhere only.
-    repeated = (frequency - 1.0) * weights[first]
     distinct = np.unique(owner * np.int64(len(frequency)) + inverse)
-    mass = np.bincount(distinct // len(frequency), weights=repeated[distinct % len(frequency)], minlength=n) / max(
-        float(repeated.sum()), 1e-6
-    )
+    distinct_owner, distinct_word = np.divmod(distinct, len(frequency))
     new = np.zeros(len(words))
     new[first] = 1
     in_first = np.zeros(len(frequency))
     in_first[inverse[: counts[0]]] = 1
-    total = np.maximum(np.bincount(owner, weights=weights, minlength=n), 1e-6)
-    novelty, lead = (np.bincount(owner, weights=x * weights, minlength=n) / total for x in (new, in_first[inverse]))
-    return WordStatistics(*(x.astype(np.float32) for x in (tf, np.sqrt(mass), novelty, lead)))
+
+    def statistics(weights: NDArray[np.float64]) -> WordStatistics:
+        tf = mean_of(log_tf * weights, counts) / 3
+        # A word counts once in a sentence, and for its repetitions elsewhere only.
+        repeated = (frequency - 1.0) * weights[first]
+        mass = np.bincount(distinct_owner, weights=repeated[distinct_word], minlength=n) / max(
+            float(repeated.sum()), 1e-6
+        )
+        total = np.maximum(np.bincount(owner, weights=weights, minlength=n), 1e-6)
+        novelty, lead = (np.bincount(owner, weights=x * weights, minlength=n) / total for x in (new, in_first[inverse]))
+        return WordStatistics(*(x.astype(np.float32) for x in (tf, np.sqrt(mass), novelty, lead)))
+
+    return list(map(statistics, weightings))
 
 
 def unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return vector / max(float(np.linalg.norm(vector)), 1e-6)
 
 
-def rank(values: Floats1d) -> Floats1d:
-    """Rank within the document, scaled to [0, 1]; the highest value has 1."""
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+def rank(values: Floats2d) -> Floats2d:
+    """Rank within the document of each column's values, scaled to [0, 1]; the highest has 1. Shape: (n, columns)"""
+    order = np.argsort(np.argsort(values, axis=0, kind="stable"), axis=0, kind="stable")
     return (order / max(len(values) - 1, 1)).astype(np.float32)
 
 
