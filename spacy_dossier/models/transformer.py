@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from spacy_transformers.layers import split_trf_batch, trfs2arrays
 from thinc.api import Model, chain, get_array_module, torch2xp
-from thinc.types import Floats2d, Ragged
+from thinc.types import Floats2d, Ints1d, Ragged
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
@@ -43,22 +43,23 @@ class SubWordBatch(FullTransformerBatch):
         )
 
     def split_by_doc(self) -> list[TransformerData]:
+        if not self.subwords:
+            return []
         vectors = torch2xp(self.model_output.last_hidden_state)
-        data = []
-        start = 0
-        for doc in self.subwords:
-            end = start + len(doc)
-            data.append(self._doc_data(doc, vectors[start:end]))
-            start = end
-        return data
+        xp = get_array_module(vectors)
+        ends = np.cumsum([len(doc) for doc in self.subwords])[:-1].tolist()
+        indices = [doc.indices.astype("i") for doc in self.subwords]
+        # On a GPU uploaded once for the batch, instead of by each listener for each document.
+        flat = xp.asarray(np.concatenate(indices))
+        places = xp.split(flat, np.cumsum([len(index) for index in indices])[:-1].tolist())
+        return list(map(self._doc_data, self.subwords, xp.split(vectors, ends), places))
 
     @staticmethod
-    def _doc_data(doc: SubWords, vectors: Floats2d) -> TransformerData:
+    def _doc_data(doc: SubWords, vectors: Floats2d, indices: Ints1d) -> TransformerData:
         if len(doc.first) == 0:
             return TransformerData.empty()
         if len(doc) == 0:  # nothing but white space: listeners pool no rows, and need one to know the width
             vectors = get_array_module(vectors).zeros((1, vectors.shape[1]), dtype="f")
-        indices = doc.indices.astype("i")
         return TransformerData(
             wordpieces=WordpieceBatch.empty(),
             model_output=BaseModelOutput(last_hidden_state=vectors.reshape((1, *vectors.shape))),
