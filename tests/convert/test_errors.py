@@ -246,3 +246,13 @@ def test_an_encoding_of_several_bytes_that_breaks_off_is_one_line(tmp_path: Path
         code, _, err = run(*command)
         assert code == 1
         assert f"{path}: its text is not {encoding} all through" in " ".join(err.split("\n"))
+
+
+@pytest.mark.parametrize("numbers", ["2-1", "2-999999999", "99999999999-1"])
+def test_a_multi_word_token_of_no_words_costs_its_sentence_at_most(tmp_path: Path, numbers: str) -> None:
+    rest = "_\t" * 7 + "Entity=O\n"
+    good = f"1\tAnna\t{rest}2\tleft\t{rest}\n"
+    path = tmp_path / "a.conllu"
+    path.write_text(good + f"1\tAnna\t{rest}{numbers}\tleft\t{rest}2\tleft\t{rest}\n" + good)
+    convert([str(path)], tmp_path / "out", ColumnOptions(tag_column="Entity"))
+    assert [doc.text for doc in read_bin(tmp_path / "out" / "a.spacy")] == ["Anna left", "Anna left"]

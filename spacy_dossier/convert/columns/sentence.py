@@ -256,6 +256,8 @@ class SentenceBuilder:
             start = len(self.rows)
             length = int(match[3]) - int(match[1]) + 1
             flags = columns[layout.misc] if layout.misc is not None else ""
+            if length < 1:
+                self._spoil(number, line, "the numbers of the first and the last token")
             self.ranges.append((start, start + length, columns[layout.token], flags))
 
     def take_sentence(self, number: int, line: str, unfold: Callable[[str, Layout], list[list[str]]]) -> None:
@@ -315,6 +317,9 @@ class SentenceBuilder:
         )
         if not self.ranges:
             return sentence
+        for start, end, _, _ in self.ranges:
+            if end > len(tokens):
+                return self._problem(min(start, len(tokens) - 1), "as many words as the numbers of their token say")
         return _merged(sentence, self.layout) if self.layout.merged else _parted(sentence)
 
     def _is_tag(self, tag: str) -> bool:
