@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DossierError
-from ..text.encoding import MARKS, Undecodable, file_blocks, find_encoding
+from ..text.encoding import MARKS, TWO_BYTES, Undecodable, file_blocks, find_encoding
 from ..text.words import word_set
 from .unpack import COMPRESSED, is_compressed, unpack
 
@@ -23,6 +23,9 @@ DATASET = "dataset_info.json"
 ARRAY = re.compile(r'\s*\[\s*(?:\{\s*["}]|\])')
 HEAD = 1 << 20  # bytes that tell line ends and arrays
 LONE_RETURN = re.compile(r"\r(?!\r*\n|\r*\Z)")  # neither before a line feed nor at the end
+# Share of lines that are UTF-8 by their bytes, from which a file is of two encodings: letters of one byte beyond ASCII
+# hardly ever come in such pairs.
+MIXED = 0.1
 BETWEEN_CELLS = re.compile(r"[\t ,;|]")
 
 # In a folder, files that are certainly no column files and no pairs are passed over.
@@ -149,9 +152,40 @@ def _named(encoding: str, head: bytes) -> tuple[str, bytes]:
 def _found(path: Path, name: str, lang: str) -> tuple[str, bytes]:
     """RETURNS (tuple[str, bytes]): The codec of a file, and its byte-order mark."""
     try:
-        return find_encoding(file_blocks(path), lang=lang)
+        found = find_encoding(file_blocks(path), lang=lang)
     except Undecodable as error:
         raise DossierError(f"not a text file: {error}", file=name) from None
+    if not found.codec.startswith("utf") and found.codec not in TWO_BYTES and (line := _in_two_encodings(path)):
+        raise DossierError(
+            "some lines are UTF-8, others are not",
+            file=name,
+            line=line,
+            remedy=f"Write it in one encoding, or say --encoding {found.codec} to read all of it so.",
+        )
+    return found
+
+
+def _in_two_encodings(path: Path) -> int:
+    """RETURNS (int): The first line that is not UTF-8, of a file in which `MIXED` of those that tell are; else 0."""
+    first, utf8, others = 0, 0, 0
+    with path.open("rb") as file_:
+        for number, line in enumerate(file_, 1):
+            if line.isascii():
+                continue
+            if is_utf8(line):
+                utf8 += 1
+            else:
+                others, first = others + 1, first or number
+    return first if utf8 >= MIXED * (utf8 + others) else 0
+
+
+def is_utf8(data: bytes) -> bool:
+    """RETURNS (bool): Whether bytes are UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -430,3 +430,29 @@ def test_export_writes_nothing_that_is_read_back_otherwise(
     columns = ColumnFile(tmp_path / "out.txt", ColumnOptions(format=format, bare=scheme == "bare", tag_column=None))
     found = [ent for doc in columns.docs() for ent in doc.ents]
     assert [(" ".join(token.text for token in ent), ent.label_) for ent in found] == [("Journal of Rain", label)]
+
+
+@pytest.mark.parametrize("row", ["{token}\t{p}--{l}", "{token}\t{p}__{l}", "{token}\tS-{l}-{p}", "{token}\t{w}-{l}"])
+def test_what_is_left_of_another_spelling_is_no_label(tmp_path: Path, row: str) -> None:
+    """Two hyphens, a second scheme in the label, full-width letters."""
+    text = ""
+    for token, tag in (pair for sentence in SENTENCES for pair in [*sentence, ("", "")]):
+        if not token:
+            text += "\n"
+        elif tag == "O":
+            text += f"{token}\tO\n"
+        else:
+            wide = {"B": "\uff22", "I": "\uff29"}[tag[0]]
+            text += row.format(token=token, p=tag[0], l=tag[2:], w=wide) + "\n"
+    for options in ({}, {"tag_column": "2"}):
+        with pytest.raises(DossierError, match="tags of an unknown form"):
+            read(tmp_path, text, **options)
+
+
+def test_two_encodings_in_one_file(tmp_path: Path) -> None:
+    """Neither is guessed for both; the user may say one."""
+    text = "El O\nseñor O\nMuñoz B-PER\nhabló O\n\n" * 5
+    data = text.encode() + text.encode("latin-1")
+    with pytest.raises(DossierError, match=r"a\.txt:27: some lines are UTF-8, others are not.*--encoding"):
+        read(tmp_path, data, lang="es")
+    assert read(tmp_path, data, lang="es", encoding="latin-1")[1]

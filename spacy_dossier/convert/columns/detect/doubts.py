@@ -4,10 +4,11 @@ import re
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 from ....errors import DossierError
 from ..layout import Layout
-from ..schemes import MISSING, OUTSIDE
+from ..schemes import MISSING, OUTSIDE, PREFIXED
 from .evidence import DENSE, ENOUGH, is_chunk, is_role, share_inside
 from .roles import are_features
 from .sample import Sample
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 ENTITY_NAMES = ("ne", "en", "io", "bi")  # how names of columns of entity tags begin
 NUMBERED = re.compile(r".+\[\d+\](?:\|.*)?|\(.+|.+\)|.*\|.+", re.DOTALL)  # PER[1] of WebAnno, (person-1 … person-1)
 PLACEHOLDER = re.compile(r"[\[<{(].*[\]>})]|[\W_]+")  # what stands for words that are left out
+LEFT = re.compile(r"[-_:/.|+=]")  # how no label begins
+AS_TAGS = "Write them as B-PER and I-PER"
 MOST, FEW = 0.5, 10  # share of tokens that are one and the same, and tokens, from which they are no text
 PIECES = {
     "##": re.compile(r"##\w+"),  # WordPiece
@@ -44,6 +47,8 @@ def check_layout(sample: Sample, layout: Layout, asked: "Asked", file: str) -> N
     tags = [tag for rows in sample.sentences for tag in layout.form.read([row[layout.tag] for row in rows])]
     if not asked.tag_column and not layout.key and not layout.brackets:
         _check_meaning(tags, layout, file)
+    if not layout.bare and not layout.brackets:
+        _check_spelling(tags, file)
     if layout.bare and not layout.header and asked.header is None:
         _check_header(sample, layout, file)
     if layout.bare and not asked.bare:
@@ -102,6 +107,17 @@ def _check_meaning(tags: list[str], layout: Layout, file: str) -> None:
         )
 
 
+def _check_spelling(tags: list[str], file: str) -> None:
+    """RAISES (DossierError): If labels hold what is left of another spelling, as of `B--PER` and of `S-PER-I`."""
+    labels = {match[2] for tag in set(tags) if (match := PREFIXED.fullmatch(tag))}
+    twice = sorted(label for label in labels if label[-2:] in ("-I", "_I") and f"{label[:-1]}B" in labels)
+    left = twice or sorted(label for label in labels if LEFT.match(label))
+    if left:
+        raise DossierError(
+            "tags of an unknown form: this is left as a label", file=file, value=left[0], remedy=f"{AS_TAGS}."
+        )
+
+
 def _check_header(sample: Sample, layout: Layout, file: str) -> None:
     """RAISES (DossierError): If the first row can be names of columns that are not known."""
     row = sample.rows[0]
@@ -122,8 +138,9 @@ def _check_labels(sample: Sample, layout: Layout, tags: list[str], asked: "Asked
     """RAISES (DossierError): If labels alone are none, or have a prefix that is spelled in an unknown way."""
     labels = set(tags) - {OUTSIDE, *MISSING}
     # Both `B` and `I` before the same, as in B=PER and I=PER: no two labels differ so.
-    inside = (label for label in labels if len(label) > 2 and label[0] in "Ii")
-    found = sorted(label for label in inside if {"B" + label[1:], "b" + label[1:]} & labels)
+    plain = {normalize("NFKC", label): label for label in labels}  # full-width letters among them
+    inside = (label for label in plain if len(label) > 2 and label[0] in "Ii")
+    found = sorted(plain[label] for label in inside if {"B" + label[1:], "b" + label[1:]} & plain.keys())
     found = found or sorted(label for label in labels if NUMBERED.fullmatch(label))
     found = found or list(filter(None, [_inner_label(sample, layout)]))
     if found:
@@ -131,7 +148,7 @@ def _check_labels(sample: Sample, layout: Layout, tags: list[str], asked: "Asked
             "tags of an unknown form",
             file=file,
             value=found[0],
-            remedy="Write them as B-PER and I-PER, or say --bare if they are labels without prefixes.",
+            remedy=f"{AS_TAGS}, or say --bare if they are labels without prefixes.",
         )
     if asked.tag_column and not asked.outside and not {OUTSIDE, *MISSING} & set(tags):
         raise DossierError(
