@@ -31,6 +31,7 @@ SEPARATOR = re.compile(  # RFC 4155: who sent it and when, on the line before th
 )
 QUOTED_FROM = re.compile(rb"^>(>*From )", re.M)
 QUOTE = re.compile(r"(?:[ ]{0,2}>){1,50}[ ]?")
+STUFFED = " " * 3  # before a line of a flowed text that begins with a mark of quotation and is none, see QUOTE
 SIGNATURE = re.compile(r"--[ ]?\Z")
 # How mails enclosed files before MIME; POSIX, uuencode
 UUENCODED = re.compile(r"^begin [0-7]{3,4} (\S[^\n]{0,200})\n((?:[ -`]{1,62}\n)+)end[ \t]{0,9}$\n?", re.M)
@@ -192,6 +193,8 @@ def unflow(lines: Iterable[str], delsp: bool) -> list[str]:
         text = line.lstrip(">")
         depth = len(line) - len(text)
         text = text[1:] if text.startswith(" ") else text
+        if not depth and QUOTE.match(text):
+            text = STUFFED + text
         if text != "-- " and open_depth == depth:
             joined[-1] += text
         else:

@@ -109,6 +109,23 @@ def test_flowed_text() -> None:
     assert unflow([" From here ", ">> deep ", "> less"], False) == ["From here ", ">> deep ", "> less"]
 
 
+def test_a_mark_of_quotation_behind_a_blank_is_text_of_a_flowed_mail() -> None:
+    """RFC 3676, section 4.4: a line that begins with one is sent with a blank before it."""
+    flowed = "The prompt is\n > ls\nand its answer.\n> Quoted."
+    found = blocks(flowed, "Content-Type: text/plain; format=flowed\n")
+    assert "\n".join(text for kind, text in found if kind != "reply").split() == [
+        "The",
+        "prompt",
+        "is",
+        ">",
+        "ls",
+        "and",
+        "its",
+        "answer.",
+    ]
+    assert found[-1] == ("reply", "Quoted.")
+
+
 def test_of_alternatives_the_one_that_says_more() -> None:
     """A stub for programs without HTML is none."""
     header = "MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=q\n"
