@@ -68,6 +68,12 @@ ShardSizeOption = Annotated[
     int | None, typer.Option(help="Files or rows in an output file; 128 files or 1024 rows by default.")
 ]
 DeviceOption = Annotated[str, typer.Option(help=f"{CHOICES}.")]
+RuntimeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What the encoder runs in: auto, torch (float32), bf16, onnx or int8; by default what the pipeline says."
+    ),
+]
 WorkersOption = Annotated[int, typer.Option(help="Processes that hold the pipeline; 0 for as many as measured best.")]
 TimeLimitOption = Annotated[float, typer.Option(help="Seconds the reading of one file may take.")]
 PipelineLimitOption = Annotated[
@@ -106,6 +112,7 @@ def process_cli(
     limit: LimitOption = None,
     shard_size: ShardSizeOption = None,
     device: DeviceOption = "auto",
+    runtime: RuntimeOption = None,
     workers: WorkersOption = 0,
     time_limit: TimeLimitOption = 60.0,
     memory_limit: MemoryLimitOption = 2000,
@@ -139,6 +146,7 @@ def process_cli(
         limit=limit,
         shard_size=shard_size,
         device=device,
+        runtime=runtime,
         workers=workers,
         time_limit=time_limit,
         memory_limit=memory_limit,

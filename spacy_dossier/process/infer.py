@@ -32,11 +32,12 @@ CARD_ITEMS = 65_536  # tokens in a batch of the `transformer` pipe: as many as a
 Keep = Callable[[int, Sequence[Doc]], None]
 
 
-def load(pipeline: str, device: str) -> Language:
+def load(pipeline: str, device: str, runtime: str | None = None) -> Language:
     """Load a pipeline on a device.
 
     pipeline (str): Name of an installed pipeline, or a folder.
     device (str): "cpu" or "cuda:N".
+    runtime (str | None): What encoders run in, one of `models.settings.RUNTIMES`; None for what the config says.
     """
     set_device(device)
     path = Path(pipeline)
@@ -45,7 +46,17 @@ def load(pipeline: str, device: str) -> Language:
     bound_tokenizer(nlp)
     if device != "cpu":
         enlarge_batches(nlp)
+    if runtime is not None:
+        for shim in encoders(nlp):
+            shim.settings = replace(shim.settings, runtime=runtime)
     return nlp
+
+
+def encoders(nlp: Language) -> Iterator[EncoderShim]:
+    """YIELDS (EncoderShim): Those of a pipeline."""
+    for _, pipe in nlp.pipeline:
+        for node in pipe.model.walk() if isinstance(getattr(pipe, "model", None), Model) else ():
+            yield from (shim for shim in node.shims if isinstance(shim, EncoderShim))
 
 
 def enlarge_batches(nlp: Language) -> None:
@@ -54,11 +65,8 @@ def enlarge_batches(nlp: Language) -> None:
         settings = getattr(pipe, "cfg", {})
         if isinstance(settings, dict) and "max_batch_items" in settings:
             settings["max_batch_items"] = max(settings["max_batch_items"], CARD_ITEMS)
-        for node in pipe.model.walk() if isinstance(getattr(pipe, "model", None), Model) else ():
-            for shim in node.shims:
-                if isinstance(shim, EncoderShim):
-                    budget = max(shim.settings.batch_subwords, CARD_SUBWORDS)
-                    shim.settings = replace(shim.settings, batch_subwords=budget)
+    for shim in encoders(nlp):
+        shim.settings = replace(shim.settings, batch_subwords=max(shim.settings.batch_subwords, CARD_SUBWORDS))
 
 
 def plan_batches(lengths: Sequence[int], *, gpu: bool = False) -> list[list[int]]:

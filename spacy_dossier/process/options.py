@@ -14,6 +14,7 @@ from typing import Any
 
 from ..devices import parse
 from ..errors import DossierError
+from ..models.settings import check_runtime
 from .discover import Rules
 from .record import SCHEMA_VERSION
 from .sinks import check_formats
@@ -38,6 +39,7 @@ class RunOptions:
     limit (int | None): Files and rows at most.
     shard_size (int | None): Files or rows of a shard; None for `plan`'s own.
     device (str): See `devices.CHOICES`.
+    runtime (str | None): What the encoder runs in, see `models.settings.RUNTIMES`; None for what the pipeline says.
     workers (int): Processes that hold the pipeline; 0 for as many as fit.
     time_limit (float), memory_limit (int): Seconds and megabytes that the reading of a file may take, or of the next
         rows of a table.
@@ -60,6 +62,7 @@ class RunOptions:
     limit: int | None = None
     shard_size: int | None = None
     device: str = "auto"
+    runtime: str | None = None
     workers: int = 0
     time_limit: float = 60.0
     memory_limit: int = 2000
@@ -75,6 +78,8 @@ class RunOptions:
             raise DossierError("min_confidence is a probability", value=self.min_confidence, remedy="Choose 0 to 1")
         if self.workers < 0:
             raise DossierError("workers must be 0 (automatic) or more", value=self.workers)
+        if self.runtime is not None:
+            check_runtime(self.runtime)
         if self.pipeline_limit <= 0:
             raise DossierError("the limit for the pipeline must be positive", value=self.pipeline_limit)
         if self.time_limit <= 0 or self.memory_limit < 100:
@@ -87,7 +92,9 @@ class RunOptions:
 
     def space(self, pipeline: PipelineRef) -> str:
         """RETURNS (str): Hash of all that decides what the pipeline finds in a text."""
-        return digest(pipeline.sha256, self.sentences, self.words, list(self.extensions), "docbin" in self.formats)
+        return digest(
+            pipeline.sha256, self.runtime, self.sentences, self.words, list(self.extensions), "docbin" in self.formats
+        )
 
     def shape(self) -> str:
         """RETURNS (str): Hash of all that decides what records say beyond that."""

@@ -62,7 +62,7 @@ class Runner:
             from .infer import load
 
             try:
-                self.pipeline = load(self.job.pipeline.load, self.job.device)
+                self.pipeline = load(self.job.pipeline.load, self.job.device, self.job.options.runtime)
             except Exception as error:  # broken packages raise anything
                 reason = one_line(f"{type(error).__name__}: {error}")
                 raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline.load) from None

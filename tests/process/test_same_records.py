@@ -12,6 +12,9 @@ from spacy.training import Example
 from thinc.api import fix_random_seed
 
 from spacy_dossier import process_documents
+from spacy_dossier.errors import DossierError
+from spacy_dossier.process.infer import encoders, load
+from spacy_dossier.process.options import PipelineRef, RunOptions
 from spacy_dossier.process.record import Record
 
 TORCH, ONNX = 1e-5, 1e-4  # what each runtime's numbers may differ by
@@ -144,3 +147,15 @@ def facts(record: Record) -> list[Any]:
 
 def numbers(record: Record) -> list[float]:
     return [*(e.confidence or 0.0 for e in record.entities), *(s.score or 0.0 for s in record.summary_sentences)]
+
+
+def test_a_run_chooses_the_runtime(pipeline: Path) -> None:
+    """Over the pipeline's own; a run in another does not take over what was found."""
+    chosen = {name: RunOptions(runtime=name).checked() for name in (None, "torch", "bf16")}
+    for name, options in chosen.items():
+        found = {shim.settings.runtime for shim in encoders(load(str(pipeline), "cpu", options.runtime))}
+        assert found == {name or "torch"}
+    reference = PipelineRef("", "", "", "")
+    assert len({options.space(reference) for options in chosen.values()}) == len(chosen)
+    with pytest.raises(DossierError, match="unknown runtime"):
+        RunOptions(runtime="tpu").checked()
