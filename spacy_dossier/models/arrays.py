@@ -1,4 +1,4 @@
-"""The arrays of a batch's documents and the one array that they are parts of; a small set of hashes in an array."""
+"""Arrays of a batch: those of its documents and the one that they are parts of, many stretches of rows as one index."""
 
 from typing import Any
 
@@ -6,6 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 from thinc.api import Ops
 from thinc.types import Floats2d
+
+Ints = NDArray[np.int64]
+
+
+def concatenated_ranges(starts: Ints, lengths: Ints) -> Ints:
+    """The rows of stretches, one stretch after the other: for starts 5, 2 and lengths 2, 3 it is 5, 6, 2, 3, 4.
+
+    starts, lengths (Ints): Shape: (n,)
+    RETURNS (Ints): Shape: (lengths.sum(),)
+    """
+    before = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
 
 
 def joined(ops: Ops, arrays: list[Floats2d]) -> Floats2d:

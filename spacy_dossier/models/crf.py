@@ -25,9 +25,8 @@ from thinc.api import Dropout, Linear, Model, chain, with_array
 from thinc.types import Floats2d
 from torch import Tensor
 
-from .arrays import joined, parted
+from .arrays import Ints, concatenated_ranges, joined, parted
 from .cpu import multiply_by_torch
-from .ranges import Ints, concatenated_ranges
 from .tags import Spans, TagScheme
 
 IMPOSSIBLE = -1e4  # far below any score, yet safe to add up in float32

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import DossierError
-from .ranges import concatenated_ranges
+from .arrays import concatenated_ranges
 from .signals import SIGNALS, DocumentFrequency
 from .threads import leave_threads_behind
 

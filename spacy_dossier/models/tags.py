@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ranges import Ints
+from .arrays import Ints
 
 PREFIXES = {"BILUO": "BILU", "IOB2": "BI"}
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..text.sentences import TERMINATORS
-from .ranges import concatenated_ranges
+from .arrays import concatenated_ranges
 
 Ints = NDArray[np.int64]
 

@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from torch import Tensor
 
+from spacy_dossier.models.arrays import Ints
 from spacy_dossier.models.crf import (
     IMPOSSIBLE,
     ChainScores,
@@ -20,7 +21,6 @@ from spacy_dossier.models.crf import (
     span_marginals,
     viterbi,
 )
-from spacy_dossier.models.ranges import Ints
 from spacy_dossier.models.tags import Spans, TagScheme
 
 from ..card.counts import Counts

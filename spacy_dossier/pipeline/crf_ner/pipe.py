@@ -20,10 +20,9 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from ...errors import DossierError
-from ...models.arrays import joined, parted
+from ...models.arrays import Ints, joined, parted
 from ...models.calibration import Calibration
 from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
-from ...models.ranges import Ints
 from ...models.tags import PREFIXES, Spans, TagScheme
 from ...models.threads import leave_threads_behind
 from ..errors import ErrorsApart

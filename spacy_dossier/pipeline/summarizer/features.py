@@ -28,8 +28,7 @@ from spacy.attrs import (
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 
-from ...models.arrays import is_one_of
-from ...models.ranges import concatenated_ranges
+from ...models.arrays import concatenated_ranges, is_one_of
 from ...models.signals import FLAGS
 from ...text.sentences import TERMINATORS, rule_sentences
 
