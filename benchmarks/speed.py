@@ -33,10 +33,11 @@ from spacy_dossier.cli.console import progress, stderr
 from spacy_dossier.errors import DossierError
 from spacy_dossier.evaluate.corpus import load_pipeline
 from spacy_dossier.models.settings import check_runtime
-from spacy_dossier.process.discover import Rules, discover, require
+from spacy_dossier.process.discover import Rules, Source, discover, require
 from spacy_dossier.process.engine import usable_cores
 from spacy_dossier.process.options import RunOptions
 from spacy_dossier.process.run import RunInputs, local_run
+from spacy_dossier.read.document import Unreadable
 from spacy_dossier.read.extract import extract
 from spacy_dossier.read.tables.rows import NoTextField, has_text, kind_of, read_rows
 
@@ -158,15 +159,24 @@ def _read(inputs: Sequence[str], text_field: str) -> Iterator[tuple[str, str, st
     for source in discover(inputs, Rules(), skip=None):
         if source.error:
             yield source.id, "", ": ".join(source.error)
-        elif kind_of(source.path) and has_text(source.path, text_field, named=source.named):
+        elif kind_of(source.path) and is_table(source, text_field):
             try:
                 for number, row in enumerate(read_rows(source.path, text_field), start=1):
                     yield f"{source.id}#{number}", row.text, ": ".join(row.error or ())
-            except (OSError, ValueError, NoTextField) as error:
+            except (OSError, ValueError, NoTextField, Unreadable) as error:
                 yield source.id, "", f"broken table: {error}"
         else:
             for read in extract(source.path):
                 yield source.id + read.name, read.text, ": ".join(read.error or ())
+
+
+def is_table(source: Source, text_field: str) -> bool:
+    """RETURNS (bool): Whether a file is a table of texts. RAISES (DossierError): A named one without the column."""
+    try:
+        return has_text(source.path, text_field, named=source.named)
+    except NoTextField as error:
+        columns = ", ".join(error.columns)
+        raise DossierError(f"no column or field {text_field!r}", file=source.path, value=columns) from None
 
 
 def encoder_settings(nlp: Language) -> dict[str, Any]:
