@@ -16,7 +16,7 @@ PREDICT = Path(__file__).with_name("predict.py")
 PLUGIN = "spacy-dossier"
 MAX_TEXTS = 20
 MAX_CHARACTERS = 50_000  # of a text
-TOLERANCE = 1e-4  # of a confidence
+TOLERANCE = 1e-4  # of a confidence or the score of a class
 
 
 def run(command: list[str], what: str, *, cwd: Path | None = None, stdin: str | None = None) -> str:
@@ -58,8 +58,8 @@ def read_texts(documents: Path) -> list[str]:
 def compare(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> float:
     """See that two pipelines say the same.
 
-    RETURNS (float): The largest difference between two confidences.
-    RAISES (DossierError): Other entities, another summary, or a difference above the tolerance.
+    RETURNS (float): The largest difference between two confidences, or two scores of a class.
+    RAISES (DossierError): Other entities or classes, another summary, or a difference above the tolerance.
     """
     largest = 0.0
     for number, (old, new) in enumerate(zip(expected, found, strict=True), start=1):
@@ -71,6 +71,9 @@ def compare(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> floa
             if (before is None) != (after is None):
                 raise DossierError(f"an entity of text {number} has a confidence on one side only")
             largest = max(largest, abs((before or 0.0) - (after or 0.0)))
+        if old["cats"].keys() != new["cats"].keys():
+            raise DossierError(f"the package gives other classes than the pipeline for text {number}")
+        largest = max([largest, *(abs(score - new["cats"][label]) for label, score in old["cats"].items())])
     if largest > TOLERANCE:
         raise DossierError(f"confidences differ by more than {TOLERANCE}", value=largest)
     return largest
@@ -122,6 +125,7 @@ def check_package(
         "texts": len(rows),
         "entities": sum(len(row["entities"]) for row in rows),
         "summaries": sum(bool(row["summary"]) for row in rows),
+        "classified": sum(bool(row["cats"]) for row in rows),
         "largest_confidence_difference": difference,
     }
 
@@ -145,7 +149,8 @@ def main(
     temporary = output.with_name(f".{output.name}.tmp")
     temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf8")
     temporary.replace(output)
-    typer.echo(f"The same in {result['texts']} texts: {result['entities']} entities, {result['summaries']} summaries")
+    counts = f"{result['entities']} entities, {result['summaries']} summaries, {result['classified']} with classes"
+    typer.echo(f"The same in {result['texts']} texts: {counts}")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Token(NamedTuple):
 class Pair(NamedTuple):
     line: int  # in the JSONL file, from 1
     id: str
+    label: str
     text: str
     summary: str
 
@@ -90,7 +91,7 @@ def _check_tag(tag: str, previous: str, path: Path, line: int) -> None:
 def read_pairs(path: Path) -> list[Pair]:
     """Read a JSONL file of documents and their summaries.
 
-    path (Path): The file; each line an object with the strings `id`, `text` and `summary`.
+    path (Path): The file; each line an object with the strings `id`, `label`, `text` and `summary`.
     RETURNS (list[Pair]): Its rows.
     RAISES (DossierError): A line is not such an object, or a summary quotes a line of its text.
     """
@@ -100,14 +101,16 @@ def read_pairs(path: Path) -> list[Pair]:
             value = json.loads(row)
         except json.JSONDecodeError as error:
             raise DossierError(f"not JSON: {error.msg}", file=path, line=line, value=row[:40]) from None
-        if not isinstance(value, dict) or sorted(value) != ["id", "summary", "text"]:
-            raise DossierError("a line must be an object with id, text and summary", file=path, line=line)
+        if not isinstance(value, dict) or sorted(value) != ["id", "label", "summary", "text"]:
+            raise DossierError("a line must be an object with id, label, text and summary", file=path, line=line)
         for key, string in value.items():
             if not isinstance(string, str) or not string or string != string.strip():
                 raise DossierError(f"{key} must be a string without outer white space", file=path, line=line)
         pair = Pair(line, **value)
         if pair.id.partition("-")[0] not in KINDS:
             raise DossierError(f"an id must begin with one of {', '.join(KINDS)}", file=path, line=line, value=pair.id)
+        if pair.label != pair.id.partition("-")[0]:
+            raise DossierError("the label must be what the id begins with", file=path, line=line, value=pair.label)
         pairs.append(pair)
     return pairs
 

@@ -37,6 +37,7 @@ doc = nlp(text)
 for ent in doc.ents:
     print(f"{{ent._.confidence:.3f}}  {{ent.label_:<5}} {{ent.text}}")
 print(doc._.summary)
+print(doc.cats)
 ```
 """
 
@@ -47,6 +48,7 @@ ATTRIBUTES = """\
 | `ent._.confidence` | the probability that an entity is right, calibrated on the development part |
 | `doc.sents`, `sent._.salience` | the sentences, and how much each says of its document, from 0 to 1 |
 | `doc._.summary`, `doc.spans["summary"]` | the summary: as text, and as the sentences of the document it is made of |
+| `doc.cats` | the score of each class, calibrated on the development part; empty if it was trained without classes |
 | `doc._.summarize(sentences=…)` | another length, without running the model again |
 
 `dossier process FOLDER --pipeline {package}` does the same for a folder of documents of any format.
@@ -54,7 +56,11 @@ ATTRIBUTES = """\
 
 
 def model_card(
-    meta: dict[str, Any], scores: dict[str, Any], entities: Sequence[tuple[str, str, float | None]], summary: str
+    meta: dict[str, Any],
+    scores: dict[str, Any],
+    entities: Sequence[tuple[str, str, float | None]],
+    summary: str,
+    cats: dict[str, float],
 ) -> str:
     """Write the card.
 
@@ -62,6 +68,7 @@ def model_card(
     scores (dict[str, Any]): What `dossier evaluate` wrote.
     entities (Sequence): Text, label and confidence of each entity that the pipeline finds in an example.
     summary (str): Its summary of the example.
+    cats (dict[str, float]): Its scores of the example's classes.
     RETURNS (str): Markdown.
     """
     package = f"{meta['lang']}_{meta['name']}"
@@ -83,7 +90,7 @@ def model_card(
         INTRO.format(**names),
         USAGE.format(**names),
         f"For `{meta['example']}` of the project this prints:\n",
-        indented([*shown, *summary.splitlines()]),
+        indented([*shown, *summary.splitlines(), str({label: round(score, 3) for label, score in cats.items()})]),
         ATTRIBUTES.format(**names),
         scores_part(scores),
         labels_part(meta),
@@ -118,6 +125,12 @@ def scores_part(scores: dict[str, Any]) -> str:
                 f" Entities from {chosen['threshold']:.3f} on, chosen for a precision of {percent(chosen['target'])}: "
                 f"precision {percent(chosen['precision'])}, recall {percent(chosen['recall'])}."
             )
+    if "classes" in scores:
+        part = scores["classes"]
+        rows = [[f"`{label}`", *prf(row)] for label, row in part["labels"].items()]
+        rows += [[name.title(), *prf(part[name])] for name in ("micro", "macro")]
+        lines += ["", *table(["Classes", "Precision", "Recall", "F1", "95 %", "Support"], rows)]
+        lines += ["", f"Scores of classes: ECE {part['calibration']['ece']:.3f}."]
     if "summaries" in scores:
         part = scores["summaries"]
         rows = [

@@ -17,7 +17,7 @@ from model_card import model_card
 from spacy_dossier.errors import DossierError
 
 ROOT = Path(__file__).resolve().parents[1]
-DESCRIPTION = "Entities with calibrated confidence, and summaries made of a document's own sentences."
+DESCRIPTION = "Entities with calibrated confidence, classes, and summaries made of a document's own sentences."
 
 
 def sha256(path: Path) -> tuple[str, int]:
@@ -53,19 +53,23 @@ def performance(scores: dict[str, Any]) -> dict[str, Any]:
         found |= {"ents_ece": scores["calibration"]["ece"], "ents_brier": scores["calibration"]["brier"]}
     if "summaries" in scores:
         found |= {f"summary_{name}": scores["summaries"]["ours"][name] for name in ("rouge1", "rouge2", "rougeL")}
+    if "classes" in scores:
+        part = scores["classes"]
+        found |= {f"cats_{name}_f": part[name]["f1"] for name in ("micro", "macro")}
+        found["cats_ece"] = part["calibration"]["ece"]
     found["speed"] = scores["speed"]["raw_text"]["words_per_second"]
     return found
 
 
-def describe(pipeline: Path, example: Path) -> tuple[list[tuple[str, str, float | None]], str]:
+def describe(pipeline: Path, example: Path) -> tuple[list[tuple[str, str, float | None]], str, dict[str, float]]:
     """Run the pipeline on a text.
 
-    RETURNS (tuple): Text, label and confidence of each entity; the summary.
+    RETURNS (tuple): Text, label and confidence of each entity; the summary; the score of each class.
     """
     import spacy
 
     doc = spacy.load(pipeline)(example.read_text(encoding="utf8"))
-    return [(ent.text, ent.label_, ent._.confidence) for ent in doc.ents], doc._.summary
+    return [(ent.text, ent.label_, ent._.confidence) for ent in doc.ents], doc._.summary, doc.cats
 
 
 def build(source: Path, *arguments: str) -> None:
@@ -110,9 +114,9 @@ def package(
         staged, made, wheels = (Path(temporary) / part for part in ("staged", "made", "wheels"))
         made.mkdir()
         shutil.copytree(pipeline, staged)
-        entities, summary = describe(staged, example)
+        described = describe(staged, example)
         (staged / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8")
-        (staged / "README.md").write_text(model_card(meta, scores, entities, summary), encoding="utf8")
+        (staged / "README.md").write_text(model_card(meta, scores, *described), encoding="utf8")
         shutil.copyfile(ROOT / "LICENSE", staged / "LICENSE")
         if (encoder / "LICENSE").is_file():
             shutil.copyfile(encoder / "LICENSE", staged / "LICENSES_SOURCES")

@@ -18,6 +18,7 @@ def main() -> None:
         {
             "entities": [[ent.start_char, ent.end_char, ent.label_, ent._.confidence] for ent in doc.ents],
             "summary": doc._.summary,
+            "cats": doc.cats,
         }
         for doc in nlp.pipe(texts)
     ]

@@ -49,6 +49,8 @@ def overrides(config: Path, corpora: dict[str, str], encoder: Path) -> dict[str,
         "system.gpu_allocator": None,
     }
     text = config.read_text()
+    if 'train_classes = "' in text:
+        given |= {"paths.train_classes": corpora["entities"], "paths.dev_classes": corpora["entities"]}
     if "train_pairs" in text:
         given |= {"paths.train_pairs": corpora["pairs"], "paths.dev_pairs": corpora["pairs"]}
     if "spacy-dossier.TransformerModel" in text:

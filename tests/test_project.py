@@ -81,6 +81,7 @@ class Project:
             "config": "configs/test.cfg",
             "ner": "ner",
             "pairs": "pairs",
+            "classes": "pairs",
             "documents": "documents",
             "example": "documents/hanle-night-sky.txt",
             "encoder_sha256": "encoder.sha256",
@@ -90,13 +91,13 @@ class Project:
         for kind in ("ner", "pairs"):
             (self.folder / kind).mkdir(exist_ok=True)
         text = (sample / "ner" / f"{split}.iob").read_text(encoding="utf8")
-        documents = text.split("-DOCSTART-\tO\n")[1 : number + 1]
-        assert len(documents) == number
+        documents = text.split("-DOCSTART-\tO\n")[1:]
+        chosen = [i * len(documents) // number for i in range(number)]  # some of each kind
+        documents = [documents[i] for i in chosen]
         column_file = "".join(f"-DOCSTART-\tO\n{document}" for document in documents)
         (self.folder / "ner" / f"{split}.iob").write_text(column_file, encoding="utf8")
-        with (sample / "pairs" / f"{split}.jsonl").open(encoding="utf8") as lines:
-            rows = [next(lines) for _ in range(number)]
-        (self.folder / "pairs" / f"{split}.jsonl").write_text("".join(rows), encoding="utf8")
+        rows = (sample / "pairs" / f"{split}.jsonl").read_text(encoding="utf8").splitlines(keepends=True)
+        (self.folder / "pairs" / f"{split}.jsonl").write_text("".join(rows[i] for i in chosen), encoding="utf8")
 
     def write_config(self) -> None:
         from thinc.api import Config
@@ -108,8 +109,9 @@ class Project:
             "training.optimizer.learn_rate.warmup_steps": 5,
             "training.optimizer.learn_rate.initial_rate": 0.01,
         }
-        default = Config().from_disk(self.folder / "configs" / "default.cfg", interpolate=False, overrides=overrides)
-        default.to_disk(self.folder / "configs" / "test.cfg")
+        for name, short in (("all", "test"), ("default", "test-default")):
+            config = Config().from_disk(self.folder / "configs" / f"{name}.cfg", interpolate=False, overrides=overrides)
+            config.to_disk(self.folder / "configs" / f"{short}.cfg")
 
     def leave_out(self, command: str, workflow: str = "all", folder: str = ".") -> None:
         """Take a command out of a workflow."""
@@ -169,10 +171,12 @@ def test_records_are_made_again_by_other_code(project: Project) -> None:
     assert run["this_run"]["documents_computed"] == run["counts"]["documents"] > 0
 
 
-def test_the_scores_cover_entities_confidences_sentences_and_summaries(project: Project) -> None:
+def test_the_scores_cover_all_that_the_pipeline_finds(project: Project) -> None:
     """metrics/scores.json has the parts that the model card and users read."""
     scores = project.scores()
-    assert {"entities", "tokens", "calibration", "sents", "summaries", "speed", "corpus", "pipeline"} <= set(scores)
+    assert {"entities", "tokens", "calibration", "sents", "summaries", "classes", "speed", "corpus", "pipeline"} <= set(
+        scores
+    )
     assert scores["corpus"]["documents"] == DOCUMENTS["test"]
 
 
@@ -264,7 +268,7 @@ def test_the_benchmarks_run_from_the_root(root: Path, tiny_encoder: Path, tmp_pa
     assets.mkdir(parents=True)
     for split, name in (("train", "eng.train"), ("dev", "eng.testa"), ("test", "eng.testb")):
         shutil.copyfile(tmp_path / "ner" / f"{split}.iob", assets / name)
-    config = {"conll2003_config": "../configs/test.cfg", "conll2003_steps": "10"}
+    config = {"conll2003_config": "../configs/test-default.cfg", "conll2003_steps": "10"}
     benchmarks = load_project_config(tmp_path / "benchmarks")
     for workflow, variables in (("conll2003", config), ("summaries", {"pairs": "../pairs", "folds": "2"})):
         project.variables = variables
@@ -288,7 +292,7 @@ def test_the_gpu_workflow_runs_on_the_cpu(root: Path, tiny_encoder: Path, tmp_pa
     project.variables = {
         "gpu": "-1",
         "gpu_encoder": "../assets/encoder",
-        "gpu_config": "../configs/test.cfg",
+        "gpu_config": "../configs/test-default.cfg",
         "gpu_documents": "16",
         "gpu_workers": "1",
         "gpu_steps": "4",

@@ -244,11 +244,12 @@ def test_sentence_breaks_must_agree_with_the_text(script: ModuleType, copy: Path
     ("row", "message"),
     [
         ("{", "not JSON"),
-        ("[]", "an object with id, text and summary"),
-        ('{"id": "news-90", "text": "A."}', "an object with id, text and summary"),
-        ('{"id": "news-90", "text": "A.", "summary": ""}', "summary must be a string"),
-        ('{"id": "news-90", "text": 3, "summary": "B."}', "text must be a string"),
-        ('{"id": "poem-90", "text": "A.", "summary": "B."}', "an id must begin with one of"),
+        ("[]", "an object with id, label, text and summary"),
+        ('{"id": "news-90", "text": "A."}', "an object with id, label, text and summary"),
+        ('{"id": "news-90", "label": "news", "text": "A.", "summary": ""}', "summary must be a string"),
+        ('{"id": "news-90", "label": "news", "text": 3, "summary": "B."}', "text must be a string"),
+        ('{"id": "poem-90", "label": "poem", "text": "A.", "summary": "B."}', "an id must begin with one of"),
+        ('{"id": "news-90", "label": "report", "text": "A.", "summary": "B."}', "the label must be what the id begins"),
         ("", "not JSON"),
     ],
 )

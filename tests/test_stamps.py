@@ -23,7 +23,19 @@ for output in map(Path, outputs):
 with open("ran.txt", "a") as ran:
     ran.write(f"{name} ")
 """
-STEPS = ["encoder", "convert", "pairs", "train", "calibrate", "evaluate", "package", "check", "process", "report"]
+STEPS = [
+    "encoder",
+    "convert",
+    "pairs",
+    "classes",
+    "train",
+    "calibrate",
+    "evaluate",
+    "package",
+    "check",
+    "process",
+    "report",
+]
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +93,7 @@ def test_nothing_runs_when_nothing_changed(folder: Path) -> None:
         ("spacy_dossier/evaluate/page.py", [*after("calibrate")]),
         ("spacy_dossier/convert/new.py", [step for step in STEPS if step != "encoder"]),
         ("requirements.txt", [step for step in STEPS if step != "encoder"]),
-        ("configs/default.cfg", after("train")),
+        ("configs/all.cfg", after("train")),
         ("scripts/package.py", ["package", "check"]),
         ("scripts/check_package.py", ["check"]),
         ("corpus/sample/documents/new.txt", ["check", "process", "report"]),
@@ -121,7 +133,7 @@ def imported() -> Callable[[set[str]], set[str]]:
 @pytest.mark.parametrize(
     ("stage", "commands"),
     [
-        ("convert", ["convert", "pairs"]),
+        ("convert", ["convert", "pairs", "classes"]),
         ("train", []),
         ("evaluate", ["calibrate", "evaluate"]),
         ("package", []),

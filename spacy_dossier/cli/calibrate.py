@@ -32,6 +32,9 @@ def calibrate_cli(
         float,
         typer.Option("--unseen", min=0.0, max=0.99, help="With --train: fit for at least this share of new forms."),
     ] = 0.5,
+    classes: Annotated[
+        Path | None, typer.Option("--classes", help="Documents with classes, where those of DEV have none.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Allow OUTPUT to be PIPELINE itself.")] = False,
     device: Annotated[str, typer.Option(help=f"{CHOICES}.")] = "auto",
 ) -> None:
@@ -51,7 +54,7 @@ def calibrate_cli(
     from .console import progress, stderr
 
     use_device(device, partial(stderr.print, markup=False))
-    docs = read_docs(dev)
+    docs = [*read_docs(dev), *([] if classes is None else read_docs(classes))]
     training = None if train is None else read_docs(train)
     nlp = load_pipeline(pipeline)
     components = component or find_components(nlp, docs)

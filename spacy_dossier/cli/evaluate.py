@@ -44,7 +44,7 @@ def evaluate_cli(
 
     from ..devices import use_device
     from ..evaluate.corpus import load_pipeline, read_docs
-    from ..evaluate.evaluate import evaluate, evaluate_classes
+    from ..evaluate.evaluate import NO_CLASSES, evaluate, evaluate_classes
     from ..evaluate.page import write_results
     from .console import progress, stderr
 
@@ -61,6 +61,8 @@ def evaluate_cli(
         with progress("Summaries", len(pairs)) as advance:
             extra["summaries"] = evaluate_summaries(nlp, pairs, advance=advance)
     scores = evaluate(nlp, docs, train=training, progress=progress) | extra
+    if classified is not None and "classes" not in scores:
+        scores["notes"].append(NO_CLASSES)
     scores["corpus"] = {"path": str(corpus), **scores["corpus"]}
     write_results(scores, output)
     print_scores(Console(highlight=False), scores)

@@ -47,6 +47,7 @@ from .tokens import token_table
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
 
+NO_CLASSES = "The corpus has classes, but the pipeline gives none."
 WARM_UP = "A short text before the clock starts."
 FEW_DOCUMENTS = 20  # below this a bootstrap over documents says little
 
@@ -105,15 +106,14 @@ def evaluate(
 def evaluate_classes(nlp: Language, docs: Sequence[Doc], progress: Progress = no_progress) -> dict[str, Any]:
     """Score the classes alone.
 
-    RETURNS (dict[str, Any]): `classes` and `worst_classes`, as in `evaluate`.
-    RAISES (DossierError): No document has classes, or the pipeline gives none.
+    RETURNS (dict[str, Any]): `classes` and `worst_classes`, as in `evaluate`; empty where the pipeline gives none.
+    RAISES (DossierError): No document has classes.
     """
     docs = [doc for doc in docs if doc.cats and len(doc)]
+    if not docs:
+        raise DossierError("no document has classes", remedy="Make some with `dossier classes`.")
     with progress("Classes", len(docs)) as advance:
-        scores = score_cats(nlp, docs, predict_gold_tokens(nlp, docs, advance).predictions, None)
-    if not scores:
-        raise DossierError("no document has classes, or the pipeline gives none", value=", ".join(nlp.pipe_names))
-    return scores
+        return score_cats(nlp, docs, predict_gold_tokens(nlp, docs, advance).predictions, None)
 
 
 def score_spans(nlp: Language, pairs: dict[str, list[Pair]], train: Iterable[Doc] | None) -> dict[str, Any]:
@@ -307,7 +307,7 @@ def notes(nlp: Language, docs: Sequence[Doc], pairs: dict[str, list[Pair]], scor
 def class_notes(nlp: Language, classes: dict[str, Any] | None) -> list[str]:
     """Sentences on what a reader must know of the classes."""
     if classes is None:
-        return ["The corpus has classes, but the pipeline gives none."]
+        return [NO_CLASSES]
     known = {label for _, pipe in nlp.pipeline for label in getattr(pipe, "labels", ())}
     return [
         f"No component knows the class {label} ({row['support']:,} documents)."

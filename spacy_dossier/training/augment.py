@@ -54,8 +54,8 @@ def create_entity_replacement(level: float = 0.3, seed: int = 0) -> Callable[[La
 
 
 def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
-    """A copy of a document with the words of some entities replaced; annotation other than entities and sentence
-    starts is not kept."""
+    """A copy of a document with the words of some entities replaced; annotation other than entities, sentence starts and
+    classes is not kept."""
     by_start = {ent.start: (ent, mention) for ent, mention in replacements}
     words: list[str] = []
     spaces: list[bool] = []
@@ -80,4 +80,5 @@ def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
         i += 1
     copy = Doc(doc.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
     copy.user_data.update({key: value for key, value in doc.user_data.items() if isinstance(key, str)})
+    copy.cats = dict(doc.cats)
     return copy

@@ -1,11 +1,11 @@
 """`spacy-dossier.Corpus.v1`: one training corpus out of several DocBin files."""
 
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..errors import DossierError
@@ -33,10 +33,11 @@ def build_corpus(
     seed: int = 0,
     augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
 ) -> Callable[[Language], Iterator[Example]]:
-    """Read examples from DocBin files with different annotation: entities here, summaries there.
+    """Read examples from DocBin files with different annotation: entities here, summaries and classes there.
 
     What a document has no annotation of stays missing, and the components that would learn it skip it. Documents come
-    whole, so that windows see their context.
+    whole, so that windows see their context. What several files say of the same text is one example, so that it is
+    encoded once.
 
     paths (Dict[str, Path]): .spacy files or folders of them, under any names. An empty path is left out, so that a
         corpus can be switched off in a config.
@@ -63,13 +64,10 @@ def build_corpus(
     def read(nlp: Language) -> Iterator[Example]:
         # Not before: a config can be checked where its corpora are not yet.
         files = [file for path in paths.values() if path for file in _files(Path(path))]
-        docs: Iterable[Doc] = (doc for file in files for doc in read_docbin(file, nlp.vocab))
-        by_rule = False
-        if shuffle or rules:
-            docs = list(docs)
-            by_rule = rules and not any(map(has_several_sentences, docs))
-            if shuffle:
-                rng.shuffle(docs)
+        docs = read_files(files, nlp)
+        by_rule = rules and not any(map(has_several_sentences, docs))
+        if shuffle:
+            rng.shuffle(docs)
         alone: list[Doc] = []
         empty = True
         for reference in docs:
@@ -98,6 +96,35 @@ def build_corpus(
         return Example(nlp.make_doc(text.text), text)
 
     return read
+
+
+def read_files(files: list[Path], nlp: Language) -> list[Doc]:
+    """RETURNS (list[Doc]): The documents of all files in order, those of the same text put together."""
+    docs: list[Doc] = []
+    earlier: dict[str, Doc] = {}  # of the files before
+    for file in files:
+        own = [doc for doc in read_docbin(file, nlp.vocab) if not add_annotation(earlier.get(doc.text), doc)]
+        earlier |= {doc.text: doc for doc in own}
+        docs += own
+    return docs
+
+
+def add_annotation(doc: Doc | None, other: Doc) -> bool:
+    """Give a document what is annotated of another one as a whole: classes, span groups and `user_data`.
+
+    RETURNS (bool): Whether this could be done: the documents have the same tokens, the other has no entities and no
+        sentences, and nothing of what it has is there already.
+    """
+    if doc is None or other.has_annotation("ENT_IOB") or any(token.is_sent_start is not None for token in other[1:]):
+        return False
+    twice = (doc.cats and other.cats) or doc.spans.keys() & other.spans.keys()
+    if twice or [token.text for token in doc] != [token.text for token in other]:
+        return False
+    doc.cats = doc.cats or other.cats
+    for name, group in other.spans.items():
+        doc.spans[name] = [Span(doc, span.start, span.end, span.label) for span in group]
+    doc.user_data.update({key: value for key, value in other.user_data.items() if key not in doc.user_data})
+    return True
 
 
 def _files(path: Path) -> list[Path]:

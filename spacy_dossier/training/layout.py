@@ -84,6 +84,7 @@ class Builder:
     def made(self) -> Doc:
         doc = Doc(self.doc.vocab, words=self.words, spaces=self.spaces, ents=self.tags, sent_starts=self.starts)
         doc.user_data.update({key: value for key, value in self.doc.user_data.items() if isinstance(key, str)})
+        doc.cats = dict(self.doc.cats)
         return doc
 
 
@@ -95,7 +96,7 @@ def lay_out(doc: Doc, layout: Layout, rng: random.Random) -> Doc:
 
     doc (Doc): With sentence starts.
     rng (Random): For what ends paragraphs and what is an item.
-    RETURNS (Doc): With the entities and sentence starts of the document.
+    RETURNS (Doc): With the entities, sentence starts and classes of the document.
     """
     made = Builder(doc, layout)
     was_item = False

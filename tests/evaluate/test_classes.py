@@ -289,3 +289,6 @@ def test_commands(tmp_path: Path) -> None:
     assert scores["classes"]["accuracy"]["support"] == 100 and scores["corpus"]["documents"] == 1
     result = run.invoke(app, ["evaluate", str(tmp_path / "final"), str(other), "--classes", str(other), "-o", "x"])
     assert result.exit_code == 1 and "no document has classes" in result.stderr
+    spacy.blank("xx").to_disk(tmp_path / "blank")
+    without = ["evaluate", str(tmp_path / "blank"), str(other), "--classes", str(dev), "-o", str(tmp_path / "none")]
+    assert "The corpus has classes, but the pipeline gives none." in run.invoke(app, without).stdout

@@ -11,6 +11,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.training.augment import create_entity_replacement
 from spacy_dossier.training.corpus import build_corpus
 
 
@@ -147,3 +148,51 @@ def test_documents_are_laid_out_by_share(nlp: Language, tmp_path: Path) -> None:
     assert first[1] == second[1] == bare.text
     assert first[0] != second[0] and "\n" in first[0] + second[0]
     assert texts("text", 1.0) == [first, second]
+
+
+def test_what_several_files_say_of_a_text_is_one_example(nlp: Language, tmp_path: Path) -> None:
+    """Classes and span groups join what was there; repeated texts of one file, and other tokens, stay apart."""
+    texts = ["It rained.", "It rained.", "Nobody came.", "He isn't here."]
+    first, second, third = DocBin(store_user_data=True), DocBin(store_user_data=True), DocBin(store_user_data=True)
+    for text in texts[1:]:
+        doc = nlp(text)
+        doc.spans["sentences"] = [doc[:]]
+        doc.user_data["id"] = text
+        first.add(doc)
+    for text in texts:
+        doc = Doc(nlp.vocab, words=text.split(" "), spaces=[True] * text.count(" ") + [False])
+        if "isn't" not in text:
+            doc = nlp(text)
+        doc.cats = {"wet": float("rain" in text), "dry": float("rain" not in text)}
+        doc.user_data.update(id="other", summary_reference="Rain.")
+        second.add(doc)
+    annotated = nlp("Nobody came.")
+    annotated.set_ents([], default="outside")
+    third.add(annotated)
+    paths = [tmp_path / f"{i}.spacy" for i in range(3)]
+    for path, docs in zip(paths, (first, second, third), strict=True):
+        docs.to_disk(path)
+    found = [eg.reference for eg in read(nlp, paths=paths)]
+    assert [(doc.text, doc.cats.get("wet"), "sentences" in doc.spans) for doc in found] == [
+        ("It rained.", 1.0, True),
+        ("Nobody came.", 0.0, True),
+        ("He isn't here.", None, True),
+        ("It rained.", 1.0, False),
+        ("He isn't here.", 0.0, False),
+        ("Nobody came.", None, False),
+    ]
+    assert (found[0].user_data["id"], found[0].user_data["summary_reference"]) == ("It rained.", "Rain.")
+    assert [span.text for span in found[0].spans["sentences"]] == ["It rained."]
+    assert found[-1].has_annotation("ENT_IOB")
+
+
+def test_classes_survive_layout_and_replaced_entities(nlp: Language, tmp_path: Path) -> None:
+    """Other words and white space are of the same class."""
+    doc = Doc(nlp.vocab, words=["Anna", "came", "."], ents=["B-PER", "O", "O"], sent_starts=[True, False, False])
+    doc.cats = {"visit": 1.0, "letter": 0.0}
+    path = tmp_path / "a.spacy"
+    DocBin(docs=[doc, doc]).to_disk(path)
+    replaced = create_entity_replacement(level=1.0)
+    for settings in ({"tokens": "text", "layouts": 1.0}, {"augmenter": replaced}):
+        for example in read(nlp, paths=[path], **settings):
+            assert example.reference.cats == {"visit": 1.0, "letter": 0.0}
