@@ -13,8 +13,8 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
-from spacy_dossier.pipeline.summarizer.features import SentenceFeatures, sentence_features
-from spacy_dossier.pipeline.summarizer.training import training_bounds
+from spacy_dossier.pipeline.summarizer.features import SentenceFeatures, sentence_bounds, sentence_features
+from spacy_dossier.pipeline.summarizer.training import aligned_bounds
 
 from .summaries import BRIDGE, PAIRS, make_examples, make_nlp, reference, summary_of, texts, train, untrained
 
@@ -38,6 +38,20 @@ def test_training_finds_the_sentences_that_the_summary_retells(trained: Language
         "Engineers had found cracks in two of its piers.",
         "Residents will use a ferry until spring.",
     ]
+
+
+@pytest.mark.parametrize("method", ["trained", "centrality", "lead"])
+def test_a_title_changes_no_salience(trained: Language, method: str) -> None:
+    """It has none itself and no reasons, and the sentences after it keep their order, whatever the method."""
+    nlp = trained if method == "trained" else untrained(method=method)
+    plain, titled = nlp(BRIDGE), nlp("Bridge closed\n\n" + BRIDGE)
+    before, (title, *after) = (
+        [doc[start:end]._.salience for start, end in sentence_bounds(doc)] for doc in (plain, titled)
+    )
+    assert title == 0
+    assert np.argsort(after).tolist() == np.argsort(before).tolist()
+    assert summary_of(titled) == summary_of(plain)
+    assert not nlp.get_pipe("summarizer").explain(titled)[0]
 
 
 def test_scores_of_the_training_loop_are_rouge_between_zero_and_one(trained: Language) -> None:
@@ -288,7 +302,7 @@ def test_gold_tokens_that_differ_are_aligned() -> None:
     gold = Doc(nlp.vocab, words=words, spaces=[True, *(bool(token.whitespace_) for token in plain[3:])])
     gold.user_data.update(plain.user_data)
     example = Example(nlp.make_doc(plain.text), gold)
-    assert [tuple(row) for row in training_bounds(example)] == [(s.start, s.end) for s in plain.spans["sentences"]]
+    assert [tuple(row) for row in aligned_bounds(example)] == [(s.start, s.end) for s in plain.spans["sentences"]]
     nlp.initialize(lambda: [example])
     assert nlp.update([example], sgd=nlp.create_optimizer())["summarizer"] != 0
 

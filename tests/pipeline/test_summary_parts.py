@@ -282,6 +282,15 @@ def test_a_single_word_is_no_sentence_of_a_summary() -> None:
     ]
 
 
+def test_a_title_takes_no_sentences_place() -> None:
+    """What is ranked, and its signals, are the same with a title, headings and items of a list as without."""
+    plain = features_of("The bridge is shut. A ferry runs.\n\nNobody was hurt.")
+    laid_out = features_of("Bridge\n\nThe bridge is shut. A ferry runs.\n\nHarm done\n\nNobody was hurt.\n\n4.")
+    assert laid_out.ranked().tolist() == [False, True, True, False, True, False]
+    frequency = DocumentFrequency()
+    assert np.array_equal(signals(laid_out.take(laid_out.ranked()), frequency), signals(plain, frequency))
+
+
 def test_fragments_stand_in_where_there_is_nothing_else() -> None:
     """A list of headings is summarized by headings."""
     features = features_of("Bridge closed\n\nFerry opens\n\nMayor speaks")

@@ -108,6 +108,23 @@ class SentenceFeatures:
         unbalanced = self.flags[:, FLAGS.index("unbalanced")] > 0
         return incomplete | unbalanced | (self.n_words < 2)
 
+    def ranked(self) -> NDArray[np.bool_]:
+        """Which sentences are ranked: those that end as one does and have two words, or all where none does.
+
+        Titles, headings and list items are not, for they would take the place of the lead, and which of them a text
+        has depends on the format it comes in.
+
+        RETURNS (NDArray[bool]): For each sentence, (n,).
+        """
+        whole = (self.flags[:, FLAGS.index("incomplete")] == 0) & (self.n_words > 1)
+        return whole if whole.any() else np.ones(len(self), dtype=bool)
+
+    def take(self, rows: NDArray[np.bool_]) -> "SentenceFeatures":
+        """RETURNS (SentenceFeatures): Of the sentences chosen, rows being a mask, (n,)."""
+        counts = {"words": self.word_counts, "names": self.name_counts, "entities": self.entity_counts}
+        masks = {name: np.repeat(rows, count) for name, count in counts.items()}
+        return SentenceFeatures(**{f.name: getattr(self, f.name)[masks.get(f.name, rows)] for f in fields(self)})
+
     def share_of(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """RETURNS (NDArray[float64]): Share of the different words given that each sentence has, (n,)."""
         wanted = np.unique(words)

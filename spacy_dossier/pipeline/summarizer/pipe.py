@@ -212,12 +212,17 @@ class Summarizer(ErrorsApart, TrainablePipe):
         if loaded is None:
             raise DossierError("there is nothing to explain", remedy="Run the pipeline over the document first")
         features, salience = loaded
+        ranked = features.ranked()
+        part = features.take(ranked)
         if self.method == "lead":
-            reasons = [{"position": float(value)} for value in salience]
+            found = [{"position": float(value)} for value in salience[ranked]]
         elif self.method == "centrality":
-            reasons = centrality_scores(features)[1]
+            found = centrality_scores(part)[1]
         else:
-            reasons = explain_trained(self.model.get_ref("ranker"), features)
+            found = explain_trained(self.model.get_ref("ranker"), part)
+        reasons: list[dict[str, float]] = [{} for _ in ranked]
+        for row, reason in zip(np.flatnonzero(ranked).tolist(), found, strict=True):
+            reasons[row] = reason
         store_reasons(doc, reasons)
         return reasons
 
@@ -272,6 +277,14 @@ class Summarizer(ErrorsApart, TrainablePipe):
         return list(map(sentence_features, docs, bounds, vectors))
 
     def _salience(self, documents: list[SentenceFeatures]) -> list[NDArray[np.floating]]:
+        ranked = [features.ranked() for features in documents]
+        scores = self._scores([features.take(rows) for features, rows in zip(documents, ranked, strict=True)])
+        salience: list[NDArray[np.floating]] = [np.zeros(len(f)) for f in documents]  # 0 for what is not ranked
+        for whole, rows, part in zip(salience, ranked, scores, strict=True):
+            whole[rows] = part
+        return salience
+
+    def _scores(self, documents: list[SentenceFeatures]) -> list[NDArray[np.floating]]:
         if self.method == "lead":
             return [(len(f) - np.arange(len(f))) / max(len(f), 1) for f in documents]
         if self.method == "centrality":

@@ -193,6 +193,12 @@ def has_summary(eg: Example) -> bool:
 
 
 def training_bounds(eg: Example) -> Any:
+    """The reference's sentences that are ranked, on the tokens of the prediction, (n, 2)."""
+    bounds = aligned_bounds(eg)
+    return bounds[sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f")).ranked()]
+
+
+def aligned_bounds(eg: Example) -> Any:
     """The reference's sentences on the tokens of the prediction, (n, 2); see `sentence_bounds`."""
     bounds = sentence_bounds(eg.reference)
     if np.array_equal(eg.reference.to_array(ORTH), eg.predicted.to_array(ORTH)):
