@@ -516,20 +516,22 @@ def test_the_data_hash_sees_names_and_contents(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("change", "message"),
     [
-        ({"entities": [[0, 4, "ORG", 0.9]], "summary": "s"}, "other entities"),
-        ({"entities": [[0, 4, "PER", 0.9]], "summary": "t"}, "another summary"),
-        ({"entities": [[0, 4, "PER", 0.91]], "summary": "s"}, "differ by more than"),
-        ({"entities": [[0, 4, "PER", None]], "summary": "s"}, "on one side only"),
+        ({"entities": [[0, 4, "ORG", 0.9]]}, "other entities"),
+        ({"summary": "t"}, "another summary"),
+        ({"entities": [[0, 4, "PER", 0.91]]}, "differ by more than"),
+        ({"entities": [[0, 4, "PER", None]]}, "on one side only"),
+        ({"cats": {"news": 0.8, "letter": 0.2}}, "differ by more than"),
+        ({"cats": {}}, "other classes"),
     ],
 )
-def test_the_check_sees_every_difference(found: dict[str, Any], message: str) -> None:
-    """Entities, labels, summaries, confidences."""
-    expected = [{"entities": [[0, 4, "PER", 0.9]], "summary": "s"}]
-    assert check_package.compare(expected, expected) == 0.0
+def test_the_check_sees_every_difference(change: dict[str, Any], message: str) -> None:
+    """Entities, labels, summaries, confidences, classes."""
+    row = {"entities": [[0, 4, "PER", 0.9]], "summary": "s", "cats": {"news": 0.7, "letter": 0.3}}
+    assert check_package.compare([row], [row]) == 0.0
     with pytest.raises(DossierError, match=message):
-        check_package.compare(expected, [found])
+        check_package.compare([row], [{**row, **change}])
 
 
 def test_the_check_leaves_the_project_out_of_the_requirements(root: Path) -> None:
