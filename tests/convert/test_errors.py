@@ -170,7 +170,8 @@ def test_sentences_per_doc(tmp_path: Path) -> None:
 MEMORY = """
 import resource, sys
 from pathlib import Path
-from spacy_dossier.convert.columns import ColumnOptions, convert
+from spacy_dossier.convert.columns.convert import ColumnOptions
+from spacy_dossier.convert.files import convert
 convert([sys.argv[1]], Path(sys.argv[2]), ColumnOptions())
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
