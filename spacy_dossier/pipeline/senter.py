@@ -9,7 +9,7 @@ from spacy.errors import Errors
 from spacy.language import Language
 from spacy.pipeline.senter import DEFAULT_SENTER_MODEL, SentenceRecognizer, senter_score
 from spacy.tokens import Doc
-from spacy.training import Example, validate_examples
+from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Model, Optimizer
 from thinc.types import Floats2d, Ints1d
 
@@ -46,6 +46,7 @@ class PartialSentenceRecognizer(ErrorsApart, SentenceRecognizer):
     ) -> None:
         """As spaCy's, which takes the width of vectors from the first ten documents, from those that have any."""
         require_widths(self)
+        validate_get_examples(get_examples, "PartialSentenceRecognizer.initialize")
         super().initialize(lambda: (eg for eg in get_examples() if len(eg.predicted)), nlp=nlp, **settings)
 
     def predict(self, docs: Iterable[Doc]) -> list[Ints1d]:
