@@ -196,3 +196,11 @@ def test_classes_survive_layout_and_replaced_entities(nlp: Language, tmp_path: P
     for settings in ({"tokens": "text", "layouts": 1.0}, {"augmenter": replaced}):
         for example in read(nlp, paths=[path], **settings):
             assert example.reference.cats == {"visit": 1.0, "letter": 0.0}
+
+
+def test_parsed_documents_of_one_sentence_are_read(nlp: Language, tmp_path: Path) -> None:
+    """Such as another pipeline has annotated: their sentence starts follow from the parse."""
+    doc = Doc(nlp.vocab, words=["I", "see", "it"], heads=[1, 1, 1], deps=["nsubj", "ROOT", "dobj"])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "parsed.spacy")
+    examples = read(nlp, paths=[tmp_path / "parsed.spacy"], joined=1.0)
+    assert [eg.reference.has_annotation("SENT_START") for eg in examples] == [False, True]
