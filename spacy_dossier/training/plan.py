@@ -17,9 +17,11 @@ def create_plan_training(epochs: float = 4.0, least_steps: int = 280) -> Callabl
     """Put numbers in the place of zeros and variables in [training].
 
     Where `max_steps` is 0, it becomes the batches of so many epochs of the training corpus, and `patience`, where that is
-    0 too, the steps of PATIENCE evaluations. An `eval_frequency` of 0 becomes such that there are EVALUATIONS. Then the variables of [training.optimizer] get their values: `nlp.create_optimizer`, which `nlp.resume_training`,
-    `nlp.rehearse`, `nlp.update` without an optimizer and `spacy debug data` call, cannot read `total_steps =
-    ${training.max_steps}` otherwise.
+    0 too, the steps of PATIENCE evaluations. With `max_epochs` it becomes the batches of those, and `patience` stays: a
+    learning rate that ends at `total_steps = ${training.max_steps}` would else be 0 once it is warm. An `eval_frequency`
+    of 0 becomes such that there are EVALUATIONS. Then the variables of [training.optimizer] get their values:
+    `nlp.create_optimizer`, which `nlp.resume_training`, `nlp.rehearse`, `nlp.update` without an optimizer and `spacy
+    debug data` call, cannot read them otherwise.
 
     epochs (float): Passes over the training corpus.
     least_steps (int): Steps of a small corpus, or of one that cannot be read, as where `nlp.initialize` is given
@@ -34,9 +36,12 @@ def create_plan_training(epochs: float = 4.0, least_steps: int = 280) -> Callabl
     def plan_training(nlp: Language) -> Language:
         config = nlp.config
         training = config.get("training", {})
-        planned = not training.get("max_steps", 1) and not training.get("max_epochs", 0)
+        endless, given = not training.get("max_steps", 1), training.get("max_epochs", 0)
+        planned = endless and not given
         if planned:
             training["max_steps"] = max(least_steps, math.ceil(epochs * batches_of_an_epoch(nlp)))
+        elif endless and given > 0:
+            training["max_steps"] = given * batches_of_an_epoch(nlp) or least_steps
         if not training.get("eval_frequency", 1):
             training["eval_frequency"] = max(1, math.ceil(training["max_steps"] / EVALUATIONS))
         if planned and not training.get("patience", 1):

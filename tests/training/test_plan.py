@@ -36,7 +36,8 @@ def corpus(tmp_path: Path) -> Path:
         ({"max_steps": 0, "eval_frequency": 0, "patience": 0}, (40, 5, 15)),
         ({"max_steps": 16, "eval_frequency": 0, "patience": 0}, (16, 2, 0)),
         ({"max_steps": 0, "eval_frequency": 7, "patience": 9}, (40, 7, 9)),
-        ({"max_steps": 0, "max_epochs": 3, "eval_frequency": 7, "patience": 0}, (0, 7, 0)),
+        ({"max_steps": 0, "max_epochs": 3, "eval_frequency": 7, "patience": 0}, (30, 7, 0)),
+        ({"max_steps": 0, "max_epochs": 3, "eval_frequency": 0, "patience": 0}, (30, 4, 0)),
     ],
 )
 def test_what_is_zero_is_planned(corpus: Path, given: dict[str, int], planned: tuple[int, ...]) -> None:
