@@ -18,8 +18,10 @@ def copy_encoder(source: str, output: Path) -> None:
 
     source (str): Folder, or name on the hub.
     output (Path): The folder to make; it is made anew, and whole or not at all.
-    RAISES (DossierError): There is no such folder, and the hub gives none of that name.
+    RAISES (DossierError): There is no such folder, and the hub gives none of that name; or `output` is no encoder's.
     """
+    if output.is_dir() and any(output.iterdir()) and not (output / "config.json").is_file():
+        raise DossierError("this folder holds no encoder, and is left as it is", file=output, remedy="Name another")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
         made = Path(temporary, "encoder")
@@ -32,11 +34,12 @@ def copy_encoder(source: str, output: Path) -> None:
                 AutoTokenizer.from_pretrained(source).save_pretrained(made)
                 AutoModel.from_pretrained(source).save_pretrained(made)
             except (OSError, ValueError) as error:
-                reason = str(error).strip().splitlines()[0]
+                reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise DossierError(
                     f"no folder, and not to be had from the hub ({reason})", value=source, remedy="Give a folder"
                 ) from None
-        shutil.rmtree(output, ignore_errors=True)
+        if output.is_dir():
+            shutil.rmtree(output)
         made.rename(output)
 
 

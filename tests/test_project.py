@@ -554,3 +554,6 @@ def test_an_encoder_is_copied_whole_or_refused(tiny_encoder: Path, tmp_path: Pat
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("Error: no folder, and not to be had from the hub")
     assert list(output.parent.iterdir()) == [output] and (output / "config.json").is_file()
+    with pytest.raises(DossierError, match="no encoder"):
+        copy_encoder.copy_encoder(str(tiny_encoder), output.parent)
+    assert (output / "config.json").is_file()

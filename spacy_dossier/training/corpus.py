@@ -117,7 +117,11 @@ def add_annotation(doc: Doc | None, other: Doc) -> bool:
     """
     if doc is None or other.has_annotation("ENT_IOB") or any(token.is_sent_start is not None for token in other[1:]):
         return False
-    twice = (doc.cats and other.cats) or doc.spans.keys() & other.spans.keys()
+    twice = (
+        (doc.cats and other.cats)
+        or doc.spans.keys() & other.spans.keys()
+        or any(key != "id" and doc.user_data.get(key, value) != value for key, value in other.user_data.items())
+    )
     if twice or [token.text for token in doc] != [token.text for token in other]:
         return False
     doc.cats = doc.cats or other.cats

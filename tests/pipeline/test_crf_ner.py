@@ -396,6 +396,15 @@ def test_a_label_that_comes_between_two_updates_is_learnt_by_the_same_optimizer(
     assert [entities(doc) for doc in nlp.pipe(TEXTS)] == EXPECTED
 
 
+def test_scores_too_large_to_be_summed_are_a_clear_error(nlp: Language) -> None:
+    """No loss that is no number."""
+    output = ner(nlp).model.get_ref("output")
+    weights = np.random.default_rng(0).normal(size=output.get_param("W").shape)
+    output.set_param("W", weights.astype("f") * 1e4)
+    with pytest.raises(DossierError, match="not finite"):
+        nlp.update(make_examples(nlp), sgd=nlp.resume_training())
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_broken_weights_are_a_clear_error(nlp: Language, value: float) -> None:
     """Neither no entities at all nor a loss that is no number, without a word."""

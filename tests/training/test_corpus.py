@@ -186,6 +186,16 @@ def test_what_several_files_say_of_a_text_is_one_example(nlp: Language, tmp_path
     assert found[-1].has_annotation("ENT_IOB")
 
 
+def test_two_summaries_of_a_text_are_two_examples(nlp: Language, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.spacy" for i in range(2)]
+    for path, summary in zip(paths, ("Rain.", "Weather."), strict=True):
+        doc = nlp("It rained.")
+        doc.user_data.update(id=path.stem, summary_reference=summary)
+        DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    found = [eg.reference.user_data["summary_reference"] for eg in read(nlp, paths=paths)]
+    assert found == ["Rain.", "Weather."]
+
+
 def test_classes_survive_layout_and_replaced_entities(nlp: Language, tmp_path: Path) -> None:
     """Other words and white space are of the same class."""
     doc = Doc(nlp.vocab, words=["Anna", "came", "."], ents=["B-PER", "O", "O"], sent_starts=[True, False, False])

@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import islice
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -225,6 +226,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
         heat = 1.0 / self.cfg["temperature"]
         heated = ChainScores(scores.transitions * heat, scores.begin * heat, scores.end * heat)
         probabilities = span_marginals(emissions * heat, lengths, heated, self.scheme, spans)
+        _require_finite(bool(np.isfinite(probabilities).all()))
         if self.cfg["calibration"]:
             probabilities = Calibration.from_dict(self.cfg["calibration"]).apply(probabilities)
         return probabilities
@@ -312,7 +314,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
             loss.backward()  # one batch at a time, so that no more than its graph is ever held
             total += loss.detach()
         loss_value, is_finite = torch.stack([total, finite.to(total.dtype)]).tolist()
-        _require_finite(is_finite)
+        _require_finite(is_finite and isfinite(loss_value))
         gradient = torch.zeros_like(flat) if flat.grad is None else flat.grad
         d_emissions = parted(self.model.ops, torch2xp(gradient), [len(e) for e in emissions])
         d_scores = {
@@ -361,7 +363,7 @@ def _flatten(ops: Ops, emissions: list[Floats2d]) -> Tensor:
 
 
 def _require_finite(finite: float) -> None:
-    """RAISES (DossierError): Emissions are not finite: no tags follow from such scores."""
+    """RAISES (DossierError): Emissions, or what follows from them, are not finite: no tags follow from such scores."""
     if not finite:
         raise DossierError(
             "the scores of the entity recogniser are not finite: its weights, or the encoder's, are broken",
