@@ -334,3 +334,13 @@ def test_confidence_survives_a_record(tmp_path: Path) -> None:
     path = corpus(tmp_path, scored=True)
     (first, *_) = docs_of(path)
     assert [get_confidence(ent) for ent in first.ents] == [0.75] * 3
+
+
+def test_spacy_json_of_a_text_without_sentences(tmp_path: Path) -> None:
+    """As records have none, and pairs."""
+    doc = spacy.blank("en")("Anna Berg left. Oslo slept.")
+    doc.set_ents([doc.char_span(0, 9, "PER")])
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "a.spacy")
+    export([tmp_path / "a.spacy"], tmp_path / "a.json", format="spacy-json")
+    (row,) = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert (row["sents"], row["ents"]) == ([], [{"start": 0, "end": 9, "label": "PER"}])

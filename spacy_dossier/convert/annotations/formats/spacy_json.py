@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +66,7 @@ class SpacyJson(AnnotationFormat):
                 "id": text.id,
                 "text": text.text,
                 "ents": [{"start": mark.start, "end": mark.end, "label": mark.label} for mark in text.marks],
-                "sents": [
-                    {"start": start, "end": end}
-                    for start, end in zip(text.sentences, [*text.sentences[1:], len(text.text)], strict=True)
-                ],
+                "sents": [{"start": start, "end": end} for start, end in pairwise([*text.sentences, len(text.text)])],
                 "tokens": [{"id": i, "start": start, "end": end} for i, (start, end) in enumerate(text.tokens)],
             }
             for text in texts
