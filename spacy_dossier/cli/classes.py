@@ -1,12 +1,12 @@
 """`dossier classes`: classified texts to `.spacy` files."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .convert import SHOWN, SKIPPED, write_json
+from .convert import SHOWN, SKIPPED, EncodingOption, write_json
+from .pairs import FolderArgument, InputReportOption, StrictRowsOption, TextLangOption
 
 
 def classes_cli(
@@ -19,8 +19,8 @@ def classes_cli(
             show_default=False,
         ),
     ],
-    output_dir: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="Folder for the .spacy files.")],
-    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the text.")] = "en",
+    output_dir: FolderArgument,
+    lang: TextLangOption = "en",
     text_column: Annotated[
         str | None, typer.Option("--text-column", help="Column of the text.", show_default="text, sentence …")
     ] = None,
@@ -44,13 +44,9 @@ def classes_cli(
         float,
         typer.Option("--hold-out", min=0.0, max=0.9, help="Hold out this share of 'train' as 'dev', if there is none."),
     ] = 0.0,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write counts and problems of each input to this JSON file.")
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be read.")] = False,
+    encoding: EncodingOption = None,
+    report: InputReportOption = None,
+    strict: StrictRowsOption = False,
 ) -> None:
     """Convert classified texts to .spacy files for a text classifier; slots become entities.
 

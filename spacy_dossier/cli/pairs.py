@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from .convert import SHOWN, SKIPPED, write_json
+from .convert import SHOWN, SKIPPED, EncodingOption, MaxDocsOption, write_json
+
+# What `classes` has too
+FolderArgument = Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="Folder for the .spacy files.")]
+TextLangOption = Annotated[str, typer.Option("--lang", "-l", help="Language of the text.")]
+InputReportOption = Annotated[
+    Path | None, typer.Option("--report", help="Write counts and problems of each input to this JSON file.")
+]
+StrictRowsOption = Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be read.")]
 
 
 def pairs_cli(
@@ -18,8 +26,8 @@ def pairs_cli(
             show_default=False,
         ),
     ],
-    output_dir: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="Folder for the .spacy files.")],
-    lang: Annotated[str, typer.Option("--lang", "-l", help="Language of the text.")] = "en",
+    output_dir: FolderArgument,
+    lang: TextLangOption = "en",
     id_field: Annotated[str | None, typer.Option("--id-field", help="Field of the id.", show_default="id")] = None,
     text_field: Annotated[
         str | None, typer.Option("--text-field", help="Field of the article.", show_default="text")
@@ -35,16 +43,10 @@ def pairs_cli(
             "Files of as many lines are read line by line.",
         ),
     ] = None,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="Encoding of the files; found if it is not given.")
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option("--report", help="Write counts and problems of each input to this JSON file.")
-    ] = None,
-    max_docs: Annotated[
-        int | None, typer.Option("--max-docs-per-file", min=1, help="Write shards of at most this many documents.")
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first row that cannot be read.")] = False,
+    encoding: EncodingOption = None,
+    report: InputReportOption = None,
+    max_docs: MaxDocsOption = None,
+    strict: StrictRowsOption = False,
 ) -> None:
     """Convert article/summary pairs to .spacy files for the summarizer.
 

@@ -22,8 +22,8 @@ def select_cli(
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of records: its rules find their tokens.")] = "en",
 ) -> None:
     """Choose the texts in which a pipeline expects most errors, without near duplicates, for an annotation tool."""
-    from ..convert.annotations.docs import blank
     from ..convert.export import export_loaded, load_docs
+    from ..convert.language import blank
     from ..convert.select import select
     from ..errors import DossierError
 

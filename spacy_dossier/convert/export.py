@@ -11,13 +11,14 @@ from spacy.tokens import Doc
 from ..errors import DossierError
 from ..pipeline.extensions import set_confidence
 from ..text.docbin import read_docbin
-from .annotations.docs import annotated_of, blank, make_doc
+from .annotations.docs import annotated_of, make_doc
 from .annotations.document import Annotated, Mark
 from .annotations.formats.registry import ANNOTATION_FORMATS
 from .annotations.hf import write_dataset
 from .columns.export import AUTO, SOURCE, export_docs
 from .columns.formats.registry import FORMATS
 from .columns.writing import Counts
+from .language import blank
 from .rows import BadRow, is_parquet, json_rows, parquet_rows
 from .source import make_folder, open_text
 

@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from ..errors import DossierError
 from ..text.docbin import read_docbin
 from .annotations.convert import AnnotationFile, AnnotationReport
-from .annotations.docs import annotated_of, blank
+from .annotations.docs import annotated_of
 from .annotations.document import Annotated
 from .annotations.formats.base import AnnotationFormat
 from .annotations.formats.registry import ANNOTATION_FORMATS, sniff_annotation
@@ -22,6 +22,7 @@ from .columns.convert import ColumnFile, ColumnOptions
 from .columns.formats.registry import AUTO, FORMATS
 from .columns.report import ColumnReport
 from .docbin import DocBinWriter
+from .language import blank
 from .rows import wrapped_rows
 from .source import Input, TextFile, find_inputs, open_text, spooled
 

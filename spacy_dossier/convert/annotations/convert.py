@@ -10,18 +10,18 @@ from spacy.tokens import Doc
 
 from ...errors import DossierError
 from ...text.surrogates import has_surrogates
+from ..language import blank
+from ..report import Report, labels_in_line
 from ..source import TextFile
-from .docs import blank, make_doc
+from .docs import make_doc
 from .document import Annotated, Unread
 from .formats.base import AnnotationFormat
 
 MODES = ("strict", "expand", "contract")
-SHOWN_LABELS = 12
-MAX_LISTED = 1000
 
 
 @dataclass
-class AnnotationReport:
+class AnnotationReport(Report):
     """What was read from one export.
 
     docs, sents, tokens, ents (int): Texts, sentences that the file states, tokens, entities.
@@ -54,13 +54,8 @@ class AnnotationReport:
     problems: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): The report as plain data."""
-        return dict(vars(self))
-
     def note(self, place: int, row: str, expected: str) -> None:
-        if len(self.problems) < MAX_LISTED:
-            self.problems.append({"line": place, "row": row, "expected": expected})
+        self.list_problem(line=place, row=row, expected=expected)
 
     unit = "texts"
 
@@ -72,12 +67,9 @@ class AnnotationReport:
     def line(self) -> str:
         """RETURNS (str): What was found out and what was read, in one line."""
         tokens = "tokens of the file" if self.own_tokens else f"tokens by the rules of {self.lang}"
-        shown = ", ".join(f"{label} {n:,}" for label, n in list(self.labels.items())[:SHOWN_LABELS])
-        more = len(self.labels) - SHOWN_LABELS
-        counts = f" ({shown}{f', {more:,} more' if more > 0 else ''})" if shown else ""
         return (
             f"{self.format}, {self.encoding}: {tokens}; {self.docs:,} documents, {self.tokens:,} tokens, "
-            f"{self.ents:,} entities{counts}"
+            f"{self.ents:,} entities{labels_in_line(self.labels)}"
         )
 
     def warnings(self, lang: str, *, outside: str | None) -> Iterator[str]:

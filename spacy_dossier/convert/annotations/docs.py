@@ -3,27 +3,13 @@
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from ...errors import DossierError
 from ...pipeline.extensions import clear_confidences, entity_confidences
 from .document import Annotated, Mark
 
 NESTED = "nested"  # doc.spans: entities that overlap one of doc.ents
-
-
-def blank(lang: str) -> Language:
-    """RETURNS (Language): A pipeline with the tokenizer of a language.
-
-    RAISES (DossierError): If there is none.
-    """
-    try:
-        return spacy.blank(lang)
-    except ImportError as error:
-        message = str(error).splitlines()[0]
-        raise DossierError(f"no tokenizer for the language: {message}", value=lang) from None
 
 
 @dataclass

@@ -8,24 +8,23 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
-from ...text.tokenizer import bound_tokenizer
 from ..columns.schemes import OUTSIDE, opens, split_tag
 from ..docbin import DocBinWriter
+from ..language import blank
+from ..report import Report
 from ..rows import BadRow
 from .read import ClassifiedText, ClassOptions, SourceReader
 from .sources import find_sources
 
-MAX_LISTED = 1000  # problems listed for one part; all are counted
 TRAIN, DEV = "train", "dev"
 
 
 @dataclass
-class ClassReport:
+class ClassReport(Report):
     """What was read from one part of a corpus.
 
     part (str): Its name in the corpus: train, dev …
@@ -62,12 +61,7 @@ class ClassReport:
     problems: list[dict[str, Any]] = field(default_factory=list)
 
     def note(self, file: str, row: int, problem: str) -> None:
-        if len(self.problems) < MAX_LISTED:
-            self.problems.append({"file": file, "row": row, "problem": problem})
-
-    def as_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): The report as plain data."""
-        return dict(vars(self))
+        self.list_problem(file=file, row=row, problem=problem)
 
 
 @dataclass
@@ -106,12 +100,7 @@ def classes(
     RAISES (DossierError): If an input cannot be read at all or, with `strict`, at the first bad row; or if there are
         not two classes.
     """
-    try:
-        nlp = spacy.blank(options.lang)
-    except ImportError as error:
-        message = str(error).split("\n")[0]
-        raise DossierError(f"no tokenizer for the language: {message}", value=options.lang) from None
-    bound_tokenizer(nlp)
+    nlp = blank(options.lang)
     sources = find_sources(inputs)
     readers = {source.input.name: SourceReader(source, options) for source in sources}
     targets = {source.input.name: output_dir / source.input.target for source in sources}

@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
+from ..report import MAX_LISTED
 from ..source import TextFile, open_text
 from .detect.find import Asked, find_layout
 from .documents import DocMaker, group_sentences, template_of
@@ -22,7 +23,6 @@ from .sentence import Problem, Sentence
 
 SENTENCES_PER_DOC = 1  # what stands beside what in a file without marks may be by chance
 KEPT_BYTES = 8 << 20  # largest file that is kept in memory
-MAX_LISTED = 1000  # problems listed for one file; all are counted
 DELIMITER_NAMES = {"\t": "TAB", " ": "spaces", ",": "comma", ";": "semicolon", "|": "bar"}
 OUTSIDE_ONLY = frozenset((OUTSIDE,))
 ROLES = ("tag", "label", "nested", "index", "sentence", "document", "start", "lemma", "upos", "xpos", "feats", "misc")
@@ -145,8 +145,7 @@ class ColumnFile:
         if self.options.strict:
             raise problem.error(self.file.name)
         self.report.skipped += 1
-        if len(self.report.problems) < MAX_LISTED:
-            self.report.problems.append({"line": problem.line, "row": problem.row, "expected": problem.expected})
+        self.report.list_problem(line=problem.line, row=problem.row, expected=problem.expected)
 
     def _check(self, sentence: Sentence, labels: Counter[str]) -> None:
         """Count the entities of a sentence, and what breaks the scheme in it."""

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
-from ...text.tokenizer import bound_tokenizer
+from ..language import blank
 from ..source import find_inputs, spooled
 from .convert import ColumnFile, ColumnOptions, ColumnReport
 from .documents import DocMaker
@@ -106,9 +105,8 @@ def lint(inputs: Iterable[str], options: ColumnOptions, *, max_sentence: int = 2
     linter = _Linter(result, max_sentence)
     options = replace(options, strict=False)
     try:
-        nlp: Language | None = spacy.blank(options.lang)
-        bound_tokenizer(nlp)
-    except ImportError:  # the tokenizers of some languages are packages of their own
+        nlp: Language | None = blank(options.lang)
+    except DossierError:  # the tokenizers of some languages are packages of their own
         nlp = None
     for source in find_inputs(inputs):
         try:

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..report import Report, labels_in_line
 from .spacing import BY_RULE, UNRELIABLE
 
-SHOWN_LABELS = 12  # labels of a line; the report has all
 LONG = 1000  # tokens of a sentence that is worth a word
 
 
 @dataclass
-class ColumnReport:
+class ColumnReport(Report):
     """What was read from one file, and what was found out about it.
 
     docs (int): Documents that the file marks; 0 if it marks none.
@@ -64,10 +64,6 @@ class ColumnReport:
     violations: list[dict[str, Any]] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): The report as plain data."""
-        return dict(vars(self))
-
     unit = "sentences"
     left = 0  # what is left out of documents
 
@@ -80,7 +76,8 @@ class ColumnReport:
         ends = f" by {self.sentence_ends}" if self.sentence_ends else ""
         return (
             f"{how}, {encoding}: {self._columns()}; spaces {self._spaces()}; {marked}{by}, "
-            f"{self.sents:,} sentences{ends}, {self.tokens:,} tokens, {self.ents:,} entities{self._labels()}"
+            f"{self.sents:,} sentences{ends}, {self.tokens:,} tokens, {self.ents:,} entities"
+            + labels_in_line(self.labels)
         )
 
     def _columns(self) -> str:
@@ -103,11 +100,6 @@ class ColumnReport:
     def _spaces(self) -> str:
         total = sum(self.spaces.values())
         return ", ".join(name if n == total else f"{name} ({n:,})" for name, n in self.spaces.items())
-
-    def _labels(self) -> str:
-        shown = [f"{label} {n:,}" for label, n in list(self.labels.items())[:SHOWN_LABELS]]
-        more = len(self.labels) - len(shown)
-        return f" ({', '.join(shown)}{f', {more:,} more' if more else ''})" if shown else ""
 
     def warnings(self, lang: str, *, outside: str | None) -> Iterator[str]:
         """Say what may be wrong.

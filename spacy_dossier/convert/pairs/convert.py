@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
@@ -13,8 +12,9 @@ from ...errors import DossierError, shortened
 from ...pipeline.summarizer.names import REFERENCE, REFERENCES
 from ...text.sentences import rule_sentences
 from ...text.surrogates import has_surrogates
-from ...text.tokenizer import bound_tokenizer
 from ..docbin import DocBinWriter
+from ..language import blank
+from ..report import Report
 from ..rows import DELIMITERS, BadRow, Row, is_json, is_parquet, json_rows, parquet_rows, table_rows
 from ..source import STDIN, Input, find_inputs, open_text, spooled
 from .text import alternatives, is_nothing, text_of
@@ -29,7 +29,6 @@ ALIASES = {
     "summary": """summary highlights abstract abstract_text target targets tldr summary_text summaries reference output
         subject_line headline""",
 }
-MAX_LISTED = 1000
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class PairOptions:
 
 
 @dataclass
-class PairReport:
+class PairReport(Report):
     """What was read from one input.
 
     pairs (int): Pairs read.
@@ -79,12 +78,7 @@ class PairReport:
     error: str = ""
 
     def note(self, row: int, id: str, problem: str) -> None:
-        if len(self.problems) < MAX_LISTED:
-            self.problems.append({"row": row, "id": id, "problem": problem})
-
-    def as_dict(self) -> dict[str, Any]:
-        """RETURNS (dict[str, Any]): The report as plain data."""
-        return dict(vars(self))
+        self.list_problem(row=row, id=id, problem=problem)
 
 
 def pairs(
@@ -105,12 +99,7 @@ def pairs(
     RETURNS (dict[str, PairReport]): A report for each input, by its name.
     RAISES (DossierError): If an input cannot be read at all or, with `strict`, at the first bad row.
     """
-    try:
-        nlp = spacy.blank(options.lang)
-    except ImportError as error:
-        message = str(error).split("\n")[0]
-        raise DossierError(f"no tokenizer for the language: {message}", value=options.lang) from None
-    bound_tokenizer(nlp)
+    nlp = blank(options.lang)
     reports: dict[str, PairReport] = {}
     for source in _find_pair_inputs(inputs, options):
         report = reports[source.name] = PairReport()
