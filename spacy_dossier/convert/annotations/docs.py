@@ -1,10 +1,12 @@
 """Texts with marks to spaCy Docs and back."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
+from spacy.util import filter_spans
 
 from ...pipeline.extensions import clear_confidences, entity_confidences
 from .document import Annotated, Mark
@@ -40,9 +42,10 @@ def make_doc(nlp: Language, text: Annotated, *, mode: str = "strict") -> Aligned
     if text.id:
         doc.user_data["id"] = text.id
     if text.sentences:
-        starts = set(text.sentences)
+        starts = [*sorted(text.sentences), len(text.text)]
         for token in doc:
-            token.is_sent_start = token.i == 0 or any(token.idx <= s < token.idx + len(token) for s in starts)
+            following = starts[bisect_left(starts, token.idx)]
+            token.is_sent_start = token.i == 0 or following < token.idx + len(token)
     return align(doc, text, mode=mode)
 
 
@@ -66,11 +69,9 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
             span = doc.char_span(mark.start, mark.end, label=mark.label, alignment_mode=mode)
         if span is not None and len(span):
             spans.append(span)
-    chosen: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):  # the longest first
-        if all(span.end <= other.start or other.end <= span.start for other in chosen):
-            chosen.append(span)
-    nested = [span for span in spans if span not in chosen]
+    chosen = filter_spans(spans)  # the longest, and of those the first
+    kept = set(chosen)
+    nested = [span for span in spans if span not in kept]
     doc.set_ents(chosen, default="outside")
     if nested:
         doc.spans[NESTED] = nested
