@@ -1,18 +1,34 @@
-"""The extension attributes of Doc and Span: `Span._.confidence`, and how a name is registered that may be taken.
+"""The extension attributes `Span._.confidence` and `Doc._.relations`, and how a name is registered that may be taken.
 
-The confidence, the probability that a span with its label is an entity, is kept where spaCy keeps span attributes,
-keyed by the characters of the span, so that `Span.as_doc`, `Doc.from_docs`, `to_bytes` and DocBin carry it along; but
-under the label, so that a relabelled span or one made by somebody else has none.
+Both are kept where spaCy keeps span attributes, keyed by the characters of a span, so that `Span.as_doc`,
+`Doc.from_docs`, `to_bytes` and DocBin carry them along. The confidence, the probability that a span with its label is
+an entity, is kept under the label, so that a relabelled span or one made by somebody else has none. A relation is kept
+at its head, with the distance to its tail.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.tokens import Doc, Span
 
 STORE = "entity_confidence"
+RELATIONS = "entity_relations"
+
+
+class Relation(NamedTuple):
+    """A relation between two entities: what the head has or does to the tail.
+
+    head, tail (Span): The entities, in the Doc that has the relation.
+    label (str): The kind of relation.
+    confidence (float | None): The probability that it is right, in [0, 1]; None for an annotated one.
+    """
+
+    head: Span
+    tail: Span
+    label: str
+    confidence: float | None = None
 
 
 def _key(start_char: int, end_char: int) -> tuple[str, str, int, int]:
@@ -52,6 +68,44 @@ def _as_probability(value: object) -> float | None:
 def clear_confidences(doc: Doc) -> None:
     for key in [key for key in doc.user_data if isinstance(key, tuple) and key[:2] == ("._.", STORE)]:
         del doc.user_data[key]
+
+
+def get_relations(doc: Doc) -> list[Relation]:
+    """RETURNS (list[Relation]): By head, then tail. One whose tail lies outside of the Doc, a part of a longer one, is
+    left out.
+    """
+    found = []
+    for key, kept in doc.user_data.items():
+        if not (isinstance(key, tuple) and key[:2] == ("._.", RELATIONS)):
+            continue
+        start = key[2]
+        head = doc.char_span(start, key[3])
+        for (first, after), label, confidence in kept:
+            tail = doc.char_span(start + first, start + after) if start + first >= 0 else None
+            if head is not None and tail is not None:
+                found.append(Relation(_entity_at(head), _entity_at(tail), label, confidence))
+    return sorted(found, key=lambda r: (r.head.start, r.head.end, r.tail.start, r.tail.end, r.label))
+
+
+def _entity_at(span: Span) -> Span:
+    """RETURNS (Span): With the label of the entity that lies there."""
+    return Span(span.doc, span.start, span.end, label=span.doc[span.start].ent_type)
+
+
+def set_relations(doc: Doc, relations: Iterable[Relation]) -> None:
+    """Keep these and no others."""
+    for key in [key for key in doc.user_data if isinstance(key, tuple) and key[:2] == ("._.", RELATIONS)]:
+        del doc.user_data[key]
+    for head, tail, label, confidence in relations:
+        start = head.start_char
+        place = [tail.start_char - start, tail.end_char - start]
+        kept = doc.user_data.setdefault(("._.", RELATIONS, start, head.end_char), [])
+        kept.append([place, label, confidence])
+
+
+def register_relations() -> None:
+    register(Doc, "relations", getter=get_relations)
+    register_store(RELATIONS)
 
 
 def register_confidence() -> None:

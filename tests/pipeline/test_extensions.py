@@ -10,7 +10,15 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.tokens.underscore import Underscore
 
 from spacy_dossier.evaluate import corpus
-from spacy_dossier.pipeline.extensions import clear_confidences, register_confidence, set_confidence
+from spacy_dossier.pipeline.extensions import (
+    Relation,
+    clear_confidences,
+    get_relations,
+    register_confidence,
+    register_relations,
+    set_confidence,
+    set_relations,
+)
 from spacy_dossier.process import sections
 
 
@@ -99,3 +107,57 @@ def test_a_foreign_confidence_counts_where_it_is_a_probability(
     monkeypatch.setitem(Underscore.span_extensions, "confidence", (value, None, None, None))
     clear_confidences(doc)
     assert read_by_all(doc) == [read, read]
+
+
+@pytest.fixture
+def related(doc: Doc) -> Doc:
+    """A relation forwards, one backwards, and two between the same entities."""
+    register_relations()
+    anna, lisbon = doc.ents
+    relations = [
+        Relation(lisbon, anna, "visited_by", 0.5),
+        Relation(anna, lisbon, "flew_to", 0.75),
+        Relation(anna, lisbon, "lives_in"),
+    ]
+    set_relations(doc, relations)
+    return doc
+
+
+def relations(doc: Doc) -> list[tuple[str, str, str, str, str, float | None]]:
+    return [(r.head.text, r.head.label_, r.label, r.tail.text, r.tail.label_, r.confidence) for r in doc._.relations]
+
+
+FACTS = [
+    ("Anna Kovacs", "PER", "flew_to", "Lisbon", "LOC", 0.75),
+    ("Anna Kovacs", "PER", "lives_in", "Lisbon", "LOC", None),
+    ("Lisbon", "LOC", "visited_by", "Anna Kovacs", "PER", 0.5),
+]
+
+
+def test_relations_survive_bytes_and_docbin_and_go_into_other_documents(related: Doc) -> None:
+    """As spaCy stores, copies, joins and divides documents."""
+    assert relations(related) == FACTS
+    assert relations(Doc(related.vocab).from_bytes(related.to_bytes())) == FACTS
+    bin_ = DocBin(store_user_data=True, docs=[related])
+    assert [relations(d) for d in DocBin().from_bytes(bin_.to_bytes()).get_docs(related.vocab)] == [FACTS]
+    assert relations(related.copy()) == FACTS
+    joined = Doc.from_docs([related, related])
+    assert relations(joined) == FACTS * 2
+    assert [r.head.start for r in joined._.relations] == [3, 3, 7, 12, 12, 16]
+    assert relations(related[3:9].as_doc(copy_user_data=True)) == FACTS
+
+
+def test_a_relation_out_of_the_part_that_is_kept_is_left_out(related: Doc) -> None:
+    """Its other end is not there."""
+    assert relations(related[3:6].as_doc(copy_user_data=True)) == []
+    assert relations(related[6:9].as_doc(copy_user_data=True)) == []
+
+
+def test_relations_are_set_anew(related: Doc) -> None:
+    """The others are gone, and nothing else."""
+    before = confidences(related)
+    set_relations(related, get_relations(related)[:1])
+    assert relations(related) == FACTS[:1]
+    set_relations(related, [])
+    assert relations(related) == []
+    assert confidences(related) == before
