@@ -26,7 +26,8 @@ def create_plan_training(epochs: float = 4.0, least_steps: int = 280) -> Callabl
     epochs (float): Passes over the training corpus.
     least_steps (int): Steps of a small corpus, or of one that cannot be read, as where `nlp.initialize` is given
         examples made by hand.
-    RAISES (DossierError): A number that plans nothing.
+    RAISES (DossierError): A number that plans nothing; or there is nothing to plan by, as `max_epochs = -1` streams the
+        corpus, which may have no end.
     """
     if not epochs > 0 or least_steps < 1:
         raise DossierError(
@@ -37,10 +38,15 @@ def create_plan_training(epochs: float = 4.0, least_steps: int = 280) -> Callabl
         config = nlp.config
         training = config.get("training", {})
         endless, given = not training.get("max_steps", 1), training.get("max_epochs", 0)
+        if endless and given < 0:
+            raise DossierError(
+                "a corpus that is streamed (max_epochs = -1) has no length to plan the steps by",
+                remedy="Set training.max_steps",
+            )
         planned = endless and not given
         if planned:
             training["max_steps"] = max(least_steps, math.ceil(epochs * batches_of_an_epoch(nlp)))
-        elif endless and given > 0:
+        elif endless:
             training["max_steps"] = given * batches_of_an_epoch(nlp) or least_steps
         if not training.get("eval_frequency", 1):
             training["eval_frequency"] = max(1, math.ceil(training["max_steps"] / EVALUATIONS))

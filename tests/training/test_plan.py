@@ -38,6 +38,7 @@ def corpus(tmp_path: Path) -> Path:
         ({"max_steps": 0, "eval_frequency": 7, "patience": 9}, (40, 7, 9)),
         ({"max_steps": 0, "max_epochs": 3, "eval_frequency": 7, "patience": 0}, (30, 7, 0)),
         ({"max_steps": 0, "max_epochs": 3, "eval_frequency": 0, "patience": 0}, (30, 4, 0)),
+        ({"max_steps": 16, "max_epochs": -1, "eval_frequency": 0, "patience": 0}, (16, 2, 0)),
     ],
 )
 def test_what_is_zero_is_planned(corpus: Path, given: dict[str, int], planned: tuple[int, ...]) -> None:
@@ -56,3 +57,9 @@ def test_a_small_corpus_and_a_missing_one_have_the_least_steps(corpus: Path) -> 
 def test_a_plan_must_plan_something() -> None:
     with pytest.raises(DossierError, match="epochs above 0"):
         create_plan_training(epochs=0)
+
+
+def test_a_stream_needs_its_steps_said(corpus: Path) -> None:
+    """It may have no end. With no steps at all its learning rate would be 0, and it would learn nothing."""
+    with pytest.raises(DossierError, match=r"streamed \(max_epochs = -1\).*Set training.max_steps"):
+        create_plan_training()(pipeline(corpus, max_steps=0, max_epochs=-1))
