@@ -8,6 +8,7 @@ import typer
 from ..devices import CHOICES
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 
@@ -100,7 +101,11 @@ def print_report(report: dict[str, Any], unseen: float) -> None:
             f"Threshold for a precision of {wanted}: {chosen['threshold']:.4f} "
             f"(keeps {chosen['kept_share']:.1%} of the entities, recall {chosen['recall']:.1%})"
         )
-    for note in report["notes"]:
+    print_notes(console, report["notes"])
+
+
+def print_notes(console: "Console", notes: list[str]) -> None:
+    for note in notes:
         console.print(f"Note: {note}", soft_wrap=True, markup=False)
 
 
@@ -120,6 +125,7 @@ def print_classes(report: dict[str, Any]) -> None:
     console.print(f"Thresholds for a precision of {report['precision']:.2%}: {listed or 'none'}", markup=False)
     if out_of_reach := len(report["thresholds"]) - len(found):
         console.print(f"For {out_of_reach:,} classes no threshold gives it on these documents with 95 % confidence.")
+    print_notes(console, report["notes"])
 
 
 def quality_table(title: str, report: dict[str, Any]) -> "Table":

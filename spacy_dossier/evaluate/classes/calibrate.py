@@ -9,9 +9,11 @@ from spacy.pipeline import TextCategorizer
 from spacy.tokens import Doc
 
 from ...errors import DossierError
+from ..calibrate import FEW, FOREIGN, LEAST_GAIN
 from ..calibration import PRIOR, brier, ece, make_folds, nll, threshold_for_precision
 from ..corpus import predict_gold_tokens
 from .scores import Classified, classified, decisions_of
+from .stored import no_output_layer, set_temperature
 
 LOG_TEMPERATURES = (-3.0, 3.0)  # where the logarithm of the temperature is looked for
 GOLDEN = (5**0.5 - 1) / 2
@@ -33,38 +35,38 @@ def calibrate_classes(
     are divided by it: the pipe stays spaCy's own and needs nothing of this package. The temperature is noted in its
     `cfg`, with the lowest score of each class for a wanted precision as `cfg["threshold_by_label"]`.
 
-    An earlier temperature is taken out of the weights first. Which class is the likeliest does not change.
+    An earlier temperature is taken out of the weights first. Which class is the likeliest does not change. Where a
+    temperature is no better than none in cross-validation, as on a few documents, it stays 1.
 
     nlp (Language): The pipeline; its pipe is changed in place.
     docs (Sequence[Doc]): Documents with classes that the pipeline was not trained on.
     component (str): Name of spaCy's `textcat` or `textcat_multilabel`.
     precision (float): The precision that thresholds are chosen for.
     RETURNS (dict[str, Any]): `component`, `temperature`, `documents`, `decisions`, `errors`; `thresholds` by label
-        (None where the precision is out of reach); under `before` and `after` ece, brier and nll, the latter by
-        ten-fold cross-validation.
-    RAISES (DossierError): No document has classes, or the model has no output layer that a temperature can be put into.
+        (None where the precision is out of reach); `notes`; under `before` and `after` ece, brier and nll, the latter
+        by ten-fold cross-validation.
+    RAISES (DossierError): No document has classes, or those of the pipeline; or the model has no output layer that a
+        temperature can be put into.
     """
     pipe = nlp.get_pipe(component)
     docs = [doc for doc in docs if doc.cats and len(doc)]
     if not docs:
-        raise DossierError("no document of the development set has classes", remedy="Make some with `dossier classes`.")
+        raise DossierError(
+            "no document of the development set has words and classes", remedy="Make some with `dossier classes`."
+        )
     set_temperature(pipe, 1.0)
-    pipe.cfg["threshold_by_label"] = None
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
         found = _predict(nlp, docs, pipe, advance)
-        temperature = find_temperature(found)
+        check_judged(found, docs)
+        score, correct, documents = found.decisions()
+        held_out = cross_validated(found, documents)
+        helps = nll(held_out, correct) < nll(score, correct) - LEAST_GAIN
+        temperature = find_temperature(found) if helps else 1.0
         set_temperature(pipe, temperature)
         _check(_predict(nlp, docs[:CHECKED], pipe, lambda steps: None), heated(found, temperature), pipe)
     calibrated = heated(found, temperature)
     thresholds = {label: threshold_for_precision(*decisions_of(calibrated, label), precision) for label in pipe.labels}
     pipe.cfg["threshold_by_label"] = {"precision": precision, "labels": thresholds}
-    score, correct, documents = found.decisions()
-    held_out = score.copy()
-    folds = make_folds(len(found.rows), None)
-    for fold in np.unique(folds):
-        held = folds[documents] == fold
-        tried = heated(found, find_temperature(_select(found, folds != fold)))
-        held_out[held] = tried.decisions()[0][held]
     return {
         "component": component,
         "temperature": temperature,
@@ -72,10 +74,55 @@ def calibrate_classes(
         "decisions": len(score),
         "errors": int((~found.right).sum()),
         "before": quality(score, correct),
-        "after": quality(held_out, correct),
+        "after": quality(held_out if helps else score, correct),
         "precision": precision,
         "thresholds": thresholds,
+        "notes": notes(found, helps),
     }
+
+
+def cross_validated(found: Classified, documents: np.ndarray) -> np.ndarray:
+    """RETURNS (ndarray): The score of each decision under a temperature that was fitted on other documents."""
+    held_out = found.decisions()[0].copy()
+    folds = make_folds(len(found.rows), None)
+    for fold in np.unique(folds):
+        held = folds[documents] == fold
+        tried = heated(found, find_temperature(_select(found, folds != fold)))
+        held_out[held] = tried.decisions()[0][held]
+    return held_out
+
+
+def check_judged(found: Classified, docs: Sequence[Doc]) -> None:
+    """RAISES (DossierError): The annotation cannot judge the predictions: it has no classes, or others."""
+    remedy = "Give documents with the classes that it was trained on."
+    if not (found.gold == 1).any():
+        raise DossierError("no document of the development set is of any class", remedy=remedy)
+    annotated = {label for doc in docs for label in doc.cats}
+    columns = [column for column, label in enumerate(found.labels) if label not in annotated]
+    predicted = found.predicted.sum(axis=0)
+    if predicted[columns].sum() > FOREIGN * predicted.sum():
+        raise DossierError(
+            f"the pipeline predicts classes that the development set ({', '.join(sorted(annotated))}) does not have",
+            value=", ".join(found.labels[column] for column in columns if predicted[column]),
+            remedy=remedy,
+        )
+    if not ((found.gold == 1) & found.predicted).any():
+        raise DossierError("no class that the pipeline gives to the development set is right", remedy=remedy)
+
+
+def notes(found: Classified, helps: bool) -> list[str]:
+    """RETURNS (list[str]): What must be known of the corpus and the fit, to trust the scores."""
+    said = []
+    if len(found.rows) < FEW:
+        said.append(f"{len(found.rows)} documents are too few to fit scores on, or to measure them: they are rough.")
+    if not helps:
+        said.append("A temperature is no better than none in cross-validation: the scores stay as they are.")
+    if found.right.mean() < 0.5:
+        said.append(f"{(~found.right).sum():,} of {len(found.rows):,} documents are wrong: more training is needed.")
+    present = [label for label, any_ in zip(found.labels, (found.gold == 1).any(axis=0), strict=True) if any_]
+    if len(present) == 1 and len(found.labels) > 1:
+        said.append(f"All documents are of one class, {present[0]}: this says nothing about the others.")
+    return said
 
 
 def _predict(nlp: Language, docs: Sequence[Doc], pipe: TextCategorizer, advance: Callable[[int], None]) -> Classified:
@@ -126,33 +173,11 @@ def find_temperature(found: Classified) -> float:
     return float(np.exp((low + high) / 2))
 
 
-def set_temperature(pipe: TextCategorizer, temperature: float) -> None:
-    """Divide the weights of the output layer by a temperature, in the place of the one they are divided by.
-
-    RAISES (DossierError): The model has no such layer.
-    """
-    layer = pipe.model.get_ref("output_layer") if pipe.model.has_ref("output_layer") else None
-    if layer is None or not (layer.has_param("W") and layer.has_param("b")):
-        raise _no_output_layer(pipe.name)
-    factor = pipe.cfg.get("temperature", 1.0) / temperature
-    for name in ("W", "b"):
-        layer.set_param(name, layer.get_param(name) * factor)
-    pipe.cfg["temperature"] = temperature
-
-
 def _check(found: Classified, expected: Classified, pipe: TextCategorizer) -> None:
     """RAISES (DossierError): What the pipe gives is not what its temperature should make of its scores."""
     given, wanted = (side.scores[:, [side.labels.index(label) for label in pipe.labels]] for side in (found, expected))
     if np.abs(given - wanted[: len(given)]).max() > CLOSE:
-        raise _no_output_layer(pipe.name)
-
-
-def _no_output_layer(name: str) -> DossierError:
-    return DossierError(
-        "the scores of this model do not follow from a last linear layer, so a temperature cannot be put into it",
-        value=name,
-        remedy="Train one with spacy.TextCatReduce.v1 or spacy.TextCatParametricAttention.v1.",
-    )
+        raise no_output_layer(pipe.name)
 
 
 def quality(scores: np.ndarray, correct: np.ndarray) -> dict[str, float]:

@@ -13,6 +13,7 @@ from ..calibration import at_threshold, calibration_table
 from ..corpus import PredictedDoc
 from ..entities import Pair
 from ..metrics import Counts, interval, ratio, resample, table
+from .stored import thresholds_of
 
 THRESHOLD = 0.5  # of a class where a text can have several, as in spaCy's `textcat_multilabel`
 EXAMPLES = 60
@@ -130,14 +131,8 @@ def share(right: np.ndarray) -> dict[str, Any]:
 
 def at_stored_thresholds(found: Classified, nlp: Language) -> list[dict[str, Any]]:
     """RETURNS (list[dict]): What the thresholds that `dossier calibrate` left in a classifier give, by label."""
-    stored = next(
-        (
-            pipe.cfg["threshold_by_label"]
-            for _, pipe in nlp.pipeline
-            if isinstance(pipe, TextCategorizer) and pipe.cfg.get("threshold_by_label")
-        ),
-        None,
-    )
+    found_in = (thresholds_of(pipe) for _, pipe in nlp.pipeline if isinstance(pipe, TextCategorizer))
+    stored = next(filter(None, found_in), None)
     if stored is None:
         return []
     rows = []
