@@ -6,7 +6,6 @@ there. spaCy and Hugging Face set both themselves at each call; the bare encoder
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
+from spacy.language import Language
 from transformers import AutoConfig, AutoModel, AutoModelForTokenClassification, AutoTokenizer, logging, pipeline
 
 from spacy_dossier.errors import DossierError
@@ -44,20 +44,34 @@ class System:
     run: Callable[[], float]
 
 
+# A loaded peer: given the texts, which it finds in memory, what does the whole of its work.
+Loaded = Callable[[Sequence[str]], Callable[[], object]]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer, not loaded yet.
+
+    label (str): What people read.
+    load (Callable): Takes the encoder's folder and the number of a card, -1 for the CPU.
+    """
+
+    label: str
+    load: Callable[[str, int], Loaded]
+
+
 def peers(encoder: str, texts: Sequence[str], gpu: int = -1) -> list[System]:
-    """All peers, loaded.
+    """All peers of the CPU, or of a card, loaded in this process.
 
     encoder (str): Folder of the encoder.
-    texts (Sequence[str]): What they read; they find it in memory.
+    texts (Sequence[str]): What they read.
     gpu (int): Number of the card that thinc uses already; -1 for the CPU.
     RAISES (DossierError): The encoder does not load.
     """
     logging.set_verbosity_error()
+    chosen = CPU_PEERS if gpu < 0 else GPU_PEERS
     try:
-        baselines = [spacy_baseline(encoder, texts)]
-        if gpu >= 0:
-            baselines.append(spacy_baseline(encoder, texts, mixed=True))
-        return [*baselines, *huggingface(encoder, texts, gpu), bare_encoder(encoder, texts, gpu)]
+        return [timed(name, peer.label, peer.load(encoder, gpu)(texts)) for name, peer in chosen.items()]
     except (OSError, ValueError) as error:
         raise DossierError(
             f"the encoder does not load ({str(error).strip().splitlines()[0]})",
@@ -75,7 +89,7 @@ def timed(name: str, label: str, work: Callable[[], object]) -> System:
     return System(name, label, run)
 
 
-def spacy_baseline(encoder: str, texts: Sequence[str], *, mixed: bool = False) -> System:
+def spacy_baseline(encoder: str, *, mixed: bool = False) -> Loaded:
     """spaCy's transformer and ner as its quickstart writes them. The ner is not trained but leans to "no entity": it
     takes as many steps as a trained one, and makes no spans.
 
@@ -110,72 +124,99 @@ def spacy_baseline(encoder: str, texts: Sequence[str], *, mixed: bool = False) -
     bias = scores.get_param("b")  # (n_moves, pieces)
     bias[moves.index("O")] += 10
     scores.set_param("b", bias)
+    return entities_by(nlp)
 
-    def work() -> None:
+
+def entities_by(nlp: Language) -> Loaded:
+    def work(texts: Sequence[str]) -> None:
         for doc in nlp.pipe(texts, batch_size=NLP_BATCH):
             doc.ents  # noqa: B018
 
-    if mixed:
-        return timed("spacy_baseline_mixed", "spaCy, transformer and ner, mixed precision", work)
-    return timed("spacy_baseline", "spaCy, transformer and ner", work)
+    return lambda texts: lambda: work(texts)
 
 
-def huggingface(encoder: str, texts: Sequence[str], gpu: int) -> list[System]:
+def huggingface(encoder: str, gpu: int, size: int, *, half: bool = False) -> Loaded:
     """The token-classification pipeline over windows that cover each text. The classifier is not trained but leans to
-    "no entity", so that there are none to put together."""
+    "no entity", so that there are none to put together.
+
+    size (int): Windows of a batch.
+    half (bool): In bfloat16.
+    """
     config = AutoConfig.from_pretrained(encoder)
     labels = ["O", *(f"{prefix}-{label}" for label in LABELS for prefix in "BI")]
     tokenizer = AutoTokenizer.from_pretrained(encoder, model_max_length=min(WINDOW + 2, config.max_position_embeddings))
     model = AutoModelForTokenClassification.from_pretrained(encoder, id2label=dict(enumerate(labels)))
     with torch.no_grad():
         model.classifier.bias[0] += 10
-
-    def classifier(model: Any) -> Any:
-        return pipeline(
-            "token-classification",
-            model=model,
-            tokenizer=tokenizer,
-            aggregation_strategy="simple",  # the cheapest one that gives spans
-            stride=OVERLAP,
-            device=gpu,
-        )
-
-    def system(size: int, name: str, classify: Any) -> System:
-        label = f"Hugging Face{', bfloat16' if 'bf16' in name else ''}, batches of {size}"
-        return timed(f"{name}_{size}", label, lambda: classify(list(texts), batch_size=size))
-
-    if gpu < 0:
-        return [system(size, "huggingface", classifier(model)) for size in HUGGINGFACE_BATCHES]
-    both = {"huggingface": classifier(model), "huggingface_bf16": classifier(copy.deepcopy(model).bfloat16())}
-    return [system(size, name, classify) for name, classify in both.items() for size in GPU_BATCHES]
+    classify = pipeline(
+        "token-classification",
+        model=model.bfloat16() if half else model,
+        tokenizer=tokenizer,
+        aggregation_strategy="simple",  # the cheapest one that gives spans
+        stride=OVERLAP,
+        device=gpu,
+    )
+    return lambda texts: lambda: classify(list(texts), batch_size=size)
 
 
-def bare_encoder(encoder: str, texts: Sequence[str], gpu: int) -> System:
-    """Nothing but the encoder: windows cut, sorted and padded beforehand, and nothing done with the vectors."""
+def bare_encoder(encoder: str, gpu: int, *, half: bool = False) -> Loaded:
+    """Nothing but the encoder: windows cut, sorted and padded beforehand, and nothing done with the vectors.
+
+    half (bool): In bfloat16.
+    """
     tokenizer = AutoTokenizer.from_pretrained(encoder)
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()
     model = AutoModel.from_pretrained(encoder, add_pooling_layer=False).eval()
     size = min(WINDOW, model.config.max_position_embeddings - 2)
-    windows: list[list[int]] = []
-    for text in texts:
-        ids = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
-        windows += [
-            [tokenizer.cls_token_id, *ids[i : i + size], tokenizer.sep_token_id] for i in range(0, len(ids), size)
-        ]
-    budget = BUDGET if gpu < 0 else GPU_BUDGET
-    batches = [padded(batch, tokenizer.pad_token_id or 0) for batch in sorted_batches(windows, budget)]
     device = torch.device("cpu" if gpu < 0 else f"cuda:{gpu}")
-    model = model.to(device, torch.float32 if gpu < 0 else torch.bfloat16)
+    model = model.to(device, torch.bfloat16 if half else torch.float32)
+    budget = BUDGET if gpu < 0 else GPU_BUDGET
 
-    def work() -> None:
-        with torch.inference_mode():
-            for ids, mask in batches:
-                model(input_ids=ids.to(device), attention_mask=mask.to(device))
-        if gpu >= 0:
-            torch.cuda.synchronize(device)
+    def prepare(texts: Sequence[str]) -> Callable[[], None]:
+        windows: list[list[int]] = []
+        for text in texts:
+            ids = tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
+            windows += [
+                [tokenizer.cls_token_id, *ids[i : i + size], tokenizer.sep_token_id] for i in range(0, len(ids), size)
+            ]
+        batches = [padded(batch, tokenizer.pad_token_id or 0) for batch in sorted_batches(windows, budget)]
 
-    return timed("bare_encoder", f"bare encoder, {'float32' if gpu < 0 else 'bfloat16'}", work)
+        def work() -> None:
+            with torch.inference_mode():
+                for ids, mask in batches:
+                    model(input_ids=ids.to(device), attention_mask=mask.to(device))
+            if gpu >= 0:
+                torch.cuda.synchronize(device)
+
+        return work
+
+    return prepare
+
+
+def _huggingface(size: int, *, half: bool = False) -> Peer:
+    label = f"Hugging Face{', bfloat16' if half else ''}, batches of {size}"
+    return Peer(label, lambda encoder, gpu: huggingface(encoder, gpu, size, half=half))
+
+
+SPACY = Peer("spaCy, transformer and ner", lambda encoder, gpu: spacy_baseline(encoder))
+BARE_BF16 = Peer("bare encoder, bfloat16", lambda encoder, gpu: bare_encoder(encoder, gpu, half=True))
+CPU_PEERS = {
+    "spacy_baseline": SPACY,
+    **{f"huggingface_{size}": _huggingface(size) for size in HUGGINGFACE_BATCHES},
+    "huggingface_bf16_8": _huggingface(8, half=True),
+    "bare_encoder": Peer("bare encoder, float32", bare_encoder),
+    "bare_encoder_bf16": BARE_BF16,
+}
+GPU_PEERS = {
+    "spacy_baseline": SPACY,
+    "spacy_baseline_mixed": Peer(
+        "spaCy, transformer and ner, mixed precision", lambda encoder, gpu: spacy_baseline(encoder, mixed=True)
+    ),
+    **{f"huggingface_{size}": _huggingface(size) for size in GPU_BATCHES},
+    **{f"huggingface_bf16_{size}": _huggingface(size, half=True) for size in GPU_BATCHES},
+    "bare_encoder": BARE_BF16,
+}
 
 
 def sorted_batches(windows: Sequence[list[int]], budget: int) -> Iterator[list[list[int]]]:

@@ -24,10 +24,11 @@ from typing import Annotated, Any
 import spacy
 import torch
 import typer
-from peers import System, peers
+from peers import System
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
+from systems import beside, choose, default_systems
 
 from spacy_dossier.cli.console import progress, stderr
 from spacy_dossier.errors import DossierError
@@ -50,6 +51,7 @@ def benchmark(
     *,
     encoder: str | None = None,
     runtimes: Sequence[str] = ("torch", "bf16"),
+    others: Mapping[str, str] | None = None,
     rounds: int = 3,
     advance: Callable[[int, str], None] = lambda n, note: None,
 ) -> dict[str, Any]:
@@ -59,6 +61,8 @@ def benchmark(
     texts (Sequence[str]): The documents, no two the same.
     encoder (str | None): Folder of the encoder, for the peers; the one the pipeline was trained from by default.
     runtimes (Sequence[str]): What ours is timed in; the first is the one that `ratios` are of.
+    others (Mapping[str, str] | None): The other systems by name, each with the interpreter of its environment; all
+        that this environment has by default.
     advance (Callable): Called after each run of a system, with 1 and what came out.
     RETURNS (dict): What benchmark.json holds: `words_per_second`, `ratios` (ours over theirs), and more.
     RAISES (DossierError): Pipeline, encoder or texts do not serve.
@@ -77,7 +81,7 @@ def benchmark(
         for number, text in enumerate(texts):
             (files / f"{number:06}.txt").write_text(text, encoding="utf-8")
         systems = [ours(pipeline, runtime, files, Path(folder), first=runtime == runtimes[0]) for runtime in runtimes]
-        systems += peers(encoder or settings["name"], texts)
+        systems += beside(encoder or settings["name"], pipeline, texts, default_systems() if others is None else others)
         seconds = time_in_turn(systems, rounds, lambda name, taken: advance(1, f"{name}: {words / taken:,.0f} words/s"))
     return {
         "words": words,
@@ -115,12 +119,14 @@ def compare(seconds: Mapping[str, Sequence[float]], words: int) -> dict[str, Any
     """Rates and ratios.
 
     seconds (Mapping[str, Sequence[float]]): Of each system, in each round.
-    RETURNS (dict): `words_per_second` by system, medians over the rounds; `ratios`, ours over theirs, medians of the
-        rounds' ratios, for within a round the machine is the same; `ratios_by_runtime`.
+    RETURNS (dict): `words_per_second` by system, medians over the rounds; `ratios`, ours over each peer at its best,
+        medians of the rounds' ratios, for within a round the machine is the same; `ratios_by_runtime`.
     """
     rates = {name: round(words / statistics.median(values), 1) for name, values in seconds.items()}
-    best = max((name for name in rates if name.startswith("huggingface_")), key=lambda name: rates[name])
-    against = {"spacy_baseline": "spacy_baseline", "huggingface": best, "bare_encoder": "bare_encoder"}
+    against = {}
+    for peer in ("spacy_baseline", "huggingface", "edsnlp", "flair", "bare_encoder"):
+        if kinds := [name for name in rates if name.startswith(peer)]:
+            against[peer] = max(kinds, key=lambda name: rates[name])
 
     def ratios(own: str) -> dict[str, float]:
         pairs = {name: zip(seconds[own], seconds[peer], strict=True) for name, peer in against.items()}
@@ -276,13 +282,22 @@ def main(
         list[str] | None,
         typer.Option(help="torch, bf16, onnx or int8; repeatable. Ratios are of the first; torch and bf16 by default."),
     ] = None,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="Time these systems beside ours, and no others; repeatable. All that are there by default."),
+    ] = None,
+    environment: Annotated[
+        list[str] | None,
+        typer.Option(help="edsnlp=PYTHON or flair=PYTHON: the interpreter of an environment that has it; repeatable."),
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms up.")] = 3,
     limit: Annotated[int | None, typer.Option(min=1, help="Take so many documents.")] = None,
     text_field: Annotated[str, typer.Option(help="Column or field that holds the text of tables.")] = "text",
 ) -> None:
-    """Time the whole job against spaCy, Hugging Face's pipeline and the bare encoder."""
+    """Time the whole job beside spaCy, Hugging Face's pipeline, EDS-NLP, Flair and the bare encoder."""
     try:
         runtimes = list(dict.fromkeys(check_runtime(name) for name in runtime or ["torch", "bf16"]))
+        others = choose(peer, environment)
         texts = gather(inputs, limit, text_field)
         with progress("Timing", unit="runs") as advance:
             result = benchmark(
@@ -290,6 +305,7 @@ def main(
                 texts,
                 encoder=encoder,
                 runtimes=runtimes,
+                others=others,
                 rounds=rounds,
                 advance=lambda n, note: advance(n, note=note),
             )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ from peers import System, padded, peers, sorted_batches
 from spacy.tokens import Doc
 from spacy.training import Example
 from speed import bars, benchmark, compare, main, time_in_turn
+from systems import beside, deal, subwords, subwords_read
 from tokenizers import Tokenizer
 from transformers import BertModel
 from typer import Typer
 from typer.testing import CliRunner
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.process.engine import usable_cores
 from spacy_dossier.process.options import RunOptions
 from spacy_dossier.process.run import Progress, RunInputs, local_run
 
@@ -69,6 +72,8 @@ SECONDS = {
     "spacy_baseline": [2.0, 5.0, 6.0],
     "huggingface_1": [4.0, 4.0, 4.0],
     "huggingface_8": [3.0, 3.0, 3.0],
+    "edsnlp": [4.0, 4.0, 4.0],
+    "edsnlp_bf16": [1.0, 1.0, 2.0],
     "bare_encoder": [0.5, 1.5, 2.0],
 }
 
@@ -101,11 +106,23 @@ def test_rates_are_medians_and_ratios_pair_the_rounds() -> None:
         "spacy_baseline": 240.0,
         "huggingface_1": 300.0,
         "huggingface_8": 400.0,
+        "edsnlp": 300.0,
+        "edsnlp_bf16": 1200.0,
         "bare_encoder": 800.0,
     }
-    assert result["ratios"] == {"spacy_baseline": 2.0, "huggingface": 1.5, "bare_encoder": 0.5}
+    assert result["ratios"] == {
+        "spacy_baseline": 2.0,
+        "huggingface": 1.5,
+        "edsnlp": 0.5,
+        "bare_encoder": 0.5,
+    }
     assert result["ratios_by_runtime"]["ours"] == result["ratios"]
-    assert result["ratios_by_runtime"]["ours_bf16"] == {"spacy_baseline": 5.0, "huggingface": 3.0, "bare_encoder": 1.5}
+    assert result["ratios_by_runtime"]["ours_bf16"] == {
+        "spacy_baseline": 5.0,
+        "huggingface": 3.0,
+        "edsnlp": 2.0,
+        "bare_encoder": 1.5,
+    }
 
 
 def test_the_picture_has_a_bar_for_each_system_as_long_as_its_rate() -> None:
@@ -115,27 +132,65 @@ def test_the_picture_has_a_bar_for_each_system_as_long_as_its_rate() -> None:
     widths = [float(bar.attrib["width"]) for bar in root.findall(f"{space}rect")[1:]]
     written = [text.text for text in root.findall(f"{space}text")][1:]
     assert written[::2] == [f"<{name}>" for name in sorted(SECONDS, key=lambda n: -result["words_per_second"][n])]
-    assert written[1::2] == ["1,200", "800", "600", "400", "300", "240"]
-    assert widths == pytest.approx([400 * rate / 1200 for rate in (1200, 800, 600, 400, 300, 240)], abs=0.1)
+    assert written[1::2] == ["1,200", "1,200", "800", "600", "400", "300", "300", "240"]
+    assert widths == pytest.approx([400 * rate / 1200 for rate in (1200, 1200, 800, 600, 400, 300, 300, 240)], abs=0.1)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_the_command_times_every_system(pipeline: Path, tiny_encoder: Path, texts: Path, tmp_path: Path) -> None:
-    """The encoder is the one that the pipeline began with; duplicates and what cannot be read are left out and told."""
-    arguments = [str(pipeline), str(texts), "-o", str(tmp_path / "out"), "--rounds", "1", "--runtime", "torch"]
+def test_the_command_times_every_system(
+    pipeline: Path, texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The encoder is the one that the pipeline began with; duplicates and what cannot be read are left out and told. A
+    peer runs in processes of the interpreter that is named for it."""
+    monkeypatch.chdir(tmp_path)
+    python = Path("python")  # speaks for an environment with EDS-NLP: reads the texts, is ready, answers
+    python.write_text(
+        f"#!/bin/sh\necho $2 >> {tmp_path}/asked\nread texts\necho 0\nwhile read line; do echo 9999; done\n"
+    )
+    python.chmod(0o755)
+    chosen = ["--peer", "edsnlp_bf16", "--environment", "edsnlp=./python"]
+    arguments = [str(pipeline), str(texts), "-o", "out", "--rounds", "1", "--runtime", "torch", *chosen]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "Left out 3, the first " in done.output
-    result = json.loads((tmp_path / "out" / "benchmark.json").read_text())
+    result = json.loads(Path("out", "benchmark.json").read_text())
     assert result["documents"] == 5
     assert result["words"] == sum(len((texts / f"{n}.txt").read_text("utf-8").split()) for n in range(5))
-    names = {"ours", "spacy_baseline", "huggingface_1", "huggingface_8", "huggingface_16", "bare_encoder"}
+    names = {"ours", "edsnlp_bf16"}
     assert set(result["words_per_second"]) == set(result["seconds"]) == set(result["systems"]) == names
     assert all(len(seconds) == 1 and seconds[0] > 0 for seconds in result["seconds"].values())
-    assert set(result["ratios"]) == {"spacy_baseline", "huggingface", "bare_encoder"}
+    assert set(result["ratios"]) == {"edsnlp"}
     assert result["versions"]["spacy"] == spacy.__version__
-    picture = (tmp_path / "out" / "benchmark.svg").read_text()
+    picture = Path("out", "benchmark.svg").read_text()
     assert all(f"{rate:,.0f}" in picture for rate in result["words_per_second"].values())
+    # To count sub-words once, and then in two rounds, of which one warms up
+    assert Path("asked").read_text().split() == ["edsnlp_bf16"] * (1 + 2 * min(usable_cores(), 5))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_sub_words_that_a_process_reads_are_counted(
+    pipeline: Path, tiny_encoder: Path, sentences: list[str]
+) -> None:
+    """By the count of a tokenizer that neither pads nor cuts."""
+    read = subwords_read("entities_torch", sys.executable, str(tiny_encoder), str(pipeline), sentences)
+    assert read == subwords(str(tiny_encoder), sentences)
+
+
+def test_a_system_that_reads_less_is_refused(pipeline: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nread texts\necho 0\nread line\necho 3\n")
+    python.chmod(0o755)
+    with pytest.raises(DossierError, match=r"flair reads 3 of the \d+ sub-words"):
+        beside(str(tiny_encoder), str(pipeline), ["Anna sang in the old hall of Lisbon."], {"flair": str(python)})
+    python.write_text("#!/bin/sh\nread texts\nexit 3\n")
+    with pytest.raises(DossierError, match=r"flair does not run \(.* ended with 3"):
+        beside(str(tiny_encoder), str(pipeline), ["Anna sang."], {"flair": str(python)})
+
+
+def test_texts_are_dealt_out_by_their_words() -> None:
+    texts = ["a b c d e f", "a b c", "a b c d", "a"]
+    assert deal(texts, 2) == [["a b c d e f", "a"], ["a b c d", "a b c"]]
+    assert deal(["a", "b"], 3) == [["a"], ["b"]]
 
 
 def test_nothing_is_read_before_all_workers_are_warm(pipeline: Path, sentences: list[str], tmp_path: Path) -> None:
@@ -176,11 +231,11 @@ def test_peers_neither_pad_nor_cut_as_the_tokenizer_asks(
     short = sentences[0]
     length = len(plain.encode(short, add_special_tokens=False).ids)
     assert 16 < length < 48
-    assert set(subwords_read(folder, short).values()) == {(length + 2, length + 2)}
+    assert set(read_by_peers(folder, short).values()) == {(length + 2, length + 2)}
 
     text = " ".join(sentences[:3] * 4)
     length = len(plain.encode(text, add_special_tokens=False).ids)
-    read = subwords_read(folder, text)
+    read = read_by_peers(folder, text)
     n_windows = -(-length // 62)
     assert read["bare_encoder"][1] == length + 2 * n_windows
     n_windows = -(-(length - 16) // (62 - 16))  # they overlap by 16
@@ -188,7 +243,7 @@ def test_peers_neither_pad_nor_cut_as_the_tokenizer_asks(
     assert read["huggingface_1"][0] == 64 * n_windows
 
 
-def subwords_read(encoder: Path, text: str) -> dict[str, tuple[int, int]]:
+def read_by_peers(encoder: Path, text: str) -> dict[str, tuple[int, int]]:
     """RETURNS (dict[str, tuple[int, int]]): Sub-words that each peer's encoder reads, with and without padding."""
     read: dict[str, tuple[int, int]] = {}
     forward = BertModel.forward
@@ -221,6 +276,8 @@ def test_batches_of_the_bare_encoder_fill_the_budget() -> None:
         ({"--runtime": "tpu"}, "unknown runtime"),
         ({"-e": "nowhere/at/all"}, "the encoder does not load"),
         ({"PIPELINE": "blank"}, "no component `transformer`"),
+        ({"--peer": "flair"}, "no environment for it"),
+        ({"--environment": "stanza=python"}, "no such environment"),
         ({"INPUT": "broken.parquet"}, "no texts to time"),
         ({"INPUT": "other.csv"}, "no column or field 'text'"),
     ],
@@ -234,7 +291,12 @@ def test_what_is_wrong_is_one_line(
     Path("other.csv").write_text("title,body\na,b\n")
     Path("text.txt").write_text("Anna sang.")
     chosen = {"PIPELINE": str(pipeline), "INPUT": "text.txt", "--runtime": "torch"} | change
-    options = [part for name in ("--runtime", "-e") if name in chosen for part in (name, chosen[name])]
+    options = [
+        part
+        for name in ("--runtime", "-e", "--peer", "--environment")
+        if name in chosen
+        for part in (name, chosen[name])
+    ]
     done = CliRunner().invoke(app, [chosen["PIPELINE"], chosen["INPUT"], "-o", "out", *options])
     assert done.exit_code == 1
     last = done.output.strip().splitlines()[-1]
