@@ -196,28 +196,39 @@ class _LogPartition(torch.autograd.Function):
         return counts.transpose(0, 1), pairs * transitions.exp(), counts[0].sum(dim=0), ends.sum(dim=0), None
 
 
+def expected_entities(fb: ForwardBackward, lengths: Ints, scheme: TagScheme) -> NDArray[np.float64]:
+    """How many entities of each label are to be expected: the sum of the probabilities that one begins at a token.
+
+    RETURNS (NDArray[np.float64]): Shape: (N, n_labels)
+    """
+    steps, device = len(fb.left), fb.left.device
+    inside = _to(np.arange(steps)[:, None] < lengths, device)  # (T, N)
+    counts = fb.marginals().masked_fill(~inside.unsqueeze(2), 0.0).sum(dim=0)[:, 1:]  # without O
+    by_prefix = counts.unflatten(1, (len(scheme.labels), len(scheme.prefixes)))
+    begins = [i for i, prefix in enumerate(scheme.prefixes) if prefix in "BU"]
+    found: NDArray[np.float64] = by_prefix[..., begins].sum(dim=2).cpu().numpy()
+    return found
+
+
 def span_marginals(
-    emissions: Tensor, lengths: Ints, scores: ChainScores, scheme: TagScheme, spans: Spans
+    fb: ForwardBackward, emissions: Tensor, lengths: Ints, scores: ChainScores, scheme: TagScheme, spans: Spans
 ) -> NDArray[np.float64]:
     """Probability of each span: that of all sequences of tags which hold it, whatever stands around it.
 
+    fb (ForwardBackward): Of these emissions and scores.
     RETURNS (NDArray[np.float64]): Shape: (n_spans,)
     """
     if not len(spans):
         return np.zeros(0)
-    chosen, rows = np.unique(spans.rows, return_inverse=True)
     device = emissions.device
-    lengths, emissions, scores = lengths[chosen], emissions[_to(chosen, device)].double(), scores.wide()
-    fb = forward_backward(emissions, lengths, scores)
+    rows, emissions, scores = spans.rows, emissions.double(), scores.wide()
     tags = scheme.tags_of(spans)  # of all tokens of all spans
     sizes = spans.ends - spans.starts
     last = np.cumsum(sizes) - 1
     first = last - sizes + 1
     row, start, tag = (_to(array, device) for array in (rows, spans.starts, tags[first]))
     around = fb.left[start, row, tag].log() + fb.left_scale[start, row] - fb.log_z[row]
-    around = around + _behind(
-        fb, scores, scheme, Spans(rows, spans.starts, spans.ends, spans.labels), tags[last], lengths
-    )
+    around = around + _behind(fb, scores, scheme, spans, tags[last], lengths)
     # What joins each token of a span to the one before it.
     inner = np.delete(np.arange(len(tags)), first)
     span = np.repeat(np.arange(len(sizes)), sizes)[inner]

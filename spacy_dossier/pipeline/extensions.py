@@ -1,9 +1,11 @@
-"""The extension attributes `Span._.confidence` and `Doc._.relations`, and how a name is registered that may be taken.
+"""The extension attributes `Span._.confidence`, `Doc._.expected_missed` and `Doc._.relations`, and how a name is
+registered that may be taken.
 
 Both are kept where spaCy keeps span attributes, keyed by the characters of a span, so that `Span.as_doc`,
 `Doc.from_docs`, `to_bytes` and DocBin carry them along. The confidence, the probability that a span with its label is
 an entity, is kept under the label, so that a relabelled span or one made by somebody else has none. A relation is kept
-at its head, with the distance to its tail.
+at its head, with the distance to its tail. What is expected to be missed is kept at the stretch of text
+it is missed in.
 """
 
 import warnings
@@ -14,6 +16,8 @@ from typing import Any, NamedTuple
 from spacy.tokens import Doc, Span
 
 STORE = "entity_confidence"
+MISSED = "entities_missed"
+LEAST = 1e-3  # entities of a label missed in a stretch; fewer are not kept, which is most labels of most stretches
 RELATIONS = "entity_relations"
 
 
@@ -65,8 +69,35 @@ def _as_probability(value: object) -> float | None:
     return None
 
 
+def get_missed(doc: Doc) -> dict[str, float] | None:
+    """How many entities of each label a recogniser expects to have missed: by what it knows, the number of entities
+    that are annotated by others and are none of `doc.ents`, another span or label of one of these included.
+
+    RETURNS (dict[str, float] | None): By label; None where no recogniser with confidences has been over the document.
+    """
+    size = len(doc.text)
+    kept = [
+        counts
+        for key, counts in doc.user_data.items()
+        if isinstance(key, tuple) and key[:2] == ("._.", MISSED) and key[2] >= 0 and key[3] <= size
+    ]
+    labels = sorted({label for counts in kept for label in counts})
+    return {label: sum(counts.get(label, 0.0) for counts in kept) for label in labels} if kept else None
+
+
+def set_missed(doc: Doc, start_char: int, end_char: int, counts: dict[str, float]) -> None:
+    """Keep what is missed between two characters, beside what other recognisers miss there of other labels."""
+    kept = doc.user_data.setdefault(("._.", MISSED, start_char, end_char), {})
+    for label, count in counts.items():
+        kept.pop(label, None)
+        if count >= LEAST:
+            kept[label] = count
+
+
 def clear_confidences(doc: Doc) -> None:
-    for key in [key for key in doc.user_data if isinstance(key, tuple) and key[:2] == ("._.", STORE)]:
+    """Forget how sure a recogniser was: of the entities it found, and that it found all."""
+    ours = (("._.", STORE), ("._.", MISSED))
+    for key in [key for key in doc.user_data if isinstance(key, tuple) and key[:2] in ours]:
         del doc.user_data[key]
 
 
@@ -110,7 +141,9 @@ def register_relations() -> None:
 
 def register_confidence() -> None:
     register(Span, "confidence", getter=get_confidence)
+    register(Doc, "expected_missed", getter=get_missed)
     register_store(STORE)
+    register_store(MISSED)
 
 
 def register_store(name: str) -> None:

@@ -15,6 +15,7 @@ from spacy_dossier.models.crf import (
     IMPOSSIBLE,
     ChainScores,
     build_crf_tagger,
+    expected_entities,
     forward_backward,
     log_partition,
     negative_log_likelihood,
@@ -62,6 +63,12 @@ def enumerate_sequences(
 
 def as_spans(spans: list[tuple[int, int, int, int]]) -> Spans:
     return Spans(*np.array(spans, dtype=np.int64).reshape(-1, 4).T)
+
+
+def probabilities(emissions: Tensor, lengths: Ints, scores: ChainScores, scheme: TagScheme, spans: Spans) -> np.ndarray:
+    """RETURNS (ndarray): Probability of each span."""
+    fb = forward_backward(emissions, lengths, scores)
+    return span_marginals(fb, emissions, lengths, scores, scheme, spans)
 
 
 def log_sum(values: list[float]) -> float:
@@ -119,9 +126,24 @@ def test_span_marginals_equal_the_enumeration(name: str) -> None:
                 spans.append((row, start, end, scheme.labels.index(label)))
                 held = [score for tags, score in sequences.items() if (start, end, label) in spans_of(scheme, tags)]
                 expected.append(sum(np.exp(score - log_z) for score in held))
-    found = span_marginals(emissions, lengths, scores, scheme, as_spans(spans))
+    found = probabilities(emissions, lengths, scores, scheme, as_spans(spans))
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert span_marginals(emissions, lengths, scores, scheme, as_spans([])).shape == (0,)
+    assert probabilities(emissions, lengths, scores, scheme, as_spans([])).shape == (0,)
+
+
+@pytest.mark.parametrize("name", SCHEMES)
+def test_expected_entities_equal_the_enumeration(name: str) -> None:
+    """As many of a label as all sequences hold, each by its probability."""
+    scheme, emissions, lengths, scores = problem(name)
+    expected = np.zeros((len(LENGTHS), len(scheme.labels)))
+    for row, n in enumerate(LENGTHS):
+        sequences = enumerate_sequences(scheme, emissions[row], n, scores)
+        log_z = log_sum(list(sequences.values()))
+        for tags, score in sequences.items():
+            for *_, label in spans_of(scheme, tags):
+                expected[row, scheme.labels.index(label)] += np.exp(score - log_z)
+    found = expected_entities(forward_backward(emissions, lengths, scores), lengths, scheme)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
@@ -186,12 +208,12 @@ def test_nothing_depends_on_padding_or_on_the_rest_of_the_batch(name: str) -> No
         garbage[row, n:] = 1e3
     z, best = log_partition(garbage, lengths, scores), viterbi(garbage, lengths, scores)
     spans = as_spans([(row, 0, 1, 1) for row in range(len(LENGTHS))])
-    confidences = span_marginals(garbage, lengths, scores, scheme, spans)
+    confidences = probabilities(garbage, lengths, scores, scheme, spans)
     for row, n in enumerate(LENGTHS):
         alone, length = emissions[row : row + 1, :n], lengths[row : row + 1]
         assert float(z[row]) == pytest.approx(float(log_partition(alone, length, scores)), abs=1e-5)
         assert best[row, :n].tolist() == viterbi(alone, length, scores)[0].tolist()
-        expected = span_marginals(alone, length, scores, scheme, as_spans([(0, 0, 1, 1)]))
+        expected = probabilities(alone, length, scores, scheme, as_spans([(0, 0, 1, 1)]))
         assert confidences[row] == pytest.approx(expected[0], abs=1e-6)
 
 
@@ -212,8 +234,8 @@ def test_float32_is_exact_enough_on_long_chains_with_large_scores() -> None:
         float(negative_log_likelihood(emissions.double(), allowed, lengths, double)), abs=1e-3
     )
     spans = scheme.find_spans(tags)
-    found = span_marginals(emissions, lengths, single, scheme, spans)
-    expected = span_marginals(emissions.double(), lengths, double, scheme, spans)
+    found = probabilities(emissions, lengths, single, scheme, spans)
+    expected = probabilities(emissions.double(), lengths, double, scheme, spans)
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

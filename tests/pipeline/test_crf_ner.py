@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from spacy_dossier.errors import DossierError
 from spacy_dossier.models.tags import TagScheme
 from spacy_dossier.pipeline.crf_ner import chains
 from spacy_dossier.pipeline.crf_ner.pipe import CRFEntityRecognizer
+from spacy_dossier.pipeline.extensions import LEAST, clear_confidences
 
 from ..tagging import spans_of
 
@@ -162,12 +164,43 @@ def test_confidence_is_the_marginal_probability_of_the_span(either: Language) ->
     assert confidences(doc) == [pytest.approx(held / total, abs=1e-5)]
 
 
+def test_missed_entities_are_those_expected_beyond_the_found(either: Language) -> None:
+    """Checked by enumeration: how many entities of each label there are by all sequences that are none of doc.ents."""
+    text, pipe = "Anna Kovacs saw Nordwind", ner(either)
+    pipe.cfg["temperature"] = 4.0
+    doc = either(text)
+    scheme = pipe.scheme
+    emissions = pipe.model.predict([either.make_doc(text)])[0].astype("d")
+    transitions, begin, end = (pipe.model.get_param(name).astype("d") for name in ("transitions", "begin", "end"))
+    follow, begins, ends = scheme.allowed()
+    found = {(ent.start, ent.end, ent.label_) for ent in doc.ents}
+    total, missed = 0.0, Counter[str]()
+    for tags in itertools.product(range(len(scheme)), repeat=len(doc)):
+        pairs = list(itertools.pairwise(tags))
+        if begins[tags[0]] and ends[tags[-1]] and all(follow[pair] for pair in pairs):
+            score = begin[tags[0]] + end[tags[-1]] + sum(emissions[i, tag] for i, tag in enumerate(tags))
+            weight = np.exp((score + sum(transitions[pair] for pair in pairs)) / 4.0)
+            total += weight
+            for span in {*spans_of(scheme, tags)} - found:
+                missed[span[2]] += weight
+    expected = {label: n / total for label, n in missed.items() if n / total >= LEAST}
+    assert len(expected) == 3
+    assert doc._.expected_missed == pytest.approx(expected, abs=1e-5)
+    assert Doc.from_docs([doc, doc])._.expected_missed == pytest.approx({k: 2 * v for k, v in expected.items()})
+    assert doc[:].as_doc(copy_user_data=True)._.expected_missed == doc._.expected_missed
+    assert doc[1:].as_doc(copy_user_data=True)._.expected_missed is None
+    assert Doc(doc.vocab).from_bytes(doc.to_bytes())._.expected_missed == doc._.expected_missed
+    clear_confidences(doc)
+    assert doc._.expected_missed is None
+
+
 def test_confidences_can_be_switched_off() -> None:
     """The entities stay as they are."""
     nlp = make_nlp(confidence=False)
     train(nlp, make_examples(nlp))
     assert [entities(doc) for doc in nlp.pipe(TEXTS)] == EXPECTED
     assert confidences(nlp(TEXTS[0])) == [None, None]
+    assert nlp(TEXTS[0])._.expected_missed is None
 
 
 def test_the_gradient_equals_finite_differences() -> None:
@@ -573,7 +606,7 @@ def test_a_long_document_is_decoded_in_bounded_memory(
 
     monkeypatch.setattr("spacy_dossier.pipeline.crf_ner.pipe.batch_chains", watched)
     doc = Doc(fake.vocab, words=["word"] * 200_000)
-    found = fake.predict([doc])[0]
+    found = fake.predict([doc])[0].entities
     assert len(found) > 10_000 and largest <= chains.BATCH_SCORES
     assert all(left[1] <= right[0] for left, right in itertools.pairwise(found))
 

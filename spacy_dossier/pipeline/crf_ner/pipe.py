@@ -3,6 +3,7 @@
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from itertools import islice
 from math import isfinite
 from typing import Any, NamedTuple
@@ -23,11 +24,19 @@ from torch import Tensor
 from ...errors import DossierError
 from ...models.arrays import Ints, joined, parted
 from ...models.calibration import Calibration
-from ...models.crf import IMPOSSIBLE, ChainScores, negative_log_likelihood, span_marginals, viterbi
+from ...models.crf import (
+    IMPOSSIBLE,
+    ChainScores,
+    expected_entities,
+    forward_backward,
+    negative_log_likelihood,
+    span_marginals,
+    viterbi,
+)
 from ...models.tags import PREFIXES, Spans, TagScheme
 from ...models.threads import leave_threads_behind
 from ..errors import ErrorsApart
-from ..extensions import clear_confidences, register_confidence, set_confidence
+from ..extensions import clear_confidences, register_confidence, set_confidence, set_missed
 from ..listeners import require_vectors, require_widths
 from .annotation import blocked_tokens, kept_entities, pin
 from .chains import batch_chains, find_chains
@@ -47,6 +56,26 @@ class FoundEntity(NamedTuple):
     end: int
     label: str
     confidence: float | None
+
+
+class Missed(NamedTuple):
+    """What the model expects to have missed in a chain.
+
+    start, end (int): Its first token, and the token after its last.
+    counts (dict[str, float]): Entities of each label.
+    """
+
+    start: int
+    end: int
+    counts: dict[str, float]
+
+
+@dataclass
+class Found:
+    """What the model finds in a document."""
+
+    entities: list[FoundEntity] = field(default_factory=list)
+    missed: list[Missed] = field(default_factory=list)
 
 
 class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
@@ -167,11 +196,11 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
 
     # Inference
 
-    def predict(self, docs: Iterable[Doc]) -> list[list[FoundEntity]]:
-        """RETURNS (list): The entities of each document, in order."""
+    def predict(self, docs: Iterable[Doc]) -> list[Found]:
+        """RETURNS (list[Found]): The entities of each document, in order, and what is expected to be missed."""
         docs = list(docs)
         if not any(len(doc) for doc in docs):
-            return [[] for _ in docs]
+            return [Found() for _ in docs]
         self._require_labels()
         require_vectors(self, docs)
         return self._find(docs, self.model.predict(docs))
@@ -180,7 +209,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
         if not self.labels or not self.model.has_param("transitions"):
             raise ValueError(Errors.E109.format(name=self.name))
 
-    def _find(self, docs: list[Doc], emissions: list[Floats2d]) -> list[list[FoundEntity]]:
+    def _find(self, docs: list[Doc], emissions: list[Floats2d]) -> list[Found]:
         scheme = self.scheme
         scores = self._chain_scores()
         flat = _flatten(self.model.ops, emissions)
@@ -193,7 +222,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
         looks = torch.cat([flat.argmax(dim=1) != 0, finite[None]]).cpu().numpy()
         _require_finite(looks[-1])
         inside = np.split(looks[:-1], np.cumsum([len(doc) for doc in docs])[:-1])
-        found: list[list[FoundEntity]] = [[] for _ in docs]
+        found = [Found() for _ in docs]
         with torch.inference_mode():
             chains = [
                 find_chains(doc, self.max_chain, [(start, end) for start, end, _ in ents], looks_inside)
@@ -204,15 +233,19 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
                 spans = scheme.find_spans(viterbi(padded, lengths, scores))
                 confidences = [None] * len(spans)
                 if self.confidence:
-                    confidences = self._confidences(padded, lengths, scores, spans).tolist()
+                    probabilities, missed = self._probabilities(padded, lengths, scores, spans)
+                    confidences = self._calibrated(probabilities).tolist()
+                    for doc, chain, counts in zip(batch.docs, batch.chains, missed.tolist(), strict=True):
+                        by_label = dict(zip(scheme.labels, counts, strict=True))
+                        found[doc].missed.append(Missed(int(chain[0]), int(chain[-1]) + 1, by_label))
                 columns = (spans.rows, spans.starts, spans.ends, spans.labels)
                 for row, start, end, label, confidence in zip(*(c.tolist() for c in columns), confidences, strict=True):
                     doc, first, after = batch.locate(row, start, end)
-                    found[doc].append(FoundEntity(first, after, scheme.labels[label], confidence))
-        for entities, before in zip(found, kept, strict=True):
+                    found[doc].entities.append(FoundEntity(first, after, scheme.labels[label], confidence))
+        for each, before in zip(found, kept, strict=True):
             taken = {i for start, end, _ in before for i in range(start, end)}
-            entities[:] = [entity for entity in entities if taken.isdisjoint(range(entity.start, entity.end))]
-            entities.sort(key=lambda entity: entity.start)
+            free = [entity for entity in each.entities if taken.isdisjoint(range(entity.start, entity.end))]
+            each.entities = sorted(free, key=lambda entity: entity.start)
         return found
 
     def _chain_scores(self) -> ChainScores:
@@ -221,27 +254,45 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
         masks = [torch.from_numpy(mask).to(p.device) for mask, p in zip(self.scheme.allowed(), parameters, strict=True)]
         return ChainScores(*(p.masked_fill(~mask, IMPOSSIBLE) for p, mask in zip(parameters, masks, strict=True)))
 
-    def _confidences(self, emissions: Tensor, lengths: Ints, scores: ChainScores, spans: Spans) -> NDArray[np.float64]:
-        """RETURNS (NDArray[np.float64]): Shape: (n_spans,)"""
+    def _probabilities(
+        self, emissions: Tensor, lengths: Ints, scores: ChainScores, spans: Spans
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How sure the model is of the spans of its best sequences, and how many entities are not among them.
+
+        An entity is right with its span's marginal probability, and expectations add up: of all entities that are
+        expected, those that are no found span are missed.
+
+        RETURNS (tuple): Probability of each span, by the temperature. Entities of each label that are expected to be
+            missed. Shapes: (n_spans,), (N, n_labels)
+        """
         heat = 1.0 / self.cfg["temperature"]
         heated = ChainScores(scores.transitions * heat, scores.begin * heat, scores.end * heat)
-        probabilities = span_marginals(emissions * heat, lengths, heated, self.scheme, spans)
+        fb = forward_backward(emissions * heat, lengths, heated)
+        probabilities = span_marginals(fb, emissions * heat, lengths, heated, self.scheme, spans)
+        missed = expected_entities(fb, lengths, self.scheme)
         _require_finite(bool(np.isfinite(probabilities).all()))
-        if self.cfg["calibration"]:
-            probabilities = Calibration.from_dict(self.cfg["calibration"]).apply(probabilities)
-        return probabilities
+        np.subtract.at(missed, (spans.rows, spans.labels), probabilities)
+        return probabilities, np.maximum(missed, 0.0)
 
-    def set_annotations(self, docs: Iterable[Doc], scores: list[list[FoundEntity]]) -> None:
-        for doc, entities in zip(docs, scores, strict=True):
+    def _calibrated(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not self.cfg["calibration"]:
+            return probabilities
+        return Calibration.from_dict(self.cfg["calibration"]).apply(probabilities)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[Found]) -> None:
+        for doc, found in zip(docs, scores, strict=True):
             before = list(doc.ents) if self.keep_entities else []
             blocked = [doc[i : i + 1] for i in blocked_tokens(doc)] if self.keep_entities else []
             if not self.keep_entities:
                 clear_confidences(doc)
-            spans = [Span(doc, start, end, label=label) for start, end, label, _ in entities]
+            spans = [Span(doc, start, end, label=label) for start, end, label, _ in found.entities]
             doc.set_ents([*before, *spans], blocked=blocked, default="outside")
-            for span, entity in zip(spans, entities, strict=True):
+            for span, entity in zip(spans, found.entities, strict=True):
                 if entity.confidence is not None:
                     set_confidence(doc, span.start_char, span.end_char, span.label_, entity.confidence)
+            for start, end, counts in found.missed:
+                chain = doc[start:end]
+                set_missed(doc, chain.start_char, chain.end_char, counts)
 
     def _allowed_around(self, doc: Doc, kept: list[tuple[int, int, str]]) -> NDArray[np.bool_]:
         """Which tags leave the kept entities as they are. Shape: (n_tokens, n_tags)"""
