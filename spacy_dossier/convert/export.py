@@ -1,6 +1,7 @@
 """Documents out: `.spacy` files and processed records, as column files or for annotation tools."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import DossierError
-from ..pipeline.extensions import set_confidence
+from ..pipeline.extensions import set_confidence, set_missed
 from ..text.docbin import read_docbin
 from .annotations.docs import annotated_of, make_doc
 from .annotations.document import Annotated, Mark
@@ -111,4 +112,14 @@ def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> D
     for mark in marks:
         if mark.score is not None:
             set_confidence(doc, mark.start, mark.end, mark.label, mark.score)
+    missed = _of_json(record.get("extensions")).get("expected_missed")
+    sections = missed if isinstance(missed, list) else [missed]  # of a text in several sections a list
+    if all(isinstance(counts, dict) for counts in sections):
+        total = sum(map(Counter, sections), Counter[str]())
+        set_missed(doc, 0, len(text), dict(total))
     return doc
+
+
+def _of_json(value: Any) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): The extensions of a record: an object, in Parquet as a string."""
+    return (json.loads(value) if isinstance(value, str) else value) or {}

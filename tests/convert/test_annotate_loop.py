@@ -136,6 +136,50 @@ def test_rare_labels_get_their_share(tmp_path: Path) -> None:
         assert [json.loads(task)["meta"]["id"] for task in tasks] == expected
 
 
+def select_from(folder: Path, texts: dict[str, str], missed: dict[str, object], *options: object) -> tuple[str, str]:
+    """RETURNS (tuple[str, str]): Ids of what is chosen from records without entities, and what is said."""
+    folder.mkdir(parents=True)
+    rows = []
+    for id, text in texts.items():
+        extensions = {"expected_missed": missed[id]} if id in missed else {}
+        rows.append({"id": id, "text": text, "entities": [], "extensions": extensions})
+    (folder / "records-0001.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    code, output = run("select", folder, folder / "out.jsonl", *options)
+    assert code == 0, output
+    tasks = (folder / "out.jsonl").read_text().splitlines()
+    return " ".join(json.loads(task)["meta"]["id"] for task in tasks), output
+
+
+def test_missed_entities_are_errors_too(tmp_path: Path) -> None:
+    """Those that the recogniser expects to have missed; of a text in sections the sum, and by label."""
+    texts = {"a": "one two", "b": "three four", "c": "five six seven eight nine", "d": "ten"}
+    missed = {"a": {"PER": 0.2}, "b": {"PER": 0.1, "LOC": 0.05}, "c": [{"PER": 0.1}, {"PER": 0.2}, {}]}
+    ids, said = select_from(tmp_path / "1", texts, missed, "-n", 9)
+    assert ids == "c a b"
+    assert "0.7 errors expected" in said and "1 texts do not say what may be missed" in said
+    assert select_from(tmp_path / "2", texts, missed, "-n", 2, "--by-label")[0] == "b c"
+    assert select_from(tmp_path / "3", texts, missed, "-n", 4, "--words")[0] == "a b"  # 0.1 and 0.075 to a word, c 0.06
+
+
+def test_a_run_says_what_may_be_missed(tmp_path: Path) -> None:
+    """From the pipeline by a record, and from a Doc in a .spacy file, to the choice."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("crf_ner").add_label("PER")
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "pipeline")
+    (tmp_path / "a.txt").write_text("Anna Berg left Oslo.")
+    code, output = run(
+        "process", tmp_path / "a.txt", "-o", tmp_path / "run", "-p", tmp_path / "pipeline", "--with-text",
+        "--extension", "_.expected_missed", "--workers", 1,
+    )  # fmt: skip
+    assert code == 0, output
+    code, output = run("select", tmp_path / "run", tmp_path / "records.jsonl")
+    assert code == 0 and "do not say" not in output, output
+    DocBin(docs=[nlp("Anna Berg left Oslo.")], store_user_data=True).to_disk(tmp_path / "a.spacy")
+    code, again = run("select", tmp_path / "a.spacy", tmp_path / "docs.jsonl")
+    assert code == 0 and again.split(", ")[1] == output.split(", ")[1] and "do not say" not in again, again
+
+
 def test_the_page_names_these_commands() -> None:
     """docs/annotate.md is what the test above does."""
     page = (Path(__file__).parents[2] / "docs" / "annotate.md").read_text(encoding="utf8")
