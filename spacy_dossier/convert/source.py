@@ -45,6 +45,8 @@ class TextFile:
     mark (bytes): Its byte-order mark, or nothing.
     newline (str): `"\\n"`, or an empty string where carriage returns end lines too, as on a classic Macintosh.
     array (bool): Whether it is one JSON array of objects, which are read as a line each.
+    asked (str | None): The encoding that the user named.
+    lang (str): The language by which encodings are told apart.
     """
 
     path: Path
@@ -53,6 +55,12 @@ class TextFile:
     mark: bytes = b""
     newline: str = "\n"
     array: bool = False
+    asked: str | None = None
+    lang: str = "en"
+
+    def beside(self, path: Path) -> "TextFile":
+        """RETURNS (TextFile): Another file, opened as this one was. RAISES (DossierError): As `open_text`."""
+        return open_text(path, encoding=self.asked, lang=self.lang)
 
     def lines(self) -> Iterator[str]:
         """Read the lines with their ends. Only the newline ends a line: U+0085, U+2028 and form feeds are text.
@@ -78,19 +86,27 @@ class TextFile:
             except UnicodeDecodeError as error:
                 raise self._undecodable(error) from None
 
-    def read(self) -> str:
+    def read_exactly(self) -> str:
         """RETURNS (str): The whole text, without its byte-order mark. RAISES (DossierError): As `lines`."""
         try:
-            text = self.path.read_bytes()[len(self.mark) :].decode(self.encoding, errors="surrogateescape")
+            return self.path.read_bytes()[len(self.mark) :].decode(self.encoding, errors="surrogateescape")
         except UnicodeDecodeError as error:
             raise self._undecodable(error) from None
-        return text.replace("\r\n", "\n").replace("\r", "\n")
+
+    def read(self) -> str:
+        """RETURNS (str): The same, all of its lines ended by a line feed."""
+        return unified(self.read_exactly())
 
     def _undecodable(self, error: UnicodeDecodeError) -> DossierError:
         remedy = "Say its --encoding, or mend it."
         return DossierError(
             f"its text is not {self.encoding} all through: {error.reason}", file=self.name, remedy=remedy
         )
+
+
+def unified(text: str) -> str:
+    """RETURNS (str): A text whose lines all end with a line feed."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def make_folder(folder: Path) -> None:
@@ -125,7 +141,7 @@ def open_text(path: Path, *, name: str | None = None, encoding: str | None = Non
     codec, mark = _named(encoding, head) if encoding is not None else _found(path, name, lang)
     text = head[len(mark) :].decode(codec, errors="replace")
     newline = "" if _returns_end_lines(text) else "\n"
-    return TextFile(path, name, codec, mark, newline, ARRAY.match(text) is not None)
+    return TextFile(path, name, codec, mark, newline, ARRAY.match(text) is not None, encoding, lang)
 
 
 def _returns_end_lines(text: str) -> bool:

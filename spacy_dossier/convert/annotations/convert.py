@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
-from ...text.surrogates import has_surrogates
+from ...text.surrogates import clean, has_surrogates
 from ..language import blank
 from ..report import Report, labels_in_line
 from ..source import TextFile
@@ -30,7 +30,8 @@ class AnnotationReport(Report):
     overlapping (int): Spans that overlap a longer one.
     unread (int): Spans and other things that could not be read.
     skipped (int): Texts left out.
-    repeated (int): Texts left out because a later one has the same id.
+    repeated (int): Texts left out because a later version of the same has the same id.
+    shared_ids (int): Ids that several texts have.
     problems (list[dict]): Text, and what is wrong, for each of these.
     """
 
@@ -50,6 +51,7 @@ class AnnotationReport(Report):
     unread: int = 0
     skipped: int = 0
     repeated: int = 0
+    shared_ids: int = 0
     outputs: list[str] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
@@ -83,6 +85,8 @@ class AnnotationReport(Report):
             yield f": {self.unread:,} things could not be read"
         if self.repeated:
             yield f": {self.repeated:,} texts have a later version under the same id, which counts"
+        if self.shared_ids:
+            yield f": {self.shared_ids:,} ids stand for several texts, all of which are kept"
 
 
 class AnnotationFile:
@@ -103,24 +107,26 @@ class AnnotationFile:
         self.report = AnnotationReport(format.name, file.encoding, lang, mode=mode)
 
     def texts(self) -> list[Annotated]:
-        """RETURNS (list[Annotated]): The texts; of those with one id the last."""
-        texts: dict[str, Annotated] = {}
+        """RETURNS (list[Annotated]): The texts; of one text under one id the last version."""
+        texts: dict[tuple[str, str], Annotated] = {}
         for number, item in enumerate(self.format.read(self.file), 1):
             if isinstance(item, Unread):
                 self._leave_out(item.place, item.why)
-            elif has_surrogates(item.text):
+            elif has_surrogates("".join((item.text, item.id, *(mark.label for mark in item.marks)))):
                 self._leave_out(number, "halves of characters, or bytes that are not in the encoding of the file")
             else:
-                key = item.id or f"\n{number}"
+                key = (item.id, item.text if item.id else str(number))
                 self.report.repeated += key in texts
                 texts[key] = item
+        named = Counter(id for id, _ in texts if id)
+        self.report.shared_ids = sum(n > 1 for n in named.values())
         return list(texts.values())
 
     def _leave_out(self, place: int, why: str) -> None:
         if self.strict:
             raise DossierError(why, file=self.file.name, line=place)
         self.report.skipped += 1
-        self.report.note(place, "", why)
+        self.report.note(place, "", clean(why))
 
     def docs(self) -> Iterator[Doc]:
         """YIELDS (Doc): The documents; the report is filled in on the way."""
@@ -128,7 +134,7 @@ class AnnotationFile:
         for number, text in enumerate(self.texts(), 1):
             for what in text.unread:
                 report.unread += 1
-                report.note(number, text.id, f"what can be read, not {what}")
+                report.note(number, text.id, f"what can be read, not {clean(what)}")
             aligned = make_doc(self.nlp, text, mode=self.mode)
             for mark, nearest in aligned.inside:
                 report.inside += 1

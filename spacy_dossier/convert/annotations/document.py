@@ -1,7 +1,7 @@
 """What annotation tools say of a text: spans of characters with labels."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Mark(NamedTuple):
@@ -32,6 +32,26 @@ class Annotated:
     sentences: list[int] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
+    def mark(self, start: Any, end: Any, label: Any, said: Any = None) -> bool:
+        """Mark a span; what is none is unread.
+
+        start, end (Any): Where it begins and ends, in code points or in UTF-16 code units.
+        label (Any): Its label.
+        said (Any): What the file says stands there; `None` if it does not.
+        RETURNS (bool): Whether it is a span of the text, with a label.
+        """
+        first, after = whole_number(start), whole_number(end)
+        place = None if first is None or after is None else verified(self.text, first, after, said)
+        if place is not None and isinstance(label, str) and label.strip():
+            self.marks.append(Mark(*place, label.strip()))
+            return True
+        named = f"{label!s:.40} {start!s:.40} {end!s:.40}"
+        if said is None:
+            self.unread.append(f"{named} is no labelled span of the text")
+        else:
+            self.unread.append(f"{named}: the text there is not {str(said)[:40]!r}")
+        return False
+
 
 @dataclass(frozen=True)
 class Unread:
@@ -39,6 +59,15 @@ class Unread:
 
     place: int
     why: str
+
+
+def whole_number(value: Any) -> int | None:
+    """RETURNS (int | None): A number as any JSON has it: 4, 4.0 or "4"; `None` if it is none."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def utf16_to_points(text: str, offsets: tuple[int, int]) -> tuple[int, int]:
@@ -58,12 +87,12 @@ def points_to_utf16(text: str, offset: int) -> int:
     return offset + sum(char > "\uffff" for char in text[:offset])
 
 
-def verified(text: str, start: int, end: int, said: str | None) -> tuple[int, int] | None:
+def verified(text: str, start: int, end: int, said: Any) -> tuple[int, int] | None:
     """Compare a span with what the file says stands there.
 
     text (str): The text.
     start, end (int): The span, in code points or in UTF-16 code units.
-    said (str | None): What the file says; `None` if it does not.
+    said (Any): What the file says; `None` if it does not.
     RETURNS (tuple[int, int] | None): The span in code points; `None` if something else stands there.
     """
     if not 0 <= start < end:
@@ -71,6 +100,6 @@ def verified(text: str, start: int, end: int, said: str | None) -> tuple[int, in
     if said is None:
         return (start, end) if end <= len(text) else None
     for span in ((start, end), utf16_to_points(text, (start, end))):
-        if text[slice(*span)].split() == said.split():
+        if text[slice(*span)].split() == str(said).split():
             return span
     return None

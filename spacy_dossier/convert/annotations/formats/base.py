@@ -10,6 +10,7 @@ from ....text.files import write_file
 from ...source import TextFile
 from ..document import Annotated, Unread
 
+LONGEST = 200  # bytes of a file's name; file systems take 255, with the suffix and a number
 # What comes of JSON in which something is missing, or is of another kind than it should be.
 MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
@@ -110,9 +111,20 @@ def first_object(file: TextFile, head: str) -> dict[str, Any] | None:
 def file_names(texts: Sequence[Annotated]) -> list[str]:
     """RETURNS (list[str]): A name of a file for each text, by its id as far as that can be one."""
     names: list[str] = []
+    taken: set[str] = set()
+    next_number: dict[str, int] = {}
     for number, text in enumerate(texts, 1):
-        base = (
-            "".join(char if char.isalnum() or char in "-_." else "_" for char in text.id).strip(".") or f"doc{number}"
-        )
-        names.append(base if base not in names else f"{base}-{number}")
+        name = base = file_name(text.id) or f"doc{number}"
+        while name.casefold() in taken:  # some file systems do not tell letters by their case
+            next_number[base] = next_number.get(base, 1) + 1
+            name = f"{base}-{next_number[base]}"
+        taken.add(name.casefold())
+        names.append(name)
     return names
+
+
+def file_name(id: str) -> str:
+    """RETURNS (str): An id as far as it can name a file; empty where nothing of it can."""
+    name = "".join(char if char.isalnum() or char in "-_." else "_" for char in id).strip(".")
+    # Ids that differ at their ends only, as paths do, are told by these.
+    return name if len(name.encode()) <= LONGEST else name[-LONGEST // 4 :]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ....errors import DossierError
 from ....text.files import write_file
-from ...source import TextFile, make_folder, open_text
-from ..document import Annotated, Mark, Unread, verified
+from ...source import TextFile, make_folder, unified
+from ..document import Annotated, Unread
 from .base import AnnotationFormat, file_names
 
+WHITE_SPACE = re.compile(r"\s")
 LINE = re.compile(r"T\d+\t(?P<label>\S+) (?P<spans>\d+ \d+(?:;\d+ \d+)*)\t(?P<text>.*)")
 KINDS = {"R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes", "N": "normalizations"}
 
@@ -32,14 +33,12 @@ class Brat(AnnotationFormat):
         twin = file.path.with_suffix(".txt")
         if not twin.is_file():
             raise DossierError("the text is not beside it", file=file.name, remedy=f"Put {twin.name} into its folder.")
-        found = Annotated(file.path.stem, open_text(twin).read())
-        others: Counter[str] = Counter()
-        for line in file.lines():
-            line = line.rstrip("\r\n")
-            if line.startswith("T"):
-                _take(found, line)
-            elif line and line[0] in KINDS:
-                others[KINDS[line[0]]] += 1
+        text = file.beside(twin).read_exactly()
+        lines = [line.rstrip("\r\n") for line in file.lines()]
+        found = _annotated(file.path.stem, text, lines)
+        if found.unread and "\r" in text:  # line ends may have been changed since offsets were counted
+            found = min(found, _annotated(file.path.stem, unified(text), lines), key=lambda one: len(one.unread))
+        others = Counter(KINDS[line[0]] for line in lines if line and line[0] in KINDS)
         found.unread.extend(f"{n} {kind}" for kind, n in others.items())
         yield found
 
@@ -50,9 +49,9 @@ class Brat(AnnotationFormat):
         for name, text in zip(file_names(texts), texts, strict=True):
             lines = []
             for i, mark in enumerate(text.marks, 1):
-                if " " in mark.label or "\t" in mark.label:
+                if WHITE_SPACE.search(mark.label):
                     raise DossierError("brat cannot hold a space in a label", value=mark.label)
-                quoted = " ".join(text.text[mark.start : mark.end].split())
+                quoted = WHITE_SPACE.sub(" ", text.text[mark.start : mark.end])
                 lines.append(f"T{i}\t{mark.label} {mark.start} {mark.end}\t{quoted}\n")
                 if mark.score is not None:
                     lines.append(f"#{i}\tAnnotatorNotes T{i}\tconfidence {mark.score:.4f}\n")
@@ -60,18 +59,23 @@ class Brat(AnnotationFormat):
             write_file(output / f"{name}.ann", "".join(lines))
 
 
+def _annotated(id: str, text: str, lines: list[str]) -> Annotated:
+    """RETURNS (Annotated): A text with the spans of these lines."""
+    found = Annotated(id, text)
+    for line in lines:
+        if line.startswith("T"):
+            _take(found, line)
+    return found
+
+
 def _take(found: Annotated, line: str) -> None:
     match = LINE.fullmatch(line)
     if match is None:
         found.unread.append(f"no annotation: {line[:40]}")
         return
-    spans = match["spans"].split(";")
-    if len(spans) > 1:
-        found.unread.append(f"a discontinuous span: {match['label']} {match['spans']}")
-        return
-    start, end = map(int, spans[0].split())
-    place = verified(found.text, start, end, match["text"])
-    if place is None:
-        found.unread.append(f"{match['label']} {start} {end}: the text there is not {match['text'][:40]!r}")
+    numbers = [int(number) for number in re.findall(r"\d+", match["spans"])]
+    gaps = [found.text[end:start] for end, start in zip(numbers[1:-1:2], numbers[2::2], strict=True)]
+    if any(not gap.isspace() for gap in gaps):  # brat parts a span at the ends of lines
+        found.unread.append(f"a discontinuous span: {match['label']} {match['spans'][:60]}")
     else:
-        found.marks.append(Mark(*place, match["label"]))
+        found.mark(numbers[0], numbers[-1], match["label"], match["text"])

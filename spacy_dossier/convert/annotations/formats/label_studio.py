@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....text.files import write_file
-from ..document import Annotated, Mark, Unread, points_to_utf16, verified
+from ..document import Annotated, Unread, points_to_utf16
 from .base import JsonLines
 
 FROM_NAME, TO_NAME = "label", "text"  # what the configuration in Label Studio has to call the labels and the text
@@ -95,12 +95,6 @@ def _take(found: Annotated, value: dict[str, Any], kind: str | None) -> None:
     if kind not in ("labels", "hypertextlabels"):
         found.unread.append(f"a result of type {kind}")
         return
-    labels = value.get(kind) or value.get("labels") or []
-    start, end = value.get("start"), value.get("end")
-    place = (
-        verified(found.text, int(start), int(end), value.get("text")) if start is not None and end is not None else None
-    )
-    if place is None:
-        found.unread.append(f"{', '.join(labels)} {start} {end}: the text there is not {value.get('text')!r}")
-        return
-    found.marks.extend(Mark(*place, label) for label in labels)
+    labels = value.get(kind) or value.get("labels")
+    for label in labels if isinstance(labels, list) and labels else [labels]:
+        found.mark(value.get("start"), value.get("end"), label, value.get("text"))

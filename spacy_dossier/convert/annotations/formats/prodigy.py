@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..document import Annotated, Mark, Unread, verified
+from ..document import Annotated, Unread
 from .base import JsonLines
 
 ACCEPT = "accept"
@@ -32,13 +32,7 @@ class Prodigy(JsonLines):
         found = Annotated(str((row.get("meta") or {}).get("id", "")), text)
         found.tokens = [(token["start"], token["end"]) for token in row.get("tokens") or []]
         for span in row.get("spans") or []:
-            place = verified(text, span["start"], span["end"], span.get("text"))
-            if place is None or not span.get("label"):
-                found.unread.append(
-                    f"{span.get('label')} {span['start']} {span['end']} is no labelled span of the text"
-                )
-            else:
-                found.marks.append(Mark(*place, span["label"]))
+            found.mark(span.get("start"), span.get("end"), span.get("label"), span.get("text"))
         if relations := row.get("relations"):
             found.unread.append(f"{len(relations)} relations")
         return found

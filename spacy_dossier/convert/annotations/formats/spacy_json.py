@@ -12,7 +12,7 @@ from ....errors import DossierError
 from ....text.files import write_file
 from ...source import TextFile
 from ..docs import annotated_of
-from ..document import Annotated, Mark, Unread, verified
+from ..document import Annotated, Unread
 from .base import MISSHAPEN, AnnotationFormat
 
 
@@ -49,7 +49,7 @@ class SpacyJson(AnnotationFormat):
             for doc in json_to_docs(json.dumps([row]).encode()):
                 yield annotated_of(doc, doc.user_data.get("id") or str(row.get("id", "")))
         elif isinstance(row, dict) and isinstance(row.get("text"), str):
-            spans = [(span["start"], span["end"], span["label"]) for span in row.get("ents", [])]
+            spans = [(span["start"], span["end"], span.get("label")) for span in row.get("ents", [])]
             tokens = [(token["start"], token["end"]) for token in row.get("tokens", [])]
             found = _annotated(str(row.get("id", "")), row["text"], spans)
             found.tokens, found.sentences = tokens, [sent["start"] for sent in row.get("sents", [])]
@@ -83,16 +83,12 @@ def _rows(file: TextFile) -> list[Any]:
             return [json.loads(line) for line in text.split("\n") if line.strip()]
         except ValueError as error:
             raise DossierError(f"not JSON: {error}", file=file.name) from None
-    single = isinstance(value, dict) or (len(value) == 2 and isinstance(value[0], str))
-    return [value] if single else value
+    rows = isinstance(value, list) and not (len(value) == 2 and isinstance(value[0], str))
+    return value if rows else [value]
 
 
-def _annotated(id: str, text: str, spans: list[tuple[int, int, str]]) -> Annotated:
+def _annotated(id: str, text: str, spans: list[tuple[Any, Any, Any]]) -> Annotated:
     found = Annotated(id, text)
     for start, end, label in spans:
-        place = verified(text, start, end, None)
-        if place is None:
-            found.unread.append(f"{label} {start} {end} is no span of the text")
-        else:
-            found.marks.append(Mark(*place, label))
+        found.mark(start, end, label)
     return found
