@@ -21,6 +21,11 @@ class Report:
             self.problems.append(problem)
 
 
+def relations_in_line(labels: dict[str, int]) -> str:
+    """RETURNS (str): Counts of relations by label, to stand behind those of entities."""
+    return f", {sum(labels.values()):,} relations{labels_in_line(labels)}"
+
+
 def labels_in_line(labels: dict[str, int]) -> str:
     """RETURNS (str): Counts of labels, to stand behind what they count; nothing where there are none."""
     shown = [f"{label} {n:,}" for label, n in list(labels.items())[:SHOWN_LABELS]]

@@ -19,7 +19,7 @@ from .layout import Layout
 from .reader import Survey, survey
 from .report import ColumnReport
 from .schemes import MISSING, OUTSIDE, opens, split_tag
-from .sentence import Problem, Sentence
+from .sentence import Problem, Related, Sentence
 
 SENTENCES_PER_DOC = 1  # what stands beside what in a file without marks may be by chance
 KEPT_BYTES = 8 << 20  # largest file that is kept in memory
@@ -70,7 +70,17 @@ class ColumnFile:
         self._verdicts: dict[tuple[str, str], tuple[str, str | None]] = {}  # of neighbouring tags
 
     def _read(self) -> Iterable[Sentence | Problem]:
-        return self.format.read(self.file.lines(), self.layout) if self._kept is None else self._kept
+        return self._with_relations() if self._kept is None else self._kept
+
+    def _with_relations(self) -> Iterator[Sentence | Problem]:
+        for sentence in self.format.read(self.file.lines(), self.layout):
+            if isinstance(sentence, Sentence) and sentence.tokens:
+                for found in self.format.relations(sentence, self.layout):
+                    if isinstance(found, Related):
+                        sentence.relations.append(found)
+                    else:
+                        sentence.unrelated.append(found)
+            yield sentence
 
     def _new_report(self) -> ColumnReport:
         layout, scheme = self.layout, self.survey.scheme
@@ -123,6 +133,7 @@ class ColumnFile:
         """
         self.report = report = self._new_report()
         labels: Counter[str] = Counter()
+        relations: Counter[str] = Counter()
         docs = 0
         for item in self._read():
             if isinstance(item, Problem):
@@ -134,12 +145,24 @@ class ColumnFile:
                 report.tokens += len(item.tokens)
                 report.longest = max(report.longest, len(item.tokens))
                 report.widened += item.widened
+                self._count_relations(item, relations)
                 if not OUTSIDE_ONLY.issuperset(item.tags):
                     self._check(item, labels)
             yield item
         report.docs = docs if self.survey.marked else 0
         report.labels = dict(labels.most_common())
         report.ents = sum(labels.values())
+        if self.layout.has_relations:
+            report.relations = dict(relations.most_common())
+
+    def _count_relations(self, sentence: Sentence, labels: Counter[str]) -> None:
+        """Count the relations of a sentence, and what is left out of it."""
+        labels.update(related.label for related in sentence.relations)
+        for problem in sentence.unrelated:
+            if self.options.strict:
+                raise problem.error(self.file.name)
+            self.report.unrelated += 1
+            self.report.list_problem(line=problem.line, row=problem.row, expected=problem.expected)
 
     def _leave_out(self, problem: Problem) -> None:
         if self.options.strict:
@@ -201,6 +224,7 @@ class ColumnFile:
             spacing=self.options.spacing,
             nested=self.options.nested,
             template=template,
+            relation_labels=self.survey.relations if self.layout.has_relations else None,
         )
         marked = self.survey.marked
         for document in group_sentences(self.sentences(), marked=marked, size=self.options.sentences_per_doc):

@@ -10,6 +10,7 @@ from spacy.util import get_lang_class
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
+from ...pipeline.extensions import Relation, set_relations
 from ..source import TextFile
 from .detect.roles import UPOS
 from .formats.registry import FORMATS
@@ -84,6 +85,7 @@ class DocMaker:
     spacing (str): `restore` or `keep`.
     nested (bool): Whether the inner layer becomes `doc.spans["nested"]`.
     template (dict[str, Any] | None): What `dossier export` needs to write the file back; `None` leaves it out.
+    relation_labels (Sequence[str] | None): Labels of the relations of the file; `None` where it has none.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class DocMaker:
         spacing: str = "restore",
         nested: bool = False,
         template: dict[str, Any] | None = None,
+        relation_labels: Sequence[str] | None = None,
     ) -> None:
         if spacing not in SPACINGS:
             raise DossierError("unknown spacing", value=spacing, remedy=f"Choose one of {', '.join(SPACINGS)}.")
@@ -103,6 +106,7 @@ class DocMaker:
         except ImportError:
             raise DossierError("spaCy has no such language", value=lang, remedy="Use xx for any other.") from None
         self.vocab, self.layout, self.nested, self.template = vocab, layout, nested, template
+        self.relation_labels = relation_labels
         self.spacer = Spacer(lang) if spacing == "restore" else None
         self.iob2 = _Iob2(layout.bare)
         self.spaces_by: Counter[str] = Counter()  # sentences by what said where their spaces are
@@ -144,6 +148,9 @@ class DocMaker:
             doc.user_data["id"] = printable(document.id)
         if self.nested and layout.nested is not None:
             doc.spans["nested"] = self._nested(doc, document.sentences)
+        if self.relation_labels is not None:
+            doc.user_data["relation_labels"] = list(self.relation_labels)
+            set_relations(doc, _relations(doc, document.sentences))
         if self.template is not None:
             doc.user_data[TEMPLATE_KEY] = "".join(document.source).encode(self.template["encoding"], "surrogateescape")
             doc.user_data[LAYOUT_KEY] = self.template
@@ -196,6 +203,14 @@ class DocMaker:
                 spaces[start : end - 1] = [False] * (end - 1 - start)
             spaces[end - 1] = "SpaceAfter=No" not in flags
         return spaces
+
+
+def _relations(doc: Doc, sentences: Iterable[Sentence]) -> Iterator[Relation]:
+    offset = 0
+    for sentence in sentences:
+        for head, tail, label in sentence.relations:
+            yield Relation(doc[offset + head[0] : offset + head[1]], doc[offset + tail[0] : offset + tail[1]], label)
+        offset += len(sentence.tokens)
 
 
 def _annotation(sentences: Sequence[Sentence], column: int) -> list[str]:

@@ -49,6 +49,8 @@ class Layout:
     digits (bool): Whether a digit follows each token of one character and is no part of it, as in the Weibo corpus.
     cells (tuple[int, ...]): Where a line is a sentence, which of its cells are columns.
     text_key, document_key (str): Names in a JSON object of the sentence as it was written, and of its document.
+    relations (str): What a JSON object calls its list of relations.
+    spans (str): What it calls its list of entities, where no list of tags says them.
     further (tuple[int, ...]): Other columns that hold tags, which are not read.
     merged (bool): Whether the words of a multi-word token of CoNLL-U are read as the one token they are written as.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
@@ -90,10 +92,17 @@ class Layout:
     cells: tuple[int, ...] = ()
     text_key: str = ""
     document_key: str = ""
+    relations: str = ""
+    spans: str = ""
     further: tuple[int, ...] = ()
     merged: bool = False
     brackets: bool = False
     bare: bool = False
+
+    @property
+    def has_relations(self) -> bool:
+        """RETURNS (bool): Whether the file holds relations."""
+        return bool(self.relations)
 
     @property
     def splits(self) -> Callable[[str], list[str]]:

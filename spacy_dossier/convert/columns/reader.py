@@ -122,11 +122,13 @@ class Survey:
     scheme (Scheme): The tagging scheme.
     marked (bool): Whether the file marks documents.
     mark (str): How the first mark of a document begins.
+    relations (tuple[str, ...]): Labels of the relations.
     """
 
     scheme: Scheme
     marked: bool = False
     mark: str = ""
+    relations: tuple[str, ...] = ()
 
 
 def survey(sentences: Iterable[Sentence | Problem], *, bare: bool = False) -> Survey:
@@ -138,10 +140,12 @@ def survey(sentences: Iterable[Sentence | Problem], *, bare: bool = False) -> Su
     """
     pairs: Counter[tuple[str, str]] = Counter()
     marked, mark = False, ""
+    relations: set[str] = set()
     for sentence in sentences:
         if isinstance(sentence, Sentence):
             if sentence.mark is not None and not marked:
                 before = (line.split() for line in sentence.source[: sentence.places[0]])
                 marked, mark = True, next((" ".join(words[: 1 + (words[0] == "#")]) for words in before if words), "")
+            relations.update(related.label for related in sentence.relations)
             pairs.update(zip((OUTSIDE, *sentence.tags), (*sentence.tags, OUTSIDE), strict=True))
-    return Survey(find_scheme(pairs, bare=bare), marked, mark)
+    return Survey(find_scheme(pairs, bare=bare), marked, mark, tuple(sorted(relations)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..report import Report, labels_in_line
+from ..report import Report, labels_in_line, relations_in_line
 from .spacing import BY_RULE, UNRELIABLE
 
 LONG = 1000  # tokens of a sentence that is worth a word
@@ -24,6 +24,8 @@ class ColumnReport(Report):
     widened (int): Entities that were widened to a multi-word token, inside which they begin or end.
     longest (int): Tokens of the longest sentence.
     skipped (int): Sentences left out.
+    relations (dict[str, int] | None): Relations by label, the most frequent first; `None` where the file has none.
+    unrelated (int): Relations, and entities over others, that were left out.
     guessed (bool): Whether the encoding is a guess.
     delimiter (str): What parts the columns, in words.
     names (list[str]): Names of the columns, where the file gives them.
@@ -47,6 +49,8 @@ class ColumnReport(Report):
     widened: int = 0
     longest: int = 0
     skipped: int = 0
+    relations: dict[str, int] | None = None
+    unrelated: int = 0
     format: str = ""
     scheme: str = ""
     scheme_by_label: dict[str, str] = field(default_factory=dict)
@@ -65,7 +69,11 @@ class ColumnReport(Report):
     problems: list[dict[str, Any]] = field(default_factory=list)
 
     unit = "sentences"
-    left = 0  # what is left out of documents
+
+    @property
+    def left(self) -> int:
+        """RETURNS (int): What is left out of documents."""
+        return self.unrelated
 
     def line(self) -> str:
         """RETURNS (str): What was found out and what was read, in one line."""
@@ -78,6 +86,7 @@ class ColumnReport(Report):
             f"{how}, {encoding}: {self._columns()}; spaces {self._spaces()}; {marked}{by}, "
             f"{self.sents:,} sentences{ends}, {self.tokens:,} tokens, {self.ents:,} entities"
             + labels_in_line(self.labels)
+            + ("" if self.relations is None else relations_in_line(self.relations))
         )
 
     def _columns(self) -> str:
@@ -118,6 +127,8 @@ class ColumnReport(Report):
             yield f": {self.unclosed:,} entities lack the tag that ends them"
         if self.widened:
             yield f": {self.widened:,} entities were widened to the multi-word token they begin or end in"
+        if self.unrelated:
+            yield f": {self.unrelated:,} relations or entities left out"
         if self.longest > LONG:
             yield f": the longest sentence has {self.longest:,} tokens; are ends of sentences missing?"
         if self.tokens and "tag" not in self.columns:

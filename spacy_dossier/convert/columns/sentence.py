@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import NamedTuple
 
 from ...errors import DossierError
 from .detect.evidence import key_value
@@ -13,7 +14,16 @@ from .schemes import MISSING, OUTSIDE, brackets_to_iob2, split_tag
 from .tags import PLAIN, bare_cell
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # a byte that could not be decoded, or half a pair that JSON names
+Span = tuple[int, int]  # a first token, and the one after the last
 Columns = Sequence[Sequence[str]]  # (columns, tokens)
+
+
+class Related(NamedTuple):
+    """A relation between two entities of a sentence, and what it is called."""
+
+    head: Span
+    tail: Span
+    label: str
 
 
 @dataclass(slots=True)
@@ -30,6 +40,8 @@ class Sentence:
     source (list[str]): Its lines, with the comments and marks before it.
     places (list[int]): Where in `source` the row of each token stands.
     widened (int): Entities that begin or end inside a multi-word token, and were widened to it.
+    relations (list[Related]): Relations between its entities.
+    unrelated (list[Problem]): What is left out of it: relations without entities, entities over others.
     """
 
     line: int
@@ -42,6 +54,8 @@ class Sentence:
     source: list[str]
     places: list[int]
     widened: int = 0
+    relations: list[Related] = field(default_factory=list)
+    unrelated: list["Problem"] = field(default_factory=list)
 
     def line_of(self, i: int) -> int:
         """RETURNS (int): The line, counted from 1, of the row of a token."""

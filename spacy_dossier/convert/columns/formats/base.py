@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from ..detect.roles import Family
 from ..detect.sample import Head, Sample
 from ..layout import Layout
-from ..sentence import Problem, Sentence
+from ..sentence import Problem, Related, Sentence
 from ..writing import Counts
 
 
@@ -61,6 +61,13 @@ class Format(ABC):
         YIELDS (Sentence | Problem): A sentence, or the first row that spoils one; last, as a sentence without tokens,
             the lines that follow.
         """
+
+    def relations(self, sentence: Sentence, layout: Layout) -> Iterator[Related | Problem]:
+        """Read the relations of a sentence, where the layout says that there are such.
+
+        YIELDS (Related | Problem): A relation, or why something of the sentence is left out.
+        """
+        yield from ()
 
     @abstractmethod
     def put(self, sentence: Sentence, layout: Layout, column: int, cells: Sequence[str]) -> None:
