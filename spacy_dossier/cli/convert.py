@@ -178,7 +178,7 @@ def convert_cli(
     if len(paths) < 2:
         raise DossierError("no output folder", remedy="Say dossier convert INPUT... OUTPUT_DIR.")
     if join is not None:
-        _join(join, paths[:-1], Path(paths[-1]), options, alignment)
+        _join(join, paths[:-1], Path(paths[-1]), options, alignment, report)
         return
     _convert(paths[:-1], Path(paths[-1]), options, alignment, max_docs, report)
 
@@ -225,20 +225,27 @@ def _convert(
         raise typer.Exit(SKIPPED)
 
 
-def _join(corpus: Path, inputs: list[str], output_dir: Path, options: Any, alignment: str) -> None:
+def _join(corpus: Path, inputs: list[str], output_dir: Path, options: Any, alignment: str, report: Path | None) -> None:
     from ..convert.files import join_into
 
     target = output_dir / corpus.name
-    found = join_into(corpus, inputs, target, options, alignment=alignment)
+    found, reports = join_into(corpus, inputs, target, options, alignment=alignment)
+    if report is not None:
+        write_json(report, {name: each.as_dict() for name, each in reports.items()})
     typer.echo(
         f"{corpus}: {found.replaced:,} texts replaced, {found.added:,} added, {found.kept:,} kept as they were "
         f"-> {target}"
     )
+    for name, each in reports.items():
+        _print_problems(name, each, options)
     for conflict in found.conflicts:
         typer.echo(f"{corpus}: {conflict}", err=True)
     if found.inside:
-        typer.echo(f"{corpus}: {found.inside:,} spans begin or end inside a token ({alignment})", err=True)
-    if found.conflicts or (found.inside and alignment == "strict"):
+        typer.echo(f"{corpus}: {len(found.inside):,} spans begin or end inside a token ({alignment})", err=True)
+    for span in found.inside[:SHOWN]:
+        typer.echo(f"{corpus}: {shortened(span)}", err=True)
+    left = any(each.skipped or each.left for each in reports.values())
+    if left or found.conflicts or (found.inside and alignment == "strict"):
         raise typer.Exit(SKIPPED)
 
 
@@ -247,6 +254,10 @@ def _print_report(name: str, found: Any, options: Any) -> None:
         typer.echo(f"{found.error} (left out)", err=True)
         return
     typer.echo(f"{name}: {found.line()} -> {', '.join(found.outputs)}")
+    _print_problems(name, found, options)
+
+
+def _print_problems(name: str, found: Any, options: Any) -> None:
     for warning in found.warnings(options.lang, outside=options.outside):
         typer.echo(f"{name}{warning}", err=True)
     for problem in found.problems[:SHOWN]:

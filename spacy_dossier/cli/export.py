@@ -50,5 +50,7 @@ def export_cli(
     )
     if report.cut:
         typer.echo(f"{output}: {report.cut:,} entities cross the end of a sentence and were cut there", err=True)
+    if report.nested:
+        typer.echo(f"{output}: {report.nested:,} entities overlap another and were left out", err=True)
     if report.merged:
         typer.echo(f"{output}: {report.merged:,} entities cannot be told from the one before in {scheme}", err=True)

@@ -1,7 +1,6 @@
 """Documents out: `.spacy` files and processed records, as column files or for annotation tools."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from ..errors import DossierError
 from ..pipeline.extensions import set_confidence, set_missed
 from ..text.docbin import read_docbin
 from .annotations.docs import annotated_of, make_doc
-from .annotations.document import Annotated, Mark
+from .annotations.document import Annotated
+from .annotations.formats.base import MISSHAPEN
 from .annotations.formats.registry import ANNOTATION_FORMATS
 from .annotations.hf import write_dataset
 from .columns.export import AUTO, SOURCE, export_docs
@@ -57,16 +57,15 @@ def export_loaded(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: 
         raise DossierError("unknown format", value=format, remedy="dossier convert --formats lists them.")
     if format != HF and format not in ANNOTATION_FORMATS:
         return export_docs(docs, output, format=format, scheme=scheme)
-    texts = [annotated_of(doc) for doc in docs]
     make_folder(output.parent)
     writer = ANNOTATION_FORMATS.get(format)
     is_folder = writer is None or writer.folder
     if output.exists() and output.is_dir() != is_folder:
         raise DossierError(f"{format} is written as a {'folder' if is_folder else 'file'}", file=output)
     if writer is None:
-        write_dataset(texts, output)
-    else:
-        writer.write(texts, output)
+        return write_dataset(docs, output)
+    texts = [annotated_of(doc) for doc in docs]
+    writer.write(texts, output)
     sents = sum(max(1, len(text.sentences)) for text in texts)
     return Counts(len(texts), sents, sum(map(len, docs)), sum(len(text.marks) for text in texts))
 
@@ -106,20 +105,33 @@ def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> D
             value=json.dumps(record, default=str),
             remedy="Process --with-text.",
         )
-    marks = [Mark(ent["start"], ent["end"], ent["label"], ent.get("confidence")) for ent in entities]
-    # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
-    doc = make_doc(nlp, Annotated(str(record.get("id", "")), text, marks), mode="expand").doc
-    for mark in marks:
-        if mark.score is not None:
-            set_confidence(doc, mark.start, mark.end, mark.label, mark.score)
-    missed = _of_json(record.get("extensions")).get("expected_missed")
-    sections = missed if isinstance(missed, list) else [missed]  # of a text in several sections a list
-    if all(isinstance(counts, dict) for counts in sections):
-        total = sum(map(Counter, sections), Counter[str]())
-        set_missed(doc, 0, len(text), dict(total))
+    found = Annotated(str(record.get("id", "")), text)
+    try:
+        for ent in entities:
+            if not found.mark(ent["start"], ent["end"], ent["label"], ent.get("text")):
+                raise ValueError(found.unread[0])
+        # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
+        doc = make_doc(nlp, found, mode="expand").doc
+        for mark, ent in zip(found.marks, entities, strict=True):
+            if ent.get("confidence") is not None:
+                set_confidence(doc, mark.start, mark.end, mark.label, float(ent["confidence"]))
+        missed = _missed(record)
+    except MISSHAPEN as error:
+        why = f"not as dossier process writes it ({type(error).__name__}: {str(error)[:60]})"
+        raise DossierError(why, file=file, line=number) from None
+    if missed is not None:
+        set_missed(doc, 0, len(text), missed)
     return doc
 
 
-def _of_json(value: Any) -> dict[str, Any]:
-    """RETURNS (dict[str, Any]): The extensions of a record: an object, in Parquet as a string."""
-    return (json.loads(value) if isinstance(value, str) else value) or {}
+def _missed(record: dict[str, Any]) -> dict[str, float] | None:
+    """RETURNS (dict[str, float] | None): What is expected to be missed, by label; `None` if the record does not say."""
+    extensions = record.get("extensions") or {}
+    if isinstance(extensions, str):  # as in Parquet
+        extensions = json.loads(extensions)
+    value = extensions.get("expected_missed")
+    sections: list[Any] = value if isinstance(value, list) else [value]  # of a text in several sections a list
+    if None in sections:
+        return None
+    labels: set[str] = {label for counts in sections for label in counts}
+    return {label: sum(float(counts.get(label, 0)) for counts in sections) for label in labels}

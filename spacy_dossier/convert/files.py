@@ -73,19 +73,20 @@ def convert(
 
 def join_into(
     corpus: Path, inputs: Iterable[str], output: Path, options: ColumnOptions, *, alignment: str = "strict"
-) -> JoinReport:
+) -> tuple[JoinReport, dict[str, Report]]:
     """Join what annotators made of texts into a corpus: by their ids, the later file the more it counts.
 
     corpus (Path): A `.spacy` file.
     inputs (Iterable[str]): Column files and exports of annotation tools.
     output (Path): The `.spacy` file to write; it may be the corpus.
     options, alignment: As in `convert`.
-    RETURNS (JoinReport): What became of the corpus.
-    RAISES (DossierError): If a file cannot be read.
+    RETURNS (tuple[JoinReport, dict[str, Report]]): What became of the corpus, and a report for each file, by its name.
+    RAISES (DossierError): If a file cannot be read; with `strict`, at the first thing that cannot be joined.
     """
     nlp = blank(options.lang)
     docs = list(read_docbin(corpus, nlp.vocab))
     answers: list[tuple[str, Annotated]] = []
+    reports: dict[str, Report] = {}
     for source in find_inputs(inputs):
         with ExitStack() as stack:
             opened = _open(source, options, alignment, stack)
@@ -94,11 +95,14 @@ def join_into(
             else:
                 texts = opened.texts()
             answers += [(source.name, text) for text in texts]
+            reports[source.name] = opened.report
     joined, report = join(docs, answers, nlp, mode=alignment)
+    if options.strict and (wrong := [*report.conflicts, *report.inside]):
+        raise DossierError(wrong[0], file=corpus)
     with DocBinWriter(output, nlp.vocab) as writer:
         for doc in joined:
             writer.add(doc)
-    return report
+    return report, reports
 
 
 def _open(source: Input, options: ColumnOptions, alignment: str, stack: ExitStack) -> ColumnFile | AnnotationFile:
@@ -116,7 +120,7 @@ def _open(source: Input, options: ColumnOptions, alignment: str, stack: ExitStac
         return AnnotationFile(file, format, lang=options.lang, mode=alignment, strict=options.strict)
     if options.format in (AUTO, "json") and (rows := wrapped_rows(file)) is not None:
         path = _folder(stack) / f"{path.stem}.jsonl"
-        path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf8")
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf8")
     return ColumnFile(path, options, name=source.name)
 
 

@@ -262,12 +262,14 @@ def _resolve(argument: str) -> dict[Path, tuple[str, Path]]:
     if argument == STDIN:
         return {path: (STDIN, Path("stdin"))}
     if path.is_dir():
-        if sets := sorted(info.parent for info in path.rglob(DATASET)):  # as Hugging Face saves them
-            return {each: (each.as_posix(), Path(each.name)) for each in sets}
+        sets = sorted(info.parent for info in path.rglob(DATASET))  # as Hugging Face saves them
+        within = set(sets)
         inside = [file_ for file_ in sorted(path.rglob("*")) if _is_candidate(file_, path)]
-        if not inside:
+        inside = [file_ for file_ in inside if within.isdisjoint(file_.parents)]
+        if not sets and not inside:
             raise DossierError("the folder holds no file to read", file=path)
-        return {file_: (file_.as_posix(), file_.relative_to(path)) for file_ in inside}
+        found = {each: (each.as_posix(), Path(each.name)) for each in sets}
+        return found | {file_: (file_.as_posix(), file_.relative_to(path)) for file_ in inside}
     if path.is_file():
         return {path: (argument, Path(path.name))}
     if is_stream(path):

@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner
 
+from spacy_dossier.cli.app import app
 from spacy_dossier.convert.annotations.document import Annotated
 from spacy_dossier.convert.annotations.formats.base import file_names
 from spacy_dossier.convert.columns.convert import ColumnOptions
+from spacy_dossier.convert.export import export
 from spacy_dossier.convert.files import convert
+from spacy_dossier.errors import DossierError
 
 from .test_annotations import docs_of, ents, read
 
@@ -161,7 +167,152 @@ def test_ids_that_several_texts_have_lose_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["3", '"ents text"', '[1, "ents", "text"]', '{"ents": 1, "text": 5}', "[]"])
 def test_broken_json_is_one_line(tmp_path: Path, value: str) -> None:
     """A number, a string, a list of anything: no traceback."""
-    from spacy_dossier.errors import DossierError
-
     with pytest.raises(DossierError):
         read(tmp_path / "a.json", value, format="spacy-json")
+
+
+def layered(path: Path) -> Doc:
+    """A document with nested entities, one over the end of a sentence, white space, and a token nobody looked at."""
+    nlp = spacy.blank("en")
+    doc = Doc(nlp.vocab, words=["University", "of", "Oslo", "\n", "Anna", "Berg", "left", "?"])
+    for token in doc:
+        token.is_sent_start = token.i in (0, 5)
+    doc.set_ents([Span(doc, 0, 3, "ORG"), Span(doc, 4, 6, "PER")], missing=[doc[7:8]], default="outside")
+    doc.spans["nested"] = [Span(doc, 2, 3, "LOC"), Span(doc, 0, 1, "NOUN"), Span(doc, 1, 3, "X")]
+    doc.user_data["id"] = "d"
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    return doc
+
+
+def test_hugging_face_has_one_layer_and_ends_entities_with_sentences(tmp_path: Path) -> None:
+    """What it cannot hold is counted and said, and spoils no other tag."""
+    layered(tmp_path / "a.spacy")
+    result = CliRunner().invoke(app, ["export", str(tmp_path / "a.spacy"), str(tmp_path / "hf"), "--to", "hf"])
+    assert result.exit_code == 0
+    assert "3 entities overlap another" in result.output and "1 entities cross the end of a sentence" in result.output
+    ((_, report),) = convert([str(tmp_path / "hf")], tmp_path / "back", ColumnOptions(sentences_per_doc=0)).items()
+    (doc,) = docs_of(Path(report.outputs[0]))
+    assert ents([doc]) == [("University of Oslo", "ORG"), ("Anna", "PER"), ("Berg", "PER")]
+    assert [token.ent_iob_ for token in doc] == ["B", "I", "I", "B", "B", "O", ""]
+
+
+@pytest.mark.parametrize("format", ["conll", "conllu", "germeval"])
+def test_entities_that_a_column_cannot_hold_are_said(tmp_path: Path, format: str) -> None:
+    """One layer, or two."""
+    nlp = spacy.blank("en")
+    doc = Doc(nlp.vocab, words=["University", "of", "Oslo"], sent_starts=[True, False, False])
+    doc.ents = [Span(doc, 0, 3, "ORG")]
+    doc.spans["nested"] = [Span(doc, 2, 3, "LOC"), Span(doc, 1, 3, "X")]
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "a.spacy")
+    counts = export([tmp_path / "a.spacy"], tmp_path / "a.txt", format=format)
+    assert counts.nested == (1 if format == "germeval" else 2)
+
+
+def saved_set(folder: Path, rows: list[str], state: str | None = None) -> Path:
+    folder.mkdir(parents=True)
+    names = {"feature": {"names": ["O", "B-PER"], "_type": "ClassLabel"}, "_type": "Sequence"}
+    (folder / "dataset_info.json").write_text(json.dumps({"features": {"ner_tags": names}}))
+    (folder / "data.jsonl").write_text("\n".join(rows) + "\n", encoding="utf8")
+    if state is not None:
+        (folder / "state.json").write_text(state)
+    return folder
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u0085", "\x1e", "\x0c", "\x0b"])
+def test_rows_of_json_end_with_line_feeds_only(tmp_path: Path, mark: str) -> None:
+    """Other marks are characters of a token."""
+    row = json.dumps({"tokens": [f"An{mark}na", "left"], "ner_tags": [1, 0]}, ensure_ascii=False)
+    (report,) = convert([str(saved_set(tmp_path / "set", [row, "", row]))], tmp_path / "out", ColumnOptions()).values()
+    assert [ent.text for doc in docs_of(Path(report.outputs[0])) for ent in doc.ents] == [f"An{mark}na"] * 2
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"_data_files": 3}',
+        '{"_data_files": [{"filename": "../secret.jsonl"}]}',
+        '{"_data_files": [{"filename": "/etc/passwd"}]}',
+        '{"_data_files": [{"filename": ".."}]}',
+        '{"_data_files": [{"filename": "gone.arrow"}]}',
+    ],
+)
+def test_a_saved_set_reads_its_own_files_only(tmp_path: Path, state: str) -> None:
+    """A list of files that is broken, or leads out of the folder, is one line."""
+    (tmp_path / "secret.jsonl").write_text('{"tokens": ["secret"], "ner_tags": [0]}\n')
+    folder = saved_set(tmp_path / "set", ['{"tokens": ["Anna"], "ner_tags": [1]}'], state)
+    result = CliRunner().invoke(app, ["convert", str(folder), str(tmp_path / "out")])
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit)
+    assert len(result.output.splitlines()) == 1 or "secret" not in result.output.replace("secret.jsonl", "")
+    assert not list((tmp_path / "out").glob("*.spacy"))
+
+
+def test_a_saved_set_does_not_hide_other_files_of_a_folder(tmp_path: Path) -> None:
+    """Both are read."""
+    saved_set(tmp_path / "in" / "set", ['{"tokens": ["Anna", "left"], "ner_tags": [1, 0]}'])
+    (tmp_path / "in" / "b.conll").write_text("Ola B-PER\nleft O\n\n")
+    assert len(convert([str(tmp_path / "in")], tmp_path / "out", ColumnOptions())) == 2
+
+
+def test_halves_of_characters_in_wrapped_json_are_reported(tmp_path: Path) -> None:
+    """An array over several lines: the row is left out, and no file is half written."""
+    rows = [
+        {"tokens": ["An\ud800na", "left"], "tags": ["B-PER", "O"]},
+        {"tokens": ["Ola", "left"], "tags": ["B-PER", "O"]},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"data": rows}, indent=1))
+    result = CliRunner().invoke(app, ["convert", str(tmp_path / "a.json"), str(tmp_path / "out")])
+    assert (result.exit_code, type(result.exception)) == (3, SystemExit), result.output
+    assert ents(docs_of(tmp_path / "out" / "a.spacy")) == [("Ola", "PER")]
+
+
+def test_what_is_left_out_of_answers_is_said(tmp_path: Path) -> None:
+    """--join reports what it could not read, as convert does, and exits with 3; --strict stops."""
+    doc = spacy.blank("en")("Annabel left Oslo.")
+    doc.user_data["id"] = "1"
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "c.spacy")
+    answers = {
+        "unread": '{"id": "1", "text": "Annabel left Oslo.", "label": [[0, 99, "PER"]]}',
+        "skipped": '{"id": "1", "text": "Annabel left Oslo.", "label": []}\n{"id": "2", "text": 3, "label": []}',
+        "inside": '{"id": "1", "text": "Annabel left Oslo.", "label": [[0, 4, "PER"]]}',
+        "fine": '{"id": "1", "text": "Annabel left Oslo.", "label": [[0, 7, "PER"]]}',
+    }
+    for name, rows in answers.items():
+        (tmp_path / f"{name}.jsonl").write_text(rows + "\n")
+        report = tmp_path / f"{name}.json"
+        command = [
+            "convert",
+            str(tmp_path / f"{name}.jsonl"),
+            str(tmp_path / "out"),
+            "--join",
+            str(tmp_path / "c.spacy"),
+        ]
+        result = CliRunner().invoke(app, [*command, "--report", str(report)])
+        assert result.exit_code == (0 if name == "fine" else 3), result.output
+        assert CliRunner().invoke(app, [*command, "--strict"]).exit_code == (0 if name == "fine" else 1), name
+        (found,) = json.loads(report.read_text()).values()
+        assert (found["unread"], found["skipped"]) == (int(name == "unread"), int(name == "skipped"))
+        assert name != "inside" or "nearest tokens 'Annabel'" in result.output
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"entities": [{"start": 0, "end": 4}]},
+        {"entities": [{"start": 0, "end": 99, "label": "PER"}]},
+        {"entities": [{"start": 0, "end": 4, "label": "PER", "confidence": "high"}]},
+        {"entities": [3]},
+        {"entities": {"a": 1}},
+        {"entities": [], "extensions": {"expected_missed": 3}},
+        {"entities": [], "extensions": "{"},
+    ],
+)
+def test_a_malformed_record_is_one_line(tmp_path: Path, record: dict[str, Any]) -> None:
+    """With its line."""
+    path = tmp_path / "records-0001.jsonl"
+    path.write_text(json.dumps({"id": "1", "text": "Anna left", **record}) + "\n")
+    result = CliRunner().invoke(app, ["export", str(path), str(tmp_path / "out.jsonl"), "--to", "prodigy"])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert "records-0001.jsonl:1" in result.output and len(result.output.strip().splitlines()) == 1

@@ -118,6 +118,8 @@ class AnnotationFile:
                 key = (item.id, item.text if item.id else str(number))
                 self.report.repeated += key in texts
                 texts[key] = item
+                for what in item.unread:
+                    self._note_unread(number, item, what)
         named = Counter(id for id, _ in texts if id)
         self.report.shared_ids = sum(n > 1 for n in named.values())
         return list(texts.values())
@@ -128,19 +130,22 @@ class AnnotationFile:
         self.report.skipped += 1
         self.report.note(place, "", clean(why))
 
+    def _note_unread(self, number: int, text: Annotated, what: str) -> None:
+        if self.strict:
+            raise DossierError(f"expected what can be read, not {clean(what)}", file=self.file.name, value=text.id)
+        self.report.unread += 1
+        self.report.note(number, text.id, f"what can be read, not {clean(what)}")
+
     def docs(self) -> Iterator[Doc]:
         """YIELDS (Doc): The documents; the report is filled in on the way."""
         report, labels = self.report, Counter[str]()
         for number, text in enumerate(self.texts(), 1):
-            for what in text.unread:
-                report.unread += 1
-                report.note(number, text.id, f"what can be read, not {clean(what)}")
             aligned = make_doc(self.nlp, text, mode=self.mode)
             for mark, nearest in aligned.inside:
                 report.inside += 1
                 quoted = text.text[mark.start : mark.end]
                 report.note(number, quoted, f"{mark.label} at the bounds of tokens, the nearest {nearest!r}")
-            if self.strict and (text.unread or aligned.inside):
+            if self.strict and aligned.inside:
                 problem = report.problems[-1]
                 raise DossierError(f"expected {problem['expected']}", file=self.file.name, value=problem["row"])
             report.overlapping += aligned.overlapping

@@ -1,22 +1,36 @@
 """Hugging Face `datasets`: Arrow and Parquet files, folders of them, and JSON lines whose tags are numbers."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow
 from pyarrow import ArrowException, ipc, parquet
+from spacy.tokens import Doc, Token
 
 from ...errors import DossierError
 from ...text.files import open_whole, write_file
-from ..source import make_folder
-from .document import Annotated
+from ..columns.schemes import MISSING_TAG
+from ..columns.writing import Counts, annotation, make_tags
+from ..source import make_folder, open_text
+from .docs import NESTED
 from .formats.base import MISSHAPEN
 
 INFO, STATE = "dataset_info.json", "state.json"
 TABLES = (".arrow", ".parquet")
 METADATA = b"huggingface"  # key of the features in the schema of an Arrow or Parquet file
-NAME = "data.jsonl"
+NAME = "data-00000-of-00001.arrow"
+UNKNOWN = (-1, -100)  # a class that is not known: to ClassLabel, to the losses of PyTorch
+SCHEMA = pyarrow.schema(
+    {
+        "document": pyarrow.string(),
+        "tokens": pyarrow.list_(pyarrow.string()),
+        "space_after": pyarrow.list_(pyarrow.bool_()),
+        "ner_tags": pyarrow.list_(pyarrow.int64()),
+    }
+)
 
 
 def is_dataset(path: Path) -> bool:
@@ -27,10 +41,21 @@ def is_dataset(path: Path) -> bool:
 
 
 def data_files(folder: Path) -> list[Path]:
-    """RETURNS (list[Path]): The files of a saved split that hold its rows, in order."""
+    """Find the files of a saved split that hold its rows.
+
+    RETURNS (list[Path]): The files, in order.
+    RAISES (DossierError): If the list of them is broken, or names one that is not in the folder.
+    """
     state = folder / STATE
     if state.is_file():
-        return [folder / file["filename"] for file in json.loads(state.read_text(encoding="utf8"))["_data_files"]]
+        try:
+            names = [str(file["filename"]) for file in json.loads(state.read_text(encoding="utf8"))["_data_files"]]
+        except (OSError, *MISSHAPEN):
+            raise DossierError("no list of data files that can be read", file=state) from None
+        for name in names:
+            if name in ("", "..") or Path(name).name != name:
+                raise DossierError("a data file that is not in the folder", file=state, value=name)
+        return [folder / name for name in names]
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in (*TABLES, ".jsonl"))
 
 
@@ -50,7 +75,7 @@ def unpack_dataset(path: Path, folder: Path, name: str) -> Path:
         with target.open("w", encoding="utf8") as file:
             for source in data_files(path) if path.is_dir() else [path]:
                 for row, features in _rows(source, named):
-                    file.write(json.dumps(_with_names(row, features), ensure_ascii=False, default=str) + "\n")
+                    file.write(json.dumps(_with_names(row, features), default=str) + "\n")
     except (ArrowException, OSError, *MISSHAPEN) as error:
         raise DossierError(f"no data set: {type(error).__name__}: {str(error)[:60]}", file=name) from None
     return target
@@ -59,8 +84,9 @@ def unpack_dataset(path: Path, folder: Path, name: str) -> Path:
 def _rows(path: Path, named: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """YIELDS (tuple[dict[str, Any], dict[str, Any]]): Each row and the features of its columns."""
     if path.suffix.lower() == ".jsonl":
-        for line in path.read_text(encoding="utf8").splitlines():
-            yield json.loads(line), named
+        for line in open_text(path).lines():
+            if line.strip():
+                yield json.loads(line.lstrip("\ufeff")), named
         return
     if path.suffix.lower() == ".parquet":
         table = parquet.ParquetFile(path)
@@ -86,7 +112,8 @@ def _with_names(row: dict[str, Any], features: dict[str, Any]) -> dict[str, Any]
     for column, feature in features.items():
         names, value = _names(feature), row.get(column)
         if names and isinstance(value, list):
-            named[column] = [names[n] if isinstance(n, int) and 0 <= n < len(names) else n for n in value]
+            tags = dict(enumerate(names)) | dict.fromkeys(UNKNOWN, MISSING_TAG)
+            named[column] = [tags.get(n, n) if isinstance(n, int) else n for n in value]
     return named
 
 
@@ -97,45 +124,74 @@ def _names(feature: Any) -> list[str]:
     return inner.get("names", []) if isinstance(inner, dict) else []
 
 
-def write_dataset(texts: Iterable[Annotated], output: Path) -> None:
-    """Write a folder with a row a sentence: `data.jsonl`, and the names of the tags in `dataset_info.json`.
+def write_dataset(docs: Iterable[Doc], output: Path) -> Counts:
+    """Write a folder as `Dataset.save_to_disk` does, with a row a sentence, the names of the tags in its features.
 
-    texts (Iterable[Annotated]): The texts; each needs its tokens.
+    Tokens of white space have no place in it: `space_after` says where white space is. Tags of tokens that nobody has
+    annotated are -1, as for any class that is not known.
+
+    docs (Iterable[Doc]): The documents.
     output (Path): The folder.
+    RETURNS (Counts): What was written.
     """
     make_folder(output)
-    rows = [row for text in texts for row in _sentences(text)]
-    labels = sorted({tag[2:] for row in rows for tag in row["ner_tags"] if tag != "O"})
+    counts = Counts()
+    rows = [row for doc in docs for row in _sentences(doc, counts)]
+    labels = sorted({tag[2:] for row in rows for tag in row["ner_tags"] if tag[1:2] == "-"})
     names = ["O", *(f"{prefix}-{label}" for label in labels for prefix in "BI")]
-    numbers = {tag: number for number, tag in enumerate(names)}
+    numbers = {MISSING_TAG: UNKNOWN[0], **{tag: number for number, tag in enumerate(names)}}
     string = {"dtype": "string", "_type": "Value"}
     flag = {"dtype": "bool", "_type": "Value"}
     features = {
         "document": string,
-        "tokens": {"feature": string, "_type": "List"},
-        "space_after": {"feature": flag, "_type": "List"},
-        "ner_tags": {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "List"},
+        "tokens": {"feature": string, "_type": "Sequence"},  # which all versions of datasets know
+        "space_after": {"feature": flag, "_type": "Sequence"},
+        "ner_tags": {"feature": {"names": names, "_type": "ClassLabel"}, "_type": "Sequence"},
     }
-    with open_whole(output / NAME) as file:
-        for row in rows:
-            tagged = {**row, "ner_tags": [numbers[tag] for tag in row["ner_tags"]]}
-            file.write((json.dumps(tagged, ensure_ascii=False) + "\n").encode())
-    write_file(output / INFO, json.dumps({"features": features}, ensure_ascii=False, indent=1) + "\n")
+    tagged = [{**row, "ner_tags": [numbers[tag] for tag in row["ner_tags"]]} for row in rows]
+    table = pyarrow.Table.from_pylist(
+        tagged, schema=SCHEMA.with_metadata({METADATA: _json({"info": {"features": features}})})
+    )
+    with open_whole(output / NAME) as file, ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    info = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
+    write_file(output / INFO, _json(info))
+    fingerprint = hashlib.sha256((output / NAME).read_bytes()).hexdigest()[:16]
+    state: dict[str, Any] = {
+        "_data_files": [{"filename": NAME}],
+        "_fingerprint": fingerprint,
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+    write_file(output / STATE, _json(state))
+    return counts
 
 
-def _sentences(text: Annotated) -> Iterator[dict[str, Any]]:
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
+
+
+def _sentences(doc: Doc, counts: Counts) -> Iterator[dict[str, Any]]:
     """YIELDS (dict[str, Any]): Document, tokens, spaces and tags of each sentence."""
-    starts = text.sentences or [0]
-    for start, end in zip(starts, [*starts[1:], len(text.text)], strict=True):
-        inside = [place for place in text.tokens if start <= place[0] < end]
-        tags = ["O"] * len(inside)
-        for mark in text.marks:
-            covered = [i for i, (first, last) in enumerate(inside) if mark.start <= first and last <= mark.end]
-            for i in covered:
-                tags[i] = f"{'B' if i == covered[0] else 'I'}-{mark.label}"
+    counts.docs += 1
+    counts.nested += len(doc.spans.get(NESTED, ()))
+    sentences = list(doc.sents) if doc.has_annotation("SENT_START") else [doc[:]]
+    for sentence in sentences:
+        words = [token for token in sentence if not token.is_space]
+        if not words:
+            continue
+        entities, missing = annotation(doc, sentence.start, sentence.end, counts)
+        tags = make_tags(entities, missing, len(sentence), "iob2", counts)
         yield {
-            "document": text.id,
-            "tokens": [text.text[first:last] for first, last in inside],
-            "space_after": [text.text[last : last + 1].isspace() or last == len(text.text) for _, last in inside],
-            "ner_tags": tags,
+            "document": str(doc.user_data.get("id") or ""),
+            "tokens": [token.text for token in words],
+            "space_after": [_white_space_follows(token) for token in words],
+            "ner_tags": [tags[token.i - sentence.start] for token in words],
         }
+
+
+def _white_space_follows(token: Token) -> bool:
+    return bool(token.whitespace_) or token.i + 1 == len(token.doc) or token.nbor().is_space

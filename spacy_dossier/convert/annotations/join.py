@@ -15,7 +15,7 @@ class JoinReport:
     """What became of a corpus.
 
     kept, replaced, added (int): Texts without an answer, with one, and answers that the corpus did not have.
-    inside (int): Spans that begin or end inside a token.
+    inside (list[str]): Spans that begin or end inside a token, each with the nearest span of tokens.
     conflicts (list[str]): Texts with answers that differ, of which the last counts, and answers under an id whose text
         is another, which do not count.
     """
@@ -23,7 +23,7 @@ class JoinReport:
     kept: int = 0
     replaced: int = 0
     added: int = 0
-    inside: int = 0
+    inside: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
 
 
@@ -54,12 +54,14 @@ def join(
             report.conflicts.append(f"{what}: {last[key][0]} and {name} differ; {name} counts")
         last[key] = (name, answer)
     replaced: set[int] = set()
-    for _, answer in last.values():
+    for name, answer in last.values():
         found = _found(corpus, places, answer)
         replaced.update(found)
         report.added += not found
         for aligned in [align(corpus[i], answer, mode=mode) for i in found] or [make_doc(nlp, answer, mode=mode)]:
-            report.inside += len(aligned.inside)
+            for mark, nearest in aligned.inside:
+                words = answer.text[mark.start : mark.end]
+                report.inside.append(f"{mark.label} {words!r}, the nearest tokens {nearest!r}: {answer.id} in {name}")
             if not found:
                 corpus.append(aligned.doc)
     report.replaced = len(replaced)

@@ -9,6 +9,7 @@ from spacy.tokens import Doc, Span
 
 from ...errors import DossierError
 from ...text.files import open_whole
+from ..annotations.docs import NESTED
 from ..source import make_folder
 from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .formats.registry import FORMATS
@@ -72,6 +73,8 @@ def _pieces(docs: Iterable[Doc], format: str, scheme: str, counts: Counts) -> It
         if format == SOURCE:
             yield _source_doc(doc, scheme, counts)
         else:
+            if not FORMATS[format].two_layers:
+                counts.nested += len(doc.spans.get(NESTED, ()))
             yield from FORMATS[format].write(doc, IOB2 if scheme == AUTO else scheme, counts)
 
 

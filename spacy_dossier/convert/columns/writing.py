@@ -22,6 +22,7 @@ class Counts:
 
     cut (int): Entities that crossed the end of a sentence and were cut there.
     merged (int): Entities that IO or bare labels cannot part from the one before.
+    nested (int): Entities that overlap another, where the form has one layer.
     """
 
     docs: int = 0
@@ -30,6 +31,7 @@ class Counts:
     ents: int = 0
     cut: int = 0
     merged: int = 0
+    nested: int = 0
 
 
 def annotation(doc: Doc, start: int, end: int, counts: Counts) -> tuple[list[Entity], set[int]]:

@@ -22,6 +22,7 @@ class Format(ABC):
     family (Family): What the columns of all its files have in common.
     tagless (bool): Whether a file without entity tags is worth reading.
     rows (bool): Whether a line is a token.
+    two_layers (bool): Whether it holds entities that overlap others, as `doc.spans["nested"]`.
     states_spaces (bool): Whether a MISC column without `SpaceAfter=No` says that spaces are everywhere.
     """
 
@@ -32,6 +33,7 @@ class Format(ABC):
     tagless: ClassVar[bool] = False
     states_spaces: ClassVar[bool] = False
     rows: ClassVar[bool] = False
+    two_layers: ClassVar[bool] = False
 
     @abstractmethod
     def sniff(self, head: Head) -> bool:

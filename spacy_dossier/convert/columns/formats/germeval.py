@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from spacy.tokens import Doc
+from spacy.util import filter_spans
 
 from ..detect.evidence import is_index
 from ..detect.sample import Head
@@ -18,6 +19,8 @@ class GermEval(RowFormat):
     about = "GermEval 2014: number, token, tag, tag of the inner layer; # and the source before a sentence"
     example = "#\thttp://example.org\t[2010-01-02]\t\n1\tAnna\tB-PER\tO\n2\tleft\tO\tO\n"
 
+    two_layers = True
+
     def sniff(self, head: Head) -> bool:
         """RETURNS (bool): Whether there are four columns under comments, the first of which numbers the tokens."""
         sample = head.sample
@@ -25,8 +28,10 @@ class GermEval(RowFormat):
 
     def write(self, doc: Doc, scheme: str, counts: Counts) -> Iterator[str]:
         """YIELDS (str): Lines, with their ends; documents have no marks."""
-        inner = [(span.start, span.end, span.label_) for span in doc.spans["nested"]] if "nested" in doc.spans else []
-        nested = entities_to_tags(inner, len(doc), scheme)
+        overlapping = list(doc.spans.get("nested", ()))
+        inner = sorted(filter_spans(overlapping))
+        counts.nested += len(overlapping) - len(inner)
+        nested = entities_to_tags([(span.start, span.end, span.label_) for span in inner], len(doc), scheme)
         for sentence, tags in tagged_sentences(doc, scheme, counts, spaces=False):
             yield f"#\t{doc.user_data.get('id', '')}\t\t\n"
             for i, (token, tag) in enumerate(zip(sentence, tags, strict=True), 1):
