@@ -37,6 +37,8 @@ class BoundedTokenizer:
         return joined
 
     def __getattr__(self, name: str) -> Any:
+        if name == "inner" or name.startswith("__"):  # which copy and pickle ask for before there is an inner one
+            raise AttributeError(name)
         return getattr(self.inner, name)
 
 

@@ -1,10 +1,14 @@
 """spaCy's tokenizer, which some texts would hold for hours."""
 
+import copy
+import pickle
+from collections.abc import Callable
+
 import pytest
 import spacy
 from spacy.tokens import Doc
 
-from spacy_dossier.text.tokenizer import MOST_AFFIXES, MOST_CHARS, BoundedTokenizer, find_cuts
+from spacy_dossier.text.tokenizer import MOST_AFFIXES, MOST_CHARS, BoundedTokenizer, bound_tokenizer, find_cuts
 
 from ..toy import make_text
 
@@ -51,3 +55,14 @@ def test_usual_texts_are_tokenized_as_ever() -> None:
     path = "https://example.org/" + "a/" * 200 + "?q=" + "%D0%BF" * 60
     text = make_text(3) + "-" * 40 + f"\n{path} (“Anna’s”). O'Brien's \"'tis\" 9'6\" f'g'h U.S.A. a_b_c __init__"
     assert find_cuts(text) == []
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda kept: pickle.loads(pickle.dumps(kept))])
+def test_it_can_be_copied_and_pickled(again: Callable[[BoundedTokenizer], BoundedTokenizer]) -> None:
+    """As spaCy's own."""
+    nlp = spacy.blank("en")
+    bound_tokenizer(nlp)
+    assert isinstance(nlp.tokenizer, BoundedTokenizer)
+    copied = again(nlp.tokenizer)
+    assert [token.text for token in copied("Don't stop.")] == ["Do", "n't", "stop", "."]
+    assert not hasattr(copied, "nothing")
