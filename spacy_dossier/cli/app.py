@@ -20,6 +20,8 @@ from .pairs import pairs_cli
 from .process import process_cli
 from .report import report_cli
 from .select import select_cli
+from .tune import CONTEXT as TUNE_CONTEXT
+from .tune import tune_cli
 
 UsageError: Any = typer.BadParameter.__base__  # Typer has a click of its own, or uses the one installed
 
@@ -95,6 +97,7 @@ app.command("export")(export_cli)
 app.command("pairs")(pairs_cli)
 app.command("select")(select_cli)
 app.command("classes")(classes_cli)
+app.command("tune", context_settings=TUNE_CONTEXT)(tune_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("process")(process_cli)

@@ -13,12 +13,12 @@ def reliability(rows: Sequence[dict[str, Any]]) -> str:
     """
     size, left, top, strip = 280, 44, 12, 64
     height = top + size + strip + 62
-    parts = [_open(left + size + 14, height, "Reliability diagram")]
+    parts = [start(left + size + 14, height, "Reliability diagram")]
     for i in range(6):
         at = size * i / 5
-        parts.append(_line(left, top + at, left + size, top + at, "grid"))
-        parts.append(_text(left - 6, top + size - at + 4, f"{i / 5:.1f}", "end"))
-        parts.append(_text(left + at, top + size + strip + 26, f"{i / 5:.1f}", "middle"))
+        parts.append(line(left, top + at, left + size, top + at, "grid"))
+        parts.append(text(left - 6, top + size - at + 4, f"{i / 5:.1f}", "end"))
+        parts.append(text(left + at, top + size + strip + 26, f"{i / 5:.1f}", "middle"))
     most = max((row["count"] for row in rows), default=0) or 1
     for row in rows:
         x, width = left + size * row["low"], size * (row["high"] - row["low"])
@@ -29,16 +29,16 @@ def reliability(rows: Sequence[dict[str, Any]]) -> str:
             )
             y, ideal = top + size * (1 - row["precision"]), top + size * (1 - row["confidence"])
             parts.append(f"<g><title>{escape(tip)}</title>")
-            parts.append(_rect(x + 1, y, width - 2, size * row["precision"], "bar"))
-            parts.append(_rect(x + 1, min(y, ideal), width - 2, abs(y - ideal), "gap"))
+            parts.append(rect(x + 1, y, width - 2, size * row["precision"], "bar"))
+            parts.append(rect(x + 1, min(y, ideal), width - 2, abs(y - ideal), "gap"))
             # Square roots keep the small bins visible beside the one that holds most.
             tall = max(1.0, strip * (row["count"] / most) ** 0.5)
-            parts.append(_rect(x + 1, top + size + 10 + strip - tall, width - 2, tall, "count"))
+            parts.append(rect(x + 1, top + size + 10 + strip - tall, width - 2, tall, "count"))
             parts.append("</g>")
-    parts.append(_line(left, top + size, left + size, top, "ideal"))
-    parts.append(_text(left + size / 2, height - 6, "confidence", "middle"))
-    parts.append(_text(12, top + size / 2, "precision", "middle", turn=True))
-    parts.append(_text(12, top + size + 10 + strip / 2, "entities", "middle", turn=True))
+    parts.append(line(left, top + size, left + size, top, "ideal"))
+    parts.append(text(left + size / 2, height - 6, "confidence", "middle"))
+    parts.append(text(12, top + size / 2, "precision", "middle", turn=True))
+    parts.append(text(12, top + size + 10 + strip / 2, "entities", "middle", turn=True))
     return "".join(parts) + "</svg>"
 
 
@@ -49,15 +49,15 @@ def thresholds(rows: Sequence[dict[str, Any]]) -> str:
     """
     width, size, left, top = 330, 280, 44, 12
     step = width / max(1, len(rows) - 1)
-    parts = [_open(left + width + 80, top + size + 62, "Precision and recall by threshold")]
+    parts = [start(left + width + 80, top + size + 62, "Precision and recall by threshold")]
     lowest = min(row[name] for row in rows for name in ("precision", "recall"))
     base = min(0.9, int(lowest * 10) / 10)
     for i in range(6):
         at = size * i / 5
-        parts.append(_line(left, top + at, left + width, top + at, "grid"))
-        parts.append(_text(left - 6, top + size - at + 4, f"{base + (1 - base) * i / 5:.2f}", "end"))
+        parts.append(line(left, top + at, left + width, top + at, "grid"))
+        parts.append(text(left - 6, top + size - at + 4, f"{base + (1 - base) * i / 5:.2f}", "end"))
     for i, row in enumerate(rows):
-        parts.append(_text(left + step * i, top + size + 18, f"{row['threshold']:g}", "middle"))
+        parts.append(text(left + step * i, top + size + 18, f"{row['threshold']:g}", "middle"))
     ends: list[float] = []
     for name in ("precision", "recall"):
         points = [(left + step * i, top + size * (1 - (row[name] - base) / (1 - base))) for i, row in enumerate(rows)]
@@ -68,8 +68,8 @@ def thresholds(rows: Sequence[dict[str, Any]]) -> str:
             parts.append(f"{dot}<title>{escape(tip)}</title></circle>")
         y = points[-1][1] + 4
         ends.append(y + 14 if ends and abs(y - ends[0]) < 14 else y)
-        parts.append(_text(left + width + 8, ends[-1], name, "start"))
-    parts.append(_text(left + width / 2, top + size + 50, "keep entities with at least this confidence", "middle"))
+        parts.append(text(left + width + 8, ends[-1], name, "start"))
+    parts.append(text(left + width / 2, top + size + 50, "keep entities with at least this confidence", "middle"))
     return "".join(parts) + "</svg>"
 
 
@@ -80,9 +80,9 @@ def whisker(low: float | None, value: float, high: float | None, base: float = 0
     def x(score: float) -> float:
         return 4 + (width - 8) * (max(score, base) - base) / (1 - base)
 
-    parts = [_open(width, height, f"{value:.3f}"), _line(4, 8, width - 4, 8, "grid")]
+    parts = [start(width, height, f"{value:.3f}"), line(4, 8, width - 4, 8, "grid")]
     if low is not None and high is not None:
-        parts.append(_line(x(low), 8, x(high), 8, "interval"))
+        parts.append(line(x(low), 8, x(high), 8, "interval"))
     parts.append(f'<circle class="point" cx="{x(value):.1f}" cy="8" r="3.5"/></svg>')
     return "".join(parts)
 
@@ -92,29 +92,29 @@ def stacked(parts: Iterable[tuple[str, int, str]]) -> str:
     parts = [part for part in parts if part[1]]
     total = sum(number for _, number, _ in parts) or 1
     width, height, x = 760.0, 30, 0.0
-    drawn = [_open(width, height, "Errors by kind").replace(">", ' preserveAspectRatio="none">')]
+    drawn = [start(width, height, "Errors by kind").replace(">", ' preserveAspectRatio="none">')]
     for name, number, css in parts:
         share = width * number / total
-        drawn.append(f"<g><title>{escape(name)}: {number:,}</title>{_rect(x, 0, max(share - 1, 0.5), height, css)}</g>")
+        drawn.append(f"<g><title>{escape(name)}: {number:,}</title>{rect(x, 0, max(share - 1, 0.5), height, css)}</g>")
         x += share
     return "".join(drawn) + "</svg>"
 
 
-def _open(width: float, height: float, label: str) -> str:
+def start(width: float, height: float, label: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(label)}" '
         f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}">'
     )
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:
     return f'<line class="{css}" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"/>'
 
 
-def _rect(x: float, y: float, width: float, height: float, css: str) -> str:
+def rect(x: float, y: float, width: float, height: float, css: str) -> str:
     return f'<rect class="{css}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"/>'
 
 
-def _text(x: float, y: float, text: str, anchor: str, *, turn: bool = False) -> str:
+def text(x: float, y: float, words: str, anchor: str, *, turn: bool = False) -> str:
     rotated = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turn else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{rotated}>{escape(text)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{rotated}>{escape(words)}</text>'

@@ -1,8 +1,12 @@
-"""`spacy-dossier.ConsoleLogger.v1`: spaCy's console logger, and at the end what the corpus was too small for."""
+"""`spacy-dossier.ConsoleLogger.v1`: spaCy's console logger, and at the end what the corpus was too small for.
+`spacy-dossier.ScoreLog.v1`: a JSON line for each evaluation, for programs.
+"""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any
 
+import srsly
 from spacy.language import Language
 from spacy.training.loggers import console_logger
 
@@ -42,3 +46,23 @@ def corpus_notes(nlp: Language) -> Iterator[str]:
                 f"the training data of '{name}' has {sum(counts.values()):,} entities, fewer than {FEW} of these labels: "
                 f"{listed}. Much of what it finds of them will be wrong."
             )
+
+
+def create_score_log(path: str) -> Callable[..., tuple[Log, Callable[[], None]]]:
+    """The logger.
+
+    path (str): File that gets a JSON line with `step`, `epoch`, `score` and `other_scores` for each evaluation.
+    """
+
+    def setup(nlp: Language, stdout: IO, stderr: IO) -> tuple[Log, Callable[[], None]]:
+        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115
+
+        def log_step(info: dict[str, Any] | None) -> None:
+            if info is not None:
+                row = {name: info[name] for name in ("step", "epoch", "score", "other_scores")}
+                file.write(srsly.json_dumps(row) + "\n")
+                file.flush()
+
+        return log_step, file.close
+
+    return setup
