@@ -106,8 +106,6 @@ def check_judged(found: Classified, docs: Sequence[Doc]) -> None:
             value=", ".join(found.labels[column] for column in columns if predicted[column]),
             remedy=remedy,
         )
-    if not ((found.gold == 1) & found.predicted).any():
-        raise DossierError("no class that the pipeline gives to the development set is right", remedy=remedy)
 
 
 def notes(found: Classified, helps: bool) -> list[str]:
