@@ -6,7 +6,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from .listeners import listens
+from .listeners import has_vectors, listens, require_vectors, without_transformer
 from .reference import PipelineReference
 
 
@@ -19,6 +19,9 @@ def make_vector_cleaner(nlp: Language, name: str) -> "VectorCleaner":
 class VectorCleaner:
     """Sets `doc._.trf_data` to None, so that many Docs fit into memory. Where a component stands behind it that reads
     the vectors, as one does that `nlp.add_pipe` puts at the end, it leaves them, with a warning.
+
+    A document that no transformer has been over, while a component reads the vectors of one, is an error: spaCy's own
+    components, such as `textcat`, make their results of zeros then.
     """
 
     def __init__(self, nlp: Language, name: str) -> None:
@@ -27,6 +30,10 @@ class VectorCleaner:
         self._readers: list[str] = []
 
     def __call__(self, doc: Doc) -> Doc:
+        nlp = self._pipeline.get()
+        if nlp is not None and not has_vectors(doc, "transformer"):
+            for pipe in without_transformer(nlp):
+                require_vectors(pipe, [doc])
         readers = self.readers_behind()
         if readers:
             warnings.warn(

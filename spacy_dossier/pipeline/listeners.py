@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from spacy.language import Language
 from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 from spacy_transformers.layers.listener import TransformerListener
+from spacy_transformers.pipeline_component import Transformer
 from thinc.api import Model
 
 from ..errors import DossierError
@@ -38,6 +40,18 @@ def require_vectors(pipe: Any, docs: Iterable[Doc]) -> None:
             remedy=f"Put '{upstream}' before it in the pipeline, enabled, or give it a copy of its own with "
             f'nlp.replace_listeners("{upstream}", "{pipe.name}", […])',
         )
+
+
+def without_transformer(nlp: Language) -> list[Any]:
+    """RETURNS (list): The components that read the vectors of a transformer that is not in the pipeline before them."""
+    found, upstream = [], {}
+    for name, pipe in nlp.pipeline:
+        names = {node.upstream_name for node in listeners_of(pipe) if isinstance(node, TransformerListener)}
+        if isinstance(pipe, Transformer):
+            upstream[name] = upstream["*"] = pipe
+        elif not names <= upstream.keys():
+            found.append(pipe)
+    return found
 
 
 def require_widths(pipe: Any) -> None:

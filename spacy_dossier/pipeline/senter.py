@@ -20,7 +20,8 @@ from .listeners import listens, require_vectors, require_widths
 
 @Language.factory(
     "partial_senter",
-    assigns=["token.is_sent_start"],
+    assigns=["token.is_sent_start", "doc.sents"],
+    requires=["doc._.trf_data"],
     default_config={
         "model": DEFAULT_SENTER_MODEL,
         "overwrite": False,

@@ -10,6 +10,7 @@ from spacy_transformers.pipeline_component import Transformer
 from spacy_transformers.util import batch_by_length
 from thinc.api import Config, Model
 
+from ..errors import DossierError
 from .errors import annotate
 
 DEFAULT_CONFIG = Config().from_str(
@@ -36,7 +37,12 @@ def make_transformer(
     set_extra_annotations: Callable[[list[Doc], FullTransformerBatch], None],
     max_batch_items: int,
 ) -> "DocumentTransformer":
-    """Construct a transformer. Settings are those of spacy-transformers' `transformer`."""
+    """Construct a transformer. Settings are those of spacy-transformers' `transformer`.
+
+    RAISES (DossierError): `max_batch_items` holds no document.
+    """
+    if max_batch_items < 1:
+        raise DossierError(f"'{name}': 'max_batch_items' is 1 at least", value=max_batch_items)
     return DocumentTransformer(nlp.vocab, model, set_extra_annotations, name=name, max_batch_items=max_batch_items)
 
 

@@ -156,6 +156,15 @@ LISTENER = {
     "upstream": "*",
     "pooling": {"@layers": "reduce_mean.v1"},
 }
+CLASSES = {
+    "@architectures": "spacy.TextCatReduce.v1",
+    "exclusive_classes": True,
+    "use_reduce_first": False,
+    "use_reduce_last": False,
+    "use_reduce_max": False,
+    "use_reduce_mean": True,
+    "tok2vec": LISTENER,
+}
 TAGGER = {"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}}
 
 
@@ -233,6 +242,40 @@ def test_a_missing_encoder_is_an_error(whole_folder: Path, name: str) -> None:
         with pytest.raises(DossierError, match=f"'{name}' reads the vectors of the component 'transformer'.*Put"):
             nlp(TEXT)
         assert len(nlp("")) == 0
+
+
+def test_a_missing_encoder_is_known_to_spacy_and_an_error_for_its_own_components(whole: Language) -> None:
+    """spaCy's analysis names who needs it. `textcat` and the like would classify zeros; the cleaner tells."""
+    assert not any(whole.analyze_pipes()["problems"].values())
+    whole.add_pipe("textcat", config={"model": CLASSES}, before="vector_cleaner")
+    examples = [Example.from_dict(whole.make_doc(TEXT), {"cats": {"a": 1.0, "b": 0.0}})]
+    with whole.select_pipes(enable=["transformer", "textcat"]):
+        whole.get_pipe("textcat").initialize(lambda: examples, nlp=whole)
+    whole.get_pipe("transformer").find_listeners(whole.get_pipe("textcat"))
+    scores = whole(TEXT).cats
+    assert scores
+    ours = ["senter", "crf_ner", "summarizer"]
+    with whole.select_pipes(disable=["transformer"]):
+        problems = whole.analyze_pipes()["problems"]
+        assert {name for name, missing in problems.items() if missing == ["doc._.trf_data"]} == set(ours)
+    with whole.select_pipes(disable=["transformer", *ours]):
+        with pytest.raises(DossierError, match="'textcat' reads the vectors of the component 'transformer'"):
+            whole(TEXT)
+        seen: list[str] = []
+        whole.set_error_handler(lambda name, _, docs, error: seen.append(str(error)))
+        assert [doc.text for doc in whole.pipe(["", TEXT])] == [""]
+        assert len(seen) == 1
+    with whole.select_pipes(enable=["transformer"]):
+        doc = whole(TEXT)
+    with whole.select_pipes(disable=["transformer", *ours]):  # the encoder was over it before
+        assert whole(doc).cats == pytest.approx(scores)
+
+
+@pytest.mark.parametrize("items", [0, -5])
+def test_batches_hold_a_document(items: int) -> None:
+    """As all other sizes, it is refused where it makes no sense."""
+    with pytest.raises(DossierError, match="'max_batch_items' is 1 at least, found"):
+        spacy.blank("en").add_pipe("dossier_transformer", config={"max_batch_items": items})
 
 
 @pytest.mark.parametrize("name", ["transformer", "senter", "crf_ner", "summarizer"])

@@ -40,6 +40,7 @@ subword_features = true
 @Language.factory(
     "summarizer",
     assigns=["doc.spans", "doc._.summary", "span._.salience"],
+    requires=["doc._.trf_data"],
     default_config=DEFAULT_CONFIG,
     default_score_weights={"summary_rouge1": 1.0, "summary_rouge2": 0.0, "summary_rougeL": 0.0},
 )
