@@ -138,9 +138,13 @@ class ShardReader:
         return documents
 
     def close(self) -> None:
-        """End the sandboxes."""
+        """End the sandboxes, and what is being read in them."""
         for pool in (self.files, self.tables):
             pool.shutdown(wait=False, cancel_futures=True)
+        for sandbox in list(self.sandboxes):
+            sandbox.end()
+        for pool in (self.files, self.tables):
+            pool.shutdown()
         for sandbox in self.sandboxes:
             sandbox.close()
 

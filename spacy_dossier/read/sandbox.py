@@ -71,6 +71,7 @@ class Sandbox:
         self.child: subprocess.Popen[bytes] | None = None
         self.errors: Any = None
         self.buffer = bytearray()
+        self.ended = False
 
     def extract(self, path: str) -> FileRead:
         """Extract a file. Never raises for the file's sake.
@@ -174,15 +175,20 @@ class Sandbox:
         return reply["end"]
 
     def _started(self) -> subprocess.Popen[bytes]:
-        """RETURNS (Popen): The child. RAISES (DossierError): It does not start, which is no document's fault."""
+        """RETURNS (Popen): The child.
+
+        RAISES (DossierError): It does not start, which is no document's fault; or `end` was called.
+        """
         if self.child is not None and self.child.poll() is None:
             return self.child
         for _ in range(STARTS):
             self.close()
+            self._require_use()
             try:
                 child = self._start()
             except OSError as error:
                 raise MachineFault(f"{error.strerror or error} ({error.filename or sys.executable})") from None
+            self._require_use()  # `end` came before there was a child to end
             try:
                 self._read_line(READY_SECONDS)
                 return child
@@ -247,6 +253,20 @@ class Sandbox:
         if code == FROM_OUTSIDE:
             raise Unreadable("Killed", "the reader was ended from outside; the next run tries again")
         raise Unreadable("Crash", f"the reader ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}")
+
+    def _require_use(self) -> None:
+        """RAISES (DossierError): `end` was called."""
+        if self.ended:
+            self.close()
+            raise DossierError("reading has ended")
+
+    def end(self) -> None:
+        """From another thread: end the child, and start none any more. What is being read raises an error. The thread
+        that reads closes its own files: their numbers may be another file's as soon as they are closed.
+        """
+        self.ended = True
+        if (child := self.child) is not None:
+            child.kill()
 
     def close(self) -> None:
         """End the child."""
