@@ -1,6 +1,7 @@
 """Exports of annotation tools as they come: other line ends, encodings, kinds of numbers, and names of files."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -316,3 +317,94 @@ def test_a_malformed_record_is_one_line(tmp_path: Path, record: dict[str, Any]) 
     result = CliRunner().invoke(app, ["export", str(path), str(tmp_path / "out.jsonl"), "--to", "prodigy"])
     assert (result.exit_code, type(result.exception)) == (1, SystemExit)
     assert "records-0001.jsonl:1" in result.output and len(result.output.strip().splitlines()) == 1
+
+
+WEBANNO_HEAD = "#FORMAT=WebAnno TSV 3.2\n#T_SP=de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity|value\n\n"
+
+
+@pytest.mark.parametrize(
+    ("sentences", "text"),
+    [
+        (["#Text=Anna\u00a0Berg", "1-1\t0-4\tAnna\tPER[1]\t", "1-2\t5-9\tBerg\tPER[1]\t"], "Anna\u00a0Berg"),
+        (["#Text=  Anna\\tBerg ", "1-1\t2-6\tAnna\tPER[1]\t", "1-2\t7-11\tBerg\tPER[1]\t"], "  Anna\tBerg "),
+        (["#Text=\U0001f600 Anna", "#Text=Bo", "1-1\t3-7\tAnna\tP[1]\t", "1-2\t8-10\tBo\tP[1]\t"], "\U0001f600 Anna\nBo"),  # noqa: E501
+        (["#Text=of another", "1-1\t0-4\tAnna\tPER[1]\t", "1-2\t5-9\tBerg\tPER[1]\t"], "Anna Berg"),
+        (["1-1\t0-4\tAnna\tPER[1]\t", "1-2\t5-9\tBerg\tPER[1]\t"], "Anna Berg"),
+    ],
+)  # fmt: skip
+def test_webanno_keeps_the_text_of_its_sentences(tmp_path: Path, sentences: list[str], text: str) -> None:
+    """No-break spaces, tabs, several lines; where it says something else, the tokens count."""
+    docs, report = read(tmp_path / "a.tsv", WEBANNO_HEAD + "\n" + "\n".join(sentences) + "\n")
+    assert ([doc.text for doc in docs], report.unread) == ([text], 0)
+    assert [ent.text.split()[0] for doc in docs for ent in doc.ents] == ["Anna"]
+    assert [ent.end_char for ent in docs[0].ents] == [len(text.rstrip())]
+
+
+@pytest.mark.parametrize("format", ["webanno", "xmi", "spacy-json", "brat"])
+def test_any_text_comes_back(tmp_path: Path, format: str) -> None:
+    """Carriage returns, tabs, characters beyond U+FFFF, reserved ones, spans beside each other."""
+    nlp = spacy.blank("en")
+    doc = nlp("A\U0001f600_[1]\tb|c;\r\nd\\e *  f->g\u2028h")
+    doc.set_ents([Span(doc, 0, 2, "X_Y"), Span(doc, 2, 3, "Z[1]"), Span(doc, len(doc) - 1, len(doc), "X|Y")])
+    for token in doc:
+        token.is_sent_start = token.i == 0
+    doc.user_data["id"] = "a"
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "a.spacy")
+    output = tmp_path / ("a.json" if format == "spacy-json" else "a")
+    export([tmp_path / "a.spacy"], output, format=format)
+    (report,) = convert([str(output)], tmp_path / "b", ColumnOptions()).values()
+    (back,) = docs_of(Path(report.outputs[0]))
+    assert (back.text, ents([back])) == (doc.text, ents([doc]))
+
+
+def test_spacy_reads_its_json(tmp_path: Path) -> None:
+    """`Doc.from_json` gives text, tokens, entities, and those that overlap as a span group."""
+    doc = layered(tmp_path / "a.spacy")
+    export([tmp_path / "a.spacy"], tmp_path / "a.json", format="spacy-json")
+    (row,) = json.loads((tmp_path / "a.json").read_text(encoding="utf8"))
+    back = Doc(spacy.blank("en").vocab).from_json(row, validate=True)
+    assert (back.text, [str(token) for token in back if not token.is_space]) == (doc.text, doc.text.split())
+    assert ents([back]) == ents([doc])
+    assert {(span.text, span.label_) for span in back.spans["nested"]} == {
+        ("Oslo", "LOC"),
+        ("University", "NOUN"),
+        ("of Oslo", "X"),
+    }
+    (report,) = convert([str(tmp_path / "a.json")], tmp_path / "b", ColumnOptions()).values()
+    assert len(docs_of(Path(report.outputs[0]))[0].spans["nested"]) == 3
+
+
+@pytest.mark.parametrize("tokens", [[[0, 4], [3, 9]], [[0, 99]], [[None, 4]], [[4, 0]], [["a", "b"]], [[-1, 4]]])
+def test_tokens_that_stand_in_no_order_are_said(tmp_path: Path, tokens: list[list[Any]]) -> None:
+    """The rules of the language find tokens in their place."""
+    placed = [{"start": start, "end": end} for start, end in tokens]
+    row = {"text": "Anna left", "tokens": placed, "spans": [{"start": 0, "end": 4, "label": "PER"}], "answer": "accept"}
+    docs, report = read(tmp_path / "a.jsonl", json.dumps(row) + "\n")
+    assert (ents(docs), report.unread, report.own_tokens) == ([("Anna", "PER")], 1, False)
+
+
+def test_xmi_that_marks_what_is_not_there(tmp_path: Path) -> None:
+    """An annotation beyond the text is listed."""
+    layered(tmp_path / "a.spacy")
+    export([tmp_path / "a.spacy"], tmp_path / "x", format="xmi")
+    (path,) = (tmp_path / "x").glob("*.xmi")
+    path.write_text(path.read_text().replace('end="30"', 'end="300"').replace('end="29"', 'end="300"'))
+    (report,) = convert([str(path)], tmp_path / "b", ColumnOptions()).values()
+    assert report.left
+    assert len(docs_of(Path(report.outputs[0]))) == 1
+
+
+@pytest.mark.parametrize("format", ["webanno", "hf"])
+def test_a_long_text_is_written_in_time_that_grows_with_it(tmp_path: Path, format: str) -> None:
+    """Ten times as long takes no more than some twenty times as long."""
+    seconds = []
+    for n in (300, 3_000):
+        nlp = spacy.blank("xx")
+        doc = Doc(nlp.vocab, words=["Anna", "left"] * n, sent_starts=[True, False] * n)
+        doc.set_ents([Span(doc, 2 * i, 2 * i + 1, "PER") for i in range(n)])
+        DocBin(docs=[doc]).to_disk(tmp_path / f"{n}.spacy")
+        start = time.process_time()
+        export([tmp_path / f"{n}.spacy"], tmp_path / f"{n}", format=format)
+        convert([str(tmp_path / f"{n}")], tmp_path / "b", ColumnOptions())
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 25 * seconds[0]

@@ -118,6 +118,7 @@ class AnnotationFile:
                 key = (item.id, item.text if item.id else str(number))
                 self.report.repeated += key in texts
                 texts[key] = item
+                item.check()
                 for what in item.unread:
                     self._note_unread(number, item, what)
         named = Counter(id for id, _ in texts if id)

@@ -2,7 +2,6 @@
 
 from bisect import bisect_left
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -31,14 +30,13 @@ class Aligned:
 def make_doc(nlp: Language, text: Annotated, *, mode: str = "strict") -> Aligned:
     """Make a Doc.
 
-    nlp (Language): A pipeline whose tokenizer finds tokens where the file names none, or none that stand in order.
-    text (Annotated): The text and its marks.
+    nlp (Language): A pipeline whose tokenizer finds tokens where the text has none.
+    text (Annotated): The text and its marks; its tokens stand in order.
     mode (str): What happens to marks that begin or end inside a token, as in `Doc.char_span`: `strict` leaves them out,
         `expand` and `contract` move them; they are listed in any case.
     RETURNS (Aligned): The Doc, with entities, and sentences where the file says so; in `user_data` its `id`.
     """
-    in_order = all(0 <= a < b <= c for (a, b), (c, _) in pairwise([*text.tokens, (len(text.text),) * 2]))
-    doc = _tokens_of(nlp, text) if text.tokens and in_order else nlp.tokenizer(text.text)
+    doc = _tokens_of(nlp, text) if text.tokens else nlp.tokenizer(text.text)
     if text.id:
         doc.user_data["id"] = text.id
     if text.sentences:

@@ -52,6 +52,20 @@ class Annotated:
             self.unread.append(f"{named}: the text there is not {str(said)[:40]!r}")
         return False
 
+    def check(self) -> None:
+        """Take tokens and sentences out that do not stand in order in the text; they are unread."""
+        last = 0
+        for start, end in self.tokens:
+            if not (is_whole(start) and is_whole(end) and last <= start <= end <= len(self.text)):
+                self.unread.append(f"its tokens, of which one is at {start!s:.20} to {end!s:.20}")
+                self.tokens = []
+                break
+            last = end
+        inside = [start for start in self.sentences if is_whole(start) and 0 <= start <= len(self.text)]
+        if len(inside) < len(self.sentences):
+            self.unread.append(f"{len(self.sentences) - len(inside)} beginnings of sentences that are not in the text")
+        self.sentences = sorted(inside)
+
 
 @dataclass(frozen=True)
 class Unread:
@@ -61,13 +75,17 @@ class Unread:
     why: str
 
 
+def is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def whole_number(value: Any) -> int | None:
     """RETURNS (int | None): A number as any JSON has it: 4, 4.0 or "4"; `None` if it is none."""
     if isinstance(value, str):
         return int(value) if value.isdecimal() else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if is_whole(value) else None
 
 
 def utf16_to_points(text: str, offsets: tuple[int, int]) -> tuple[int, int]:

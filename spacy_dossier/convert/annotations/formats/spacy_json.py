@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import spacy
 from spacy.training.converters import json_to_docs
 
 from ....errors import DossierError
 from ....text.files import write_file
 from ...source import TextFile
-from ..docs import annotated_of
+from ..docs import NESTED, annotated_of, make_doc
 from ..document import Annotated, Unread
 from .base import MISSHAPEN, AnnotationFormat
 
@@ -51,6 +51,7 @@ class SpacyJson(AnnotationFormat):
         elif isinstance(row, dict) and isinstance(row.get("text"), str):
             spans = [(span["start"], span["end"], span.get("label")) for span in row.get("ents", [])]
             tokens = [(token["start"], token["end"]) for token in row.get("tokens", [])]
+            spans += [(span["start"], span["end"], span.get("label")) for span in row.get("spans", {}).get(NESTED, [])]
             found = _annotated(str(row.get("id", "")), row["text"], spans)
             found.tokens, found.sentences = tokens, [sent["start"] for sent in row.get("sents", [])]
             yield found
@@ -61,17 +62,21 @@ class SpacyJson(AnnotationFormat):
 
     def write(self, texts: Iterable[Annotated], output: Path) -> None:
         """Write what `Doc.to_json` gives of each text, with its id."""
-        rows = [
-            {
-                "id": text.id,
-                "text": text.text,
-                "ents": [{"start": mark.start, "end": mark.end, "label": mark.label} for mark in text.marks],
-                "sents": [{"start": start, "end": end} for start, end in pairwise([*text.sentences, len(text.text)])],
-                "tokens": [{"id": i, "start": start, "end": end} for i, (start, end) in enumerate(text.tokens)],
-            }
-            for text in texts
-        ]
+        nlp = spacy.blank("xx")
+        rows = []
+        for text in texts:
+            row = make_doc(nlp, text).doc.to_json()
+            named = {name: row.get(name) or [] for name in ("ents", "sents")}
+            if nested := row.get("spans", {}).get(NESTED):
+                named["spans"] = {NESTED: [{**_place(span), "kb_id": ""} for span in nested]}
+            named["ents"] = [_place(ent) for ent in named["ents"]]
+            tokens = [{name: token[name] for name in ("id", "start", "end")} for token in row["tokens"]]
+            rows.append({"id": text.id, "text": text.text, **named, "tokens": tokens})
         write_file(output, json.dumps(rows, ensure_ascii=False, indent=1) + "\n")
+
+
+def _place(span: dict[str, Any]) -> dict[str, Any]:
+    return {name: span[name] for name in ("start", "end", "label")}
 
 
 def _rows(file: TextFile) -> list[Any]:

@@ -1,14 +1,16 @@
 """INCEpTION and WebAnno: TSV 3, a token a row with the layers of annotation in columns."""
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from ....errors import DossierError
 from ....text.files import write_file
 from ...source import TextFile, make_folder
-from ..document import Annotated, Mark, Unread, points_to_utf16
+from ..document import Annotated, Unread
 from .base import AnnotationFormat, file_names
 
 HEAD = "#FORMAT=WebAnno TSV 3"
@@ -19,21 +21,29 @@ NUMBERED = re.compile(r"(?P<value>.*)\[(?P<number>\d+)\]", re.DOTALL)
 STACK = re.compile(r"(?<!\\)\|")
 ESCAPED = re.compile(r"\\(->|.)")
 TO_ESCAPE = re.compile(r"[\\\[\]|_;*]|->")
+CONTROLS = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r"})
 FEATURES = ("value", "label", "entity")  # which feature is the label, where a layer has several
 NOTHING, NO_VALUE = "_", "*"
 
 
 @dataclass
-class _Open:
-    """What is being read of a file: rows give tokens in order, and spans by their number."""
+class _Sentence:
+    """A sentence of a file: its text, line by line, and its tokens, each with its place in UTF-16 code units."""
 
-    found: Annotated
-    places: list[tuple[int, int]] = field(default_factory=list)  # of tokens, in UTF-16 code units
+    lines: list[str] = field(default_factory=list)
+    tokens: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Open:
+    """What is being read of a file: sentences in order, and spans by their label and number."""
+
+    sentences: list[_Sentence] = field(default_factory=list)
     spans: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
 
 class WebAnno(AnnotationFormat):
-    """The text is put together from its sentences; `[n]` behind a label numbers the span."""
+    """The text is put together from its sentences, line feeds in between; `[n]` behind a label numbers the span."""
 
     name = "webanno"
     about = "INCEpTION, WebAnno: TSV 3"
@@ -53,14 +63,16 @@ class WebAnno(AnnotationFormat):
         RAISES (DossierError): If there are several layers of spans, none of them of named entities.
         """
         column: int | None = None
-        state = _Open(Annotated(file.path.stem))
+        state = _Open()
         layers: list[list[str]] = []
         for number, line in enumerate(file.lines(), 1):
             line = line.rstrip("\r\n")
             if line.startswith("#T_"):
                 layers.append([line[:6], *line[6:].split("|")])
             elif line.startswith(TEXT):
-                _begin_sentence(state)
+                if not state.sentences or state.sentences[-1].tokens:
+                    state.sentences.append(_Sentence())
+                state.sentences[-1].lines.append(_unescape(line.removeprefix(TEXT)))
             elif match := TOKEN.match(line):
                 if column is None:
                     column = _label_column(layers, file.name)
@@ -68,22 +80,19 @@ class WebAnno(AnnotationFormat):
                 if len(cells) <= max(column, 2):
                     raise DossierError("a row without the column of its layer", file=file.name, line=number, value=line)
                 self._take(state, line, (int(match["start"]), int(match["end"])), cells[2], cells[column])
-        if state.found.sentences[-1:] == [-1]:  # a sentence without a token
-            state.found.sentences.pop()
-        text = state.found.text
+        found, places = _put_together(file.path.stem, state.sentences)
+        starts = [start for start, _ in places]
         for (label, _), (start, end) in state.spans.items():
-            first, last = _points(state, start), _points(state, end)
-            if first < last:
-                state.found.marks.append(Mark(first, last, label))
-            else:
-                state.found.unread.append(f"{label} {start} {end} is no span of the text")
-        state.found.marks.sort(key=lambda mark: (mark.start, mark.end))
-        if text:
-            yield state.found
+            found.mark(_point(found, places, starts, start), _point(found, places, starts, end), label)
+        found.marks.sort(key=lambda mark: (mark.start, mark.end))
+        if found.text:
+            yield found
 
     def _take(self, state: _Open, line: str, place: tuple[int, int], token: str, cell: str) -> None:
         if "." not in line.split("\t", 1)[0]:
-            _add_token(state, place, _unescape(token))
+            if not state.sentences:
+                state.sentences.append(_Sentence())
+            state.sentences[-1].tokens.append((*place, _unescape(token)))
         if cell in (NOTHING, ""):
             return
         for i, value in enumerate(STACK.split(cell)):
@@ -122,33 +131,60 @@ def _label_column(layers: list[list[str]], file: str) -> int:
     return column + wanted
 
 
-def _begin_sentence(state: _Open) -> None:
-    """Remember that a sentence begins; its place is that of its first token."""
-    if state.found.sentences[-1:] != [-1]:
-        state.found.sentences.append(-1)
+def _put_together(id: str, sentences: list[_Sentence]) -> tuple[Annotated, list[tuple[int, int]]]:
+    """RETURNS (tuple): The text with its tokens and sentences; places of the tokens by the file, in UTF-16 units."""
+    found, places, pieces = Annotated(id), list[tuple[int, int]](), list[str]()
+    size, reached = 0, 0  # code points of the pieces, code units of the file
+    for sentence in sentences:
+        if not sentence.tokens:
+            continue
+        begin, text, firsts = _text_of(sentence)
+        gap = max(0, begin - reached)
+        pieces += ["\n" * gap, text]
+        size += gap
+        found.sentences.append(size)
+        for (start, end, token), first in zip(sentence.tokens, firsts, strict=True):
+            found.tokens.append((size + first, size + first + len(token)))
+            places.append((start, end))
+        size += len(text)
+        reached = max(end, begin + len(_utf16(text)) // 2)
+    found.text = "".join(pieces)
+    return found, places
 
 
-def _add_token(state: _Open, place: tuple[int, int], token: str) -> None:
-    """Add a token to the text: what stands before it are spaces, and line feeds before a sentence."""
-    found = state.found
-    last = state.places[-1][1] if state.places else 0
-    if found.sentences and found.sentences[-1] == -1:
-        found.text += "\n" * (place[0] - last)
-        found.sentences[-1] = len(found.text)
-    else:
-        found.text += " " * (place[0] - last)
-    found.tokens.append((len(found.text), len(found.text) + len(token)))
-    state.places.append(place)
-    found.text += token
+def _text_of(sentence: _Sentence) -> tuple[int, str, list[int]]:
+    """Find the text of a sentence: what the file says it is if the tokens are in it at their places, else the tokens
+    with spaces in between.
+
+    RETURNS (tuple[int, str, list[int]]): Where it begins, in UTF-16 code units; the text; where in it tokens begin.
+    """
+    said, origin = "\n".join(sentence.lines), sentence.tokens[0][0]
+    begin = origin - len(_utf16(said.partition(sentence.tokens[0][2])[0])) // 2
+    data = _utf16(said)
+    if all(data[2 * (start - begin) : 2 * (end - begin)] == _utf16(token) for start, end, token in sentence.tokens):
+        units = [0, *accumulate(1 + (char > "\uffff") for char in said)]  # before each character
+        return begin, said, [bisect_left(units, start - begin) for start, _, _ in sentence.tokens]
+    text, firsts, reached = "", list[int](), origin
+    for start, end, token in sentence.tokens:
+        text += " " * (start - reached)
+        firsts.append(len(text))
+        text += token
+        reached = end
+    return origin, text, firsts
 
 
-def _points(state: _Open, offset: int) -> int:
-    """RETURNS (int): An offset of the file, in UTF-16 code units, as one in code points of the text."""
-    for (start, end), (first, last) in zip(state.places, state.found.tokens, strict=True):
-        if start <= offset <= end:
-            token = state.found.text[first:last]
-            return first + len(token.encode("utf-16-le")[: 2 * (offset - start)].decode("utf-16-le", "ignore"))
-    return len(state.found.text)
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-le", "surrogatepass")
+
+
+def _point(found: Annotated, places: list[tuple[int, int]], starts: list[int], offset: int) -> int | None:
+    """RETURNS (int | None): An offset of the file as one in code points of the text; `None` outside of tokens."""
+    at = bisect_right(starts, offset) - 1
+    if at < 0 or offset > places[at][1]:
+        return None
+    first, last = found.tokens[at]
+    token = _utf16(found.text[first:last])
+    return first + len(token[: 2 * (offset - starts[at])].decode("utf-16-le", "ignore"))
 
 
 def _unescape(text: str) -> str:
@@ -156,23 +192,26 @@ def _unescape(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return TO_ESCAPE.sub(lambda match: "\\" + match[0], text).replace("\t", "\\t").replace("\n", "\\n")
+    return TO_ESCAPE.sub(lambda match: "\\" + match[0], text).translate(CONTROLS)
 
 
 def _written(text: Annotated) -> str:
     """RETURNS (str): A text as WebAnno TSV 3.2."""
     lines = [f"{HEAD}.2\n{SPAN_LAYER}{ENTITY}|value\n\n"]
+    first_of, after_of = [first for first, _ in text.tokens], [last for _, last in text.tokens]
+    cells: list[list[str]] = [[] for _ in text.tokens]
+    for n, mark in enumerate(text.marks, 1):
+        covered = range(bisect_right(after_of, mark.start), bisect_left(first_of, mark.end))
+        for i in covered:
+            cells[i].append(_escape(mark.label) + ("" if len(covered) == 1 else f"[{n}]"))
+    units = [0, *accumulate(1 + (char > "\uffff") for char in text.text)]
     starts = text.sentences or [0]
     for number, (start, end) in enumerate(zip(starts, [*starts[1:], len(text.text)], strict=True), 1):
         lines.append(f"\n{TEXT}{_escape(text.text[start:end].rstrip())}\n")
-        inside = [place for place in text.tokens if start <= place[0] < end]
-        for i, (first, last) in enumerate(inside, 1):
-            cells = []
-            for n, mark in enumerate(text.marks, 1):
-                if mark.start < last and first < mark.end:
-                    alone = sum(mark.start < b and a < mark.end for a, b in text.tokens) == 1
-                    cells.append(_escape(mark.label) + ("" if alone else f"[{n}]"))
-            place = f"{points_to_utf16(text.text, first)}-{points_to_utf16(text.text, last)}"
-            token = _escape(text.text[first:last])
-            lines.append(f"{number}-{i}\t{place}\t{token}\t{'|'.join(cells) or NOTHING}\t\n")
+        inside = range(bisect_left(first_of, start), bisect_left(first_of, end))
+        for i, token in enumerate(inside, 1):
+            first, last = text.tokens[token]
+            cell = "|".join(cells[token]) or NOTHING
+            words = _escape(text.text[first:last])
+            lines.append(f"{number}-{i}\t{units[first]}-{units[last]}\t{words}\t{cell}\t\n")
     return "".join(lines)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....errors import DossierError
 from ...source import TextFile, make_folder
-from ..document import Annotated, Mark, Unread
+from ..document import Annotated, Unread
 from .base import AnnotationFormat, file_names
 
 ENTITY = "de.tudarmstadt.ukp.dkpro.core.api.ner.type.NamedEntity"
@@ -50,7 +50,7 @@ class Xmi(AnnotationFormat):
         found.unread.extend(str(warning.message)[:100] for warning in unknown)  # types that the file beside lacks
         for span in _select(cas, ENTITY):
             label = next((value for name in FEATURES if (value := getattr(span, name, None))), "NamedEntity")
-            found.marks.append(Mark(span.begin, span.end, label))
+            found.mark(span.begin, span.end, label)
         found.marks.sort(key=lambda mark: (mark.start, mark.end))
         found.tokens = [(token.begin, token.end) for token in _select(cas, f"{SEGMENTS}Token")]
         found.sentences = [sentence.begin for sentence in _select(cas, f"{SEGMENTS}Sentence")]
