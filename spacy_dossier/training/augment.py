@@ -10,6 +10,7 @@ from spacy.training import Example
 
 from ..errors import DossierError
 from .layout import entity_tag
+from .relations import Place, move_relations
 
 # Words, and whether a space follows each, of an entity that was seen.
 Mention = tuple[list[str], list[bool]]
@@ -54,18 +55,20 @@ def create_entity_replacement(level: float = 0.3, seed: int = 0) -> Callable[[La
 
 
 def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
-    """A copy of a document with the words of some entities replaced; annotation other than entities, sentence starts and
-    classes is not kept."""
+    """A copy of a document with the words of some entities replaced; annotation other than entities, their relations,
+    sentence starts and classes is not kept."""
     by_start = {ent.start: (ent, mention) for ent, mention in replacements}
     words: list[str] = []
     spaces: list[bool] = []
     tags: list[str | None] = []
     starts: list[bool | None] = []
+    places: list[Place] = []
     i = 0
     while i < len(doc):
         token = doc[i]
         if i in by_start:
             ent, (new_words, new_spaces) = by_start[i]
+            places += [(len(words), len(words) + len(new_words))] * len(ent)
             words += new_words
             spaces += [*new_spaces[:-1], bool(doc[ent.end - 1].whitespace_)]
             tags += [f"B-{ent.label_}", *[f"I-{ent.label_}"] * (len(new_words) - 1)]
@@ -73,6 +76,7 @@ def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
             starts += [token.is_sent_start, *[inside] * (len(new_words) - 1)]
             i = ent.end
             continue
+        places.append((len(words), len(words) + 1))
         words.append(token.text)
         spaces.append(bool(token.whitespace_))
         tags.append(entity_tag(token))
@@ -81,4 +85,5 @@ def replace_entities(doc: Doc, replacements: list[tuple[Span, Mention]]) -> Doc:
     copy = Doc(doc.vocab, words=words, spaces=spaces, ents=tags, sent_starts=starts)
     copy.user_data.update({key: value for key, value in doc.user_data.items() if isinstance(key, str)})
     copy.cats = dict(doc.cats)
+    move_relations(doc, copy, places)
     return copy

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from ..errors import DossierError
@@ -19,6 +19,7 @@ from .joined import (
     without_sentences,
 )
 from .layout import draw_layout, lay_out
+from .relations import with_user_data
 
 TOKENS = ("gold", "text", "both")
 
@@ -82,7 +83,7 @@ def build_corpus(
                 set_rule_sentences(reference)
             words = _same_tokens(reference, nlp) if gold else nlp.make_doc(reference.text)
             example = Example(words, without_sentences(reference) if one_sentence else reference)
-            yield from [example] if augmenter is None else augmenter(nlp, example)
+            yield from [example] if augmenter is None else with_user_data(augmenter(nlp, example), example.reference)
             if len(alone) == SENTENCES:
                 yield joined_example(nlp, alone)
                 alone = []
@@ -126,7 +127,8 @@ def add_annotation(doc: Doc | None, other: Doc) -> bool:
         return False
     doc.cats = doc.cats or other.cats
     for name, group in other.spans.items():
-        doc.spans[name] = [Span(doc, span.start, span.end, span.label) for span in group]
+        spans = [Span(doc, s.start, s.end, s.label, kb_id=s.kb_id, span_id=s.id) for s in group]
+        doc.spans[name] = SpanGroup(doc, name=name, attrs=dict(group.attrs), spans=spans)
     doc.user_data.update({key: value for key, value in other.user_data.items() if key not in doc.user_data})
     return True
 

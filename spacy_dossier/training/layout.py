@@ -7,6 +7,7 @@ from spacy.tokens import Doc, Token
 
 from ..pipeline.crf_ner.chains import CLOSING
 from ..text.sentences import TERMINATORS
+from .relations import Place, move_relations
 
 WIDTHS = (60, 90)  # characters of a wrapped line: mails wrap at 72 to 78, plain text files at 65 to 80
 BULLETS = ("-", "*", "•", "–")
@@ -49,6 +50,7 @@ class Builder:
         self.doc = doc
         self.layout = layout
         self.outside = "O" if doc.has_annotation("ENT_IOB") else None
+        self.places: list[Place] = []
         self.words: list[str] = []
         self.spaces: list[bool] = []
         self.tags: list[str | None] = []
@@ -85,6 +87,7 @@ class Builder:
         doc = Doc(self.doc.vocab, words=self.words, spaces=self.spaces, ents=self.tags, sent_starts=self.starts)
         doc.user_data.update({key: value for key, value in self.doc.user_data.items() if isinstance(key, str)})
         doc.cats = dict(self.doc.cats)
+        move_relations(self.doc, doc, self.places)
         return doc
 
 
@@ -96,7 +99,7 @@ def lay_out(doc: Doc, layout: Layout, rng: random.Random) -> Doc:
 
     doc (Doc): With sentence starts.
     rng (Random): For what ends paragraphs and what is an item.
-    RETURNS (Doc): With the entities, sentence starts and classes of the document.
+    RETURNS (Doc): With the entities, their relations, the sentence starts and classes of the document.
     """
     made = Builder(doc, layout)
     was_item = False
@@ -114,6 +117,7 @@ def lay_out(doc: Doc, layout: Layout, rng: random.Random) -> Doc:
         for token in sent:
             made.wrap(token)
             start = False if is_item and token.i == sent.start and first.ent_iob_ != "I" else token.is_sent_start
+            made.places.append((len(made.words), len(made.words) + 1))
             made.add(token.text, bool(token.whitespace_), entity_tag(token), start)
         was_item = is_item
     return made.made()
