@@ -319,6 +319,8 @@ def closing_line(run: "Run", output: str) -> str:
     parts = [f"{counts.records:,} records, {counts.tokens:,} words in {output}"]
     if counts.failures:
         parts.append(f"{counts.failures:,} failures in failures.jsonl")
+    if counts.unrelated:
+        parts.append(f"{counts.unrelated:,} relations left out, since their head or tail is no entity")
     if links:
         parts.append(f"{links:,} {'link' if links == 1 else 'links'} not followed (--follow-links reads them)")
     return ", ".join(parts)

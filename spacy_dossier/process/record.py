@@ -63,6 +63,7 @@ class Findings:
     language (str | None): What a component set as `doc._.language`.
     extensions (dict[str, Any]): Values of the extension attributes asked for, by name.
     docs (list[str]): The Docs as base64 of `Doc.to_bytes`, where they are kept; several of a long text.
+    unrelated (int): Relations that were left out, since their head or tail is no entity.
     """
 
     n_tokens: int
@@ -74,6 +75,7 @@ class Findings:
     language: str | None = None
     extensions: dict[str, Any] = field(default_factory=dict)
     docs: list[str] = field(default_factory=list)
+    unrelated: int = 0
 
     def pack(self) -> bytes:
         """RETURNS (bytes): As the ledger keeps it."""

@@ -241,3 +241,4 @@ class Runner:
         counts.records += 1
         counts.tokens += record.n_tokens
         counts.characters += record.n_chars
+        counts.unrelated += findings.unrelated

@@ -12,7 +12,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 
-from ..pipeline.extensions import entity_confidences
+from ..pipeline.extensions import entity_confidences, get_relations
 from ..pipeline.summarizer.budget import SummaryBudget
 from ..pipeline.summarizer.names import SUMMARY_GROUP
 from ..pipeline.summarizer.select import select_rows
@@ -80,11 +80,13 @@ def analyze_doc(nlp: Language, doc: Doc, wanted: Wanted) -> Findings:
 
 def found_in(doc: Doc, wanted: Wanted) -> Findings:
     """RETURNS (Findings): All but the summary."""
+    relations, unrelated = relations_of(doc)
     return Findings(
         len(doc),
         entities_of(doc),
         spans=spans_of(doc),
-        relations=relations_of(doc),
+        relations=relations,
+        unrelated=unrelated,
         cats={label: float(score) for label, score in doc.cats.items()},
         language=language_of(doc),
         extensions={name: extension_of(doc, name) for name in wanted.extensions},
@@ -141,6 +143,7 @@ def merge(parts: list[Findings], offsets: list[int]) -> Findings:
     languages: Counter[str] = Counter()
     for part, offset in zip(parts, offsets, strict=True):
         first = len(whole.entities)
+        whole.unrelated += part.unrelated
         whole.relations += [r._replace(head=r.head + first, tail=r.tail + first) for r in part.relations]
         whole.entities += [ent._replace(start=ent.start + offset, end=ent.end + offset) for ent in part.entities]
         whole.sentences += [sent._replace(start=sent.start + offset, end=sent.end + offset) for sent in part.sentences]
@@ -202,21 +205,25 @@ def scores_of(group: SpanGroup) -> list[float | None]:
     return [None] * len(group) if scores is None else [as_float(score) for score in scores]
 
 
-def relations_of(doc: Doc) -> list[FoundRelation]:
-    """RETURNS (list[FoundRelation]): Of `doc._.relations`: head and tail span, label, confidence.
+def relations_of(doc: Doc) -> tuple[list[FoundRelation], int]:
+    """The relations of a finished document: ours or, where it has none, those of a foreign `doc._.relations`.
 
-    RAISES (ValueError): A head or tail is no entity.
+    RETURNS (tuple[list[FoundRelation], int]): Those between entities, and how many have a head or tail that is none,
+        as where another component took it away.
     """
-    if not doc.has_extension("relations"):
-        return []
+    relations: Iterable[Any] = get_relations(doc)
+    if not relations and doc.has_extension("relations"):
+        relations = doc._.relations or ()
     position = {(ent.start, ent.end): number for number, ent in enumerate(doc.ents)}
-    found = []
-    for head, tail, label, confidence in doc._.relations or ():
+    found: list[FoundRelation] = []
+    unrelated = 0
+    for head, tail, label, confidence in relations:
         ends = [position.get((span.start, span.end)) for span in (head, tail)]
         if ends[0] is None or ends[1] is None:
-            raise ValueError(f"the relation {label!r} has a head or tail that is no entity")
-        found.append(FoundRelation(ends[0], ends[1], label, as_float(confidence)))
-    return found
+            unrelated += 1
+        else:
+            found.append(FoundRelation(ends[0], ends[1], label, as_float(confidence)))
+    return found, unrelated
 
 
 def language_of(doc: Doc) -> str | None:

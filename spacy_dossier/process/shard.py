@@ -76,6 +76,7 @@ class DocumentCounts:
 
     tokens, characters (int): Of the records.
     computed, tokens_computed (int): Texts, and tokens of texts, that went through the pipeline for it.
+    unrelated (int): Relations left out of records, since their head or tail is no entity.
     """
 
     documents: int = 0
@@ -85,6 +86,7 @@ class DocumentCounts:
     characters: int = 0
     computed: int = 0
     tokens_computed: int = 0
+    unrelated: int = 0
 
     @classmethod
     def total(cls, counts: Iterable[DocumentCounts]) -> DocumentCounts:

@@ -12,6 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
 from spacy_dossier import process_documents
+from spacy_dossier.pipeline.extensions import Relation, set_relations
 from spacy_dossier.process.record import Findings
 from spacy_dossier.process.sections import Wanted, analyze_doc, analyze_long
 from spacy_dossier.report.read import read_records
@@ -79,10 +80,42 @@ def test_sections_of_a_long_text_are_joined(nlp: Language) -> None:
     assert [value["who"] for value in long.extensions["risk"]] == ["Anna Keller", "Anna Keller", None]
 
 
+def test_relations_are_ours_where_there_are_some(nlp: Language) -> None:
+    """Whoever has taken the name `doc._.relations`."""
+    doc = nlp(TEXT)
+    anna, acme, _, tom = doc.ents
+    set_relations(doc, [Relation(tom, acme, "left", 0.5)])
+    assert doc._.relations == [(anna, acme, "works_for", 0.87654)]
+    assert analyze_doc(nlp, doc, Wanted()).relations == [(3, 1, "left", 0.5)]
+    set_relations(doc, [])
+    assert analyze_doc(nlp, doc, Wanted()).relations == [(0, 1, "works_for", 0.87654)]
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_relations_of_entities_that_are_gone_are_counted(nlp: Language, foreign: bool) -> None:
+    """They fail no document, and neither does one whose entity another component made longer."""
+    doc = nlp(TEXT)
+    anna, acme, paris, tom = doc.ents
+    relations = [
+        Relation(tom, acme, "left", 0.5),
+        Relation(anna, acme, "works_for", 0.5),
+        Relation(acme, paris, "in", 0.5),
+    ]
+    if foreign:
+        doc._.relations = relations
+    else:
+        doc._.relations = None
+        set_relations(doc, relations)
+    doc.ents = [Span(doc, anna.start, anna.end + 1, "PERSON"), acme, tom]
+    found = analyze_doc(nlp, doc, Wanted())
+    assert found.relations == [(2, 1, "left", 0.5)] and found.unrelated == 2
+    assert Findings.unpack(found.pack()) == found
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda doc: setattr(doc._, "relations", [(doc[0:1], doc[1:2], "x", None)]), "no entity"),
+        (lambda doc: setattr(doc._, "relations", [(doc[0:1], doc[1:2])]), "not enough values"),
         (lambda doc: Doc.remove_extension("risk"), "no extension attribute 'risk'"),
     ],
 )
