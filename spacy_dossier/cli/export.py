@@ -46,8 +46,10 @@ def export_cli(
     report = export(corpora, output, format=format, scheme=scheme, lang=lang)
     typer.echo(
         f"{output}: {report.docs:,} documents, {report.sents:,} sentences, {report.tokens:,} tokens, "
-        f"{report.ents:,} entities"
+        f"{report.ents:,} entities" + (f", {report.relations:,} relations" if report.relations else "")
     )
+    if report.unrelated:
+        typer.echo(f"{output}: {report.unrelated:,} relations cannot be held in this format", err=True)
     if report.cut:
         typer.echo(f"{output}: {report.cut:,} entities cross the end of a sentence and were cut there", err=True)
     if report.nested:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, read_docs
+from spacy_dossier.convert.columns.export import export_docs
+from spacy_dossier.convert.columns.lint import lint
 from spacy_dossier.errors import DossierError
-from spacy_dossier.pipeline.extensions import get_relations
+from spacy_dossier.pipeline.extensions import Relation, get_relations, set_relations
 
 TOKENS = ["Anna", "Berg", "works", "for", "Nordwind", "AG", "in", "Oslo", "."]
 TAGS = ["B-PER", "L-PER", "O", "O", "B-ORG", "L-ORG", "O", "U-LOC", "O"]
@@ -133,3 +135,134 @@ def test_published_counts_of_conll04(shared_data: Path) -> None:
             assert sorted(found) == sorted(expected)
             total.update(label for _, label, _ in expected)
     assert total == {"Live_In": 521, "OrgBased_In": 452, "Located_In": 406, "Work_For": 401, "Kill": 268}
+
+
+ROWS = """#doc 7
+0\tAnna\tB-PER\t['N']\t[0]
+1\tBerg\tI-PER\t['works_for', 'lives_in']\t[5, 7]
+2\tworks\tO\t['N']\t[2]
+3\tfor\tO\t['N']\t[3]
+4\tNordwind\tB-ORG\t['N']\t[4]
+5\tAG\tI-ORG\t['based_in']\t[7]
+6\tin\tO\t['N']\t[6]
+7\tOslo\tB-LOC\t['N']\t[7]
+8\t.\tO\t['N']\t[8]
+#doc 9
+0\tIt\tO\t['N']\t[0]
+1\trains\tO\t['N']\t[1]
+2\t.\tO\t['N']\t[2]
+"""
+
+
+def test_relations_in_columns(tmp_path: Path) -> None:
+    """A relation stands at the last token of its head and leads to the last token of its tail."""
+    first, second = opened(tmp_path, ROWS, "a.txt").docs()
+    assert facts(first) == [FOUND[0], ("Anna Berg", "lives_in", "Oslo"), FOUND[1]]
+    assert facts(second) == [] and [doc.user_data["id"] for doc in (first, second)] == ["7", "9"]
+    assert all(doc.user_data["relation_labels"] == ["based_in", "lives_in", "works_for"] for doc in (first, second))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "expected"),
+    [
+        ("['N']\t[6]", "['x']\t[7]", 8, "its head"),
+        ("['based_in']\t[7]", "['based_in']\t[0]", 7, "its tail"),
+        ("['based_in']\t[7]", "['based_in']\t[5]", 7, "with itself"),
+        ("['based_in']\t[7]", "['based_in']\t[70]", 7, "its tail"),
+        ("['based_in']\t[7]", "['based_in']\t[7, 8]", 7, "as many tokens"),
+        ("['based_in']\t[7]", "['based_in']\t[7", 7, "as many tokens"),
+        ("['based_in']\t[7]", "['based_in', 'based_in']\t[7, 7]", 7, "each relation once"),
+    ],
+)
+def test_faults_of_columns_are_named(tmp_path: Path, old: str, new: str, line: int, expected: str) -> None:
+    text = ROWS.replace(old, new, 1)
+    assert text != ROWS
+    file = opened(tmp_path, text, "a.txt", format="multihead")
+    first, _ = file.docs()
+    assert set(facts(first)) <= {FOUND[0], ("Anna Berg", "lives_in", "Oslo"), FOUND[1]}
+    (problem,) = file.report.problems
+    assert (problem["line"], file.report.left) == (line, 1) and expected in problem["expected"]
+    result = lint([str(tmp_path / "a.txt")], ColumnOptions(format="multihead"))
+    assert result.counts["bad relation"] == 1 and not result.counts["bad row"]
+    assert [finding.line for finding in result.findings if finding.check == "bad relation"] == [line]
+
+
+@pytest.mark.parametrize("format", ["json", "multihead"])
+def test_relations_are_written_and_read_again(tmp_path: Path, format: str) -> None:
+    """In another column format than the one they came from."""
+    docs = list(opened(tmp_path, ROWS, "a.txt").docs())
+    counts = export_docs(docs, tmp_path / "out.txt", format=format)
+    assert (counts.relations, counts.unrelated) == (3, 0)
+    back = list(read_docs(tmp_path / "out.txt"))
+    assert [facts(doc) for doc in back] == [facts(doc) for doc in docs]
+    assert [doc.user_data["id"] for doc in back] == ["7", "9"]
+    assert export_docs(docs, tmp_path / "out.tsv", format="tsv").unrelated == 3
+
+
+SOURCES = {
+    "a.txt": ROWS,
+    "tags.jsonl": json.dumps({"tokens": TOKENS, "tags": TAGS, "relations": RELATIONS, "kept": 1}) + "\n",
+    "spans.jsonl": json.dumps({"tokens": TOKENS, "entities": SPANS[::-1], "relations": RELATIONS}) + "\n",
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_rows_that_documents_came_from_hold_what_was_changed(tmp_path: Path, name: str) -> None:
+    """Unchanged ones are as they were; those with other entities or relations have their relations anew."""
+    text = SOURCES[name]
+    docs = list(opened(tmp_path, text, name, sentences_per_doc=0).docs())
+    export_docs(docs, tmp_path / f"same-{name}")
+    assert (tmp_path / f"same-{name}").read_text(encoding="utf8") == text
+    doc = docs[0]
+    anna, nordwind, oslo = doc.ents
+    works = doc[2:3]
+    doc.set_ents([Span(doc, 0, 1, "PER"), nordwind, oslo, Span(doc, 2, 3, "ACT")], default="outside")
+    set_relations(doc, [Relation(doc[0:1], works, "does"), Relation(oslo, nordwind, "has"), Relation(anna, oslo, "x")])
+    counts = export_docs(docs, tmp_path / f"new-{name}")
+    assert (counts.relations, counts.unrelated) == (2, 1)
+    back = list(read_docs(tmp_path / f"new-{name}", sentences_per_doc=0))
+    assert facts(back[0]) == [("Anna", "does", "works"), ("Oslo", "has", "Nordwind AG")]
+    assert [(ent.text, ent.label_) for ent in back[0].ents] == [
+        ("Anna", "PER"),
+        ("works", "ACT"),
+        ("Nordwind AG", "ORG"),
+        ("Oslo", "LOC"),
+    ]
+
+
+@pytest.mark.realdata
+def test_both_forms_of_conll04_say_the_same(shared_data: Path) -> None:
+    """The columns and the JSON divide the documents otherwise, and part final stops otherwise."""
+    folder = shared_data / "relations" / "conll04"
+
+    def said(paths: list[Path]) -> dict[str, Any]:
+        docs = [doc for path in paths for doc in read_docs(path)]
+        return {
+            doc.user_data["id"]: (
+                "".join(doc.text.split()),
+                sorted(("".join(ent.text.split()).rstrip("."), ent.label_) for ent in doc.ents),
+                sorted(tuple("".join(part.split()).rstrip(".") for part in fact) for fact in facts(doc)),
+            )
+            for doc in docs
+        }
+
+    columns = said([folder / f"{split}.txt" for split in ("train", "dev", "test")])
+    rows = said(sorted(folder.glob("conll04_[dt][er]*[vtn].json")))
+    assert len(columns) == 1441 and columns == rows
+
+
+@pytest.mark.realdata
+def test_check_of_conll04(shared_data: Path) -> None:
+    """Sentences in two splits, and no relation without its entities."""
+    folder = shared_data / "relations" / "conll04"
+    for form, twice in (("{}.txt", 34), ("conll04_{}.json", 35)):
+        paths = [folder / form.format(split) for split in ("train", "dev", "test")]
+        result = lint(map(str, paths), ColumnOptions())
+        assert (result.counts["sentence in two splits"], result.counts["bad relation"]) == (twice, 0)
+        seen: set[str] = set()
+        again = 0
+        for path in paths:
+            texts = ["".join(doc.text.split()) for doc in read_docs(path)]
+            again += sum(text in seen for text in texts)
+            seen.update(texts)
+        assert again == twice

@@ -162,7 +162,7 @@ class ColumnFile:
             if self.options.strict:
                 raise problem.error(self.file.name)
             self.report.unrelated += 1
-            self.report.list_problem(line=problem.line, row=problem.row, expected=problem.expected)
+            self.report.list_problem(line=problem.line, row=problem.row, expected=problem.expected, relation=True)
 
     def _leave_out(self, problem: Problem) -> None:
         if self.options.strict:

@@ -8,6 +8,7 @@ from pathlib import Path
 from spacy.tokens import Doc, Span
 
 from ...errors import DossierError
+from ...pipeline.extensions import get_relations
 from ...text.files import open_whole
 from ..annotations.docs import NESTED
 from ..source import make_folder
@@ -15,8 +16,9 @@ from .documents import LAYOUT_KEY, TEMPLATE_KEY, layout_of
 from .formats.registry import FORMATS
 from .layout import Layout
 from .read_back import check_read_back
+from .relations import related_within
 from .schemes import SCHEMES, split_tag, tags_to_entities
-from .sentence import Sentence
+from .sentence import Related, Sentence
 from .writing import Counts, Entity, annotation, make_tags
 
 AUTO, SOURCE, IOB2 = "auto", "source", "iob2"
@@ -52,6 +54,7 @@ def export_docs(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: st
         if format != SOURCE and counts.tokens:
             file.flush()
             check_read_back(Path(file.name), docs, format, IOB2 if scheme == AUTO else scheme)
+    counts.unrelated = sum(len(get_relations(doc)) for doc in docs) - counts.relations
     return counts
 
 
@@ -100,14 +103,27 @@ def _source_doc(doc: Doc, scheme: str, counts: Counts) -> str:
             )
         if sentence.tokens and layout.tag is not None:
             entities, missing = annotation(doc, start, end, counts)
-            if scheme != AUTO or not _says(sentence, layout, entities, missing):
+            changed = not _says(sentence, layout, entities, missing)
+            if scheme != AUTO or changed:
                 _retag(sentence, layout, make_tags(entities, missing, end - start, written, counts))
                 _check_rows(sentence, layout, doc[start:end])
+            if layout.has_relations:
+                _relate(sentence, layout, doc[start:end], entities, counts, anew=changed)
         pieces += sentence.source
         start = end
     if start != len(doc):
         raise DossierError("a document has more tokens than its rows", value=doc[start:].text[:60])
     return "".join(pieces)
+
+
+def _relate(
+    sentence: Sentence, layout: Layout, span: Span, entities: list[Entity], counts: Counts, *, anew: bool
+) -> None:
+    """Put the relations of a sentence into its rows, where they say others or entities changed (`anew`)."""
+    format = FORMATS[layout.format]
+    relations = related_within(span, counts)
+    if anew or {found for found in format.relations(sentence, layout) if isinstance(found, Related)} != set(relations):
+        format.relate(sentence, layout, entities, relations)
 
 
 def _check_rows(sentence: Sentence, layout: Layout, span: Span) -> None:

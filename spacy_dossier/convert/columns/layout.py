@@ -51,6 +51,7 @@ class Layout:
     text_key, document_key (str): Names in a JSON object of the sentence as it was written, and of its document.
     relations (str): What a JSON object calls its list of relations.
     spans (str): What it calls its list of entities, where no list of tags says them.
+    links (int | None): The list of relations of an entity; beside it stand the tokens that they lead to.
     further (tuple[int, ...]): Other columns that hold tags, which are not read.
     merged (bool): Whether the words of a multi-word token of CoNLL-U are read as the one token they are written as.
     brackets (bool): Whether entities are written as `(PERSON*`, `*`, `*)`.
@@ -94,6 +95,7 @@ class Layout:
     document_key: str = ""
     relations: str = ""
     spans: str = ""
+    links: int | None = None
     further: tuple[int, ...] = ()
     merged: bool = False
     brackets: bool = False
@@ -102,7 +104,7 @@ class Layout:
     @property
     def has_relations(self) -> bool:
         """RETURNS (bool): Whether the file holds relations."""
-        return bool(self.relations)
+        return bool(self.relations) or self.links is not None
 
     @property
     def splits(self) -> Callable[[str], list[str]]:

@@ -21,6 +21,7 @@ LEVELS = {
     "bad row": "error",
     "scheme violation": "error",
     "span crosses sentence end": "error",
+    "bad relation": "error",
     "sentence in two splits": "warning",
     "label seen once": "warning",
     "labels differ by case": "warning",
@@ -152,7 +153,8 @@ class _Linter:
         self.result.reports[name] = report = columns.report
         self.result.retokenized[name] = found / total if total else None
         for problem in report.problems:
-            self.result.add("bad row", name, problem["line"], problem["row"], f"expected {problem['expected']}")
+            if not problem.get("relation"):
+                self.result.add("bad row", name, problem["line"], problem["row"], f"expected {problem['expected']}")
         for violation in report.violations:
             message = {"orphan": "nothing begins this entity", "unclosed": "nothing ends this entity"}
             self.result.add("scheme violation", name, violation["line"], violation["row"], message[violation["kind"]])
@@ -164,11 +166,13 @@ class _Linter:
         if len(tokens) > self.max_sentence:
             shown = " ".join(tokens[:8])
             self.result.add("long sentence", name, sentence.line, shown, f"{len(tokens)} tokens")
-        key = hash(tuple(tokens))
+        key = hash("".join(tokens))  # wherever its tokens are parted
         if key in self.sentences:
             file, line = self.sentences[key]
             self.result.add("sentence in two splits", name, sentence.line, " ".join(tokens), f"also at {file}:{line}")
         seen_here.setdefault(key, (name, sentence.line))
+        for problem in sentence.unrelated:
+            self.result.add("bad relation", name, problem.line, problem.row, f"expected {problem.expected}")
         for start, end, label in tags_to_entities(sentence.tags, bare=columns.layout.bare):
             line = sentence.line_of(start)
             form = " ".join(tokens[start:end])

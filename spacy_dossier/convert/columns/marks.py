@@ -25,6 +25,7 @@ END_DOCUMENT = "#end document"
 DOCUMENT_COMMENTS = (
     re.compile(r"#\s*newdoc(?:\s+id\s*=\s*(?P<id>\S.*)?)?"),
     re.compile(r"#{2,}\s*MEDLINE:\s*(?P<id>\S+)"),
+    re.compile(r"#doc(?:\s+(?P<id>\S.*))?"),
     re.compile(r"#\s*(?:[\w.-]+:)?(?:document_?id|doc_?id)\s*=\s*(?P<id>\S.*)?"),
 )
 

@@ -3,7 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from spacy.tokens import Span as DocSpan
+
+from ...pipeline.extensions import get_relations
 from .sentence import Problem, Related, Sentence, Span
+from .writing import Counts
 
 
 class RelationRow(NamedTuple):
@@ -52,3 +56,17 @@ def numbered(entities: Sequence[Span | None], number: object) -> Span | None:
     if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < len(entities):
         return None
     return entities[number]
+
+
+def related_within(sentence: DocSpan, counts: Counts) -> list[Related]:
+    """RETURNS (list[Related]): The relations between entities of a sentence of a Doc, which are counted as written."""
+    start, end = sentence.start, sentence.end
+    entities = {(ent.start, ent.end) for ent in sentence.ents}
+    found = [
+        Related((r.head.start - start, r.head.end - start), (r.tail.start - start, r.tail.end - start), r.label)
+        for r in get_relations(sentence.doc)
+        if {(r.head.start, r.head.end), (r.tail.start, r.tail.end)} <= entities
+        and all(start <= span.start and span.end <= end for span in (r.head, r.tail))
+    ]
+    counts.relations += len(found)
+    return found

@@ -23,6 +23,8 @@ class Counts:
     cut (int): Entities that crossed the end of a sentence and were cut there.
     merged (int): Entities that IO or bare labels cannot part from the one before.
     nested (int): Entities that overlap another, where the form has one layer.
+    relations (int): Relations that were written.
+    unrelated (int): Relations that the form could not hold.
     """
 
     docs: int = 0
@@ -32,6 +34,8 @@ class Counts:
     cut: int = 0
     merged: int = 0
     nested: int = 0
+    relations: int = 0
+    unrelated: int = 0
 
 
 def annotation(doc: Doc, start: int, end: int, counts: Counts) -> tuple[list[Entity], set[int]]:

@@ -110,7 +110,8 @@ def _with_header(sample: Sample, layout: Layout, *, said: bool) -> Layout:
         names = tuple(first.pop(0))
         sample.forget()
         return replace(layout, header=True, names=names)
-    return layout if said else replace(layout, header=False, names=())
+    # Names that no row holds, as those of JSON, stay.
+    return layout if said or not layout.header else replace(layout, header=False, names=())
 
 
 def _has_entities(sample: Sample, layout: Layout | None) -> bool:

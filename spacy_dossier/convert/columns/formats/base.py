@@ -10,7 +10,7 @@ from ..detect.roles import Family
 from ..detect.sample import Head, Sample
 from ..layout import Layout
 from ..sentence import Problem, Related, Sentence
-from ..writing import Counts
+from ..writing import Counts, Entity
 
 
 class Format(ABC):
@@ -70,6 +70,17 @@ class Format(ABC):
         YIELDS (Related | Problem): A relation, or why something of the sentence is left out.
         """
         yield from ()
+
+    def relate(
+        self, sentence: Sentence, layout: Layout, entities: Sequence[Entity], relations: Sequence[Related]
+    ) -> None:
+        """Put other relations into the rows of a sentence, where the layout says that there are such.
+
+        sentence (Sentence): The sentence, its rows with their final tags.
+        entities (Sequence[Entity]): Its entities.
+        relations (Sequence[Related]): Relations between these.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def put(self, sentence: Sentence, layout: Layout, column: int, cells: Sequence[str]) -> None:

@@ -13,11 +13,11 @@ from ..detect.roles import Family
 from ..detect.sample import Head
 from ..layout import Layout
 from ..marks import BYTE_ORDER_MARK
-from ..relations import RelationRow, checked, numbered
+from ..relations import RelationRow, checked, numbered, related_within
 from ..schemes import OUTSIDE, tags_to_entities
 from ..sentence import Problem, Related, Sentence, Span
 from ..tags import number_error
-from ..writing import Counts, tagged_sentences
+from ..writing import Counts, Entity, annotation, tagged_sentences
 from .lines import LineFormat
 
 REMEDY = "A row holds a list of tokens and a list of as many tags."
@@ -114,16 +114,37 @@ class JsonLists(LineFormat):
         """RETURNS (str): A line with other cells in a column."""
         end = line[len(line.rstrip("\r\n")) :]
         row = json.loads(line.lstrip(BYTE_ORDER_MARK))
+        if layout.names[column] == layout.spans:
+            entities = tags_to_entities(cells)
+            row[layout.spans] = [{"type": label, "start": start, "end": end} for start, end, label in entities]
+            return json.dumps(row, ensure_ascii=False) + end
         return json.dumps({**row, layout.names[column]: list(cells)}, ensure_ascii=False) + end
 
     def fold(self, tokens: Sequence[str], tags: Sequence[str]) -> str:
         """RETURNS (str): A sentence as a line."""
         return json.dumps({"tokens": list(tokens), "ner_tags": list(tags)}, ensure_ascii=False)
 
+    def relate(
+        self, sentence: Sentence, layout: Layout, entities: Sequence[Entity], relations: Sequence[Related]
+    ) -> None:
+        """Put other relations into the object of a sentence."""
+        place = sentence.places[0]
+        line = sentence.source[place]
+        row = json.loads(line.lstrip(BYTE_ORDER_MARK))
+        row[layout.relations] = _by_number(entities, relations)
+        end = line[len(line.rstrip("\r\n")) :]
+        sentence.source[place] = json.dumps(row, ensure_ascii=False) + end
+
     def write(self, doc: Doc, scheme: str, counts: Counts) -> Iterator[str]:
         """YIELDS (str): A line for each sentence; documents have no marks."""
         for sentence, tags in tagged_sentences(doc, scheme, counts, spaces=False):
-            yield self.fold([token.text for token in sentence], tags) + "\n"
+            row: dict[str, Any] = {"tokens": [token.text for token in sentence], "ner_tags": list(tags)}
+            if "relation_labels" in doc.user_data:
+                entities, _ = annotation(doc, sentence.start, sentence.end, Counts())
+                row[RELATION_KEY] = _by_number(entities, related_within(sentence, counts))
+                if doc.user_data.get("id"):
+                    row["document_id"] = doc.user_data["id"]
+            yield json.dumps(row, ensure_ascii=False) + "\n"
 
 
 def turned(columns: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -152,6 +173,12 @@ def tags_of_spans(spans: Any, length: int) -> list[str] | None:
         if set(tags[start:end]) == {OUTSIDE}:
             tags[start:end] = [f"B-{span['type']}", *[f"I-{span['type']}"] * (end - start - 1)]
     return tags
+
+
+def _by_number(entities: Sequence[Entity], relations: Sequence[Related]) -> list[dict[str, Any]]:
+    """RETURNS (list[dict[str, Any]]): Relations as SpERT has them, their entities by number."""
+    numbers = {(start, end): number for number, (start, end, _) in enumerate(entities)}
+    return [{"head": numbers[head], "tail": numbers[tail], "type": label} for head, tail, label in relations]
 
 
 def _relation_row(entities: Sequence[Span | None], relation: Any) -> RelationRow:

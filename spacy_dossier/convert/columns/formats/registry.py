@@ -7,6 +7,7 @@ from .conll2012 import Conll2012
 from .germeval import GermEval
 from .inline import Inline
 from .json_lists import JsonLists
+from .multihead import MultiHead
 from .parallel import Parallel
 from .plain import Conll, Conll2002, Conll2003, Csv, Offsets, Tsv
 from .universal import ConllU, ConllUPlus, UniversalNer
@@ -19,6 +20,7 @@ ORDER: tuple[Format, ...] = (
     ConllUPlus(),
     ConllU(),
     Conll2012(),
+    MultiHead(),
     UniversalNer(),
     GermEval(),
     Conll2003(),
