@@ -237,6 +237,17 @@ def find_inputs(arguments: Iterable[str]) -> list[Input]:
         found.update(files)
         if not Path(argument).is_dir():
             named.update(files)
+    return place_inputs(found, named)
+
+
+def place_inputs(found: dict[Path, tuple[str, Path]], named: set[Path]) -> list[Input]:
+    """Give each file an output path of its own; see `find_inputs`.
+
+    found (dict[Path, tuple[str, Path]]): Files, with their names and their places in the output.
+    named (set[Path]): Those that the user has named, and that were not found in a folder.
+    RETURNS (list[Input]): The files in this order.
+    RAISES (DossierError): If two would write the same output.
+    """
     places = {path: _without_packing(place) for path, (_, place) in found.items()}
     stems = Counter(place.with_suffix("") for place in places.values())
     inputs: list[Input] = []

@@ -254,3 +254,52 @@ def test_public_corpora(shared_data: Path, tmp_path: Path) -> None:
     }
     lines = (atis / "test" / "seq.out").read_text().split()
     assert survey.reports[str(atis / "test")].ents == sum(tag.startswith("B-") for tag in lines)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_what_is_missing_is_no_class(tmp_path: Path, suffix: str) -> None:
+    """Nulls, empty names and NaN, alone and in lists; what is no name is left out and said."""
+    labels: list[object] = [["a"], [None], ["", "a"], [" b ", "a", "b"], []]
+    path = write_table(tmp_path / f"t{suffix}", [{"text": f"t{i}", "label": label} for i, label in enumerate(labels)])
+    docs, survey = convert(path)
+    assert survey.reports[str(path)].classes == {"a": 3, "b": 1}
+    assert {doc.text: chosen(doc) for doc in docs["t"]} == {
+        "t0": ["a"], "t1": [], "t2": ["a"], "t3": ["a", "b"], "t4": [],
+    }  # fmt: skip
+    single = tmp_path / f"s{suffix}"
+    values = (1.0, 2.0, float("nan"), None)
+    write_table(single, [{"text": f"t{value}", "label": value} for value in values])
+    assert list(only(convert(single)[1]).classes) == ["1.0", "2.0"]
+    if suffix == ".jsonl":
+        rows = [["a"], ["b"], [["a"]], [{}]]
+        path.write_text("".join(json.dumps({"text": f"t{row}", "label": row}) + "\n" for row in rows))
+        assert only(convert(path)[1]).skipped == 2
+
+
+def test_tables_of_a_folder_keep_their_place(tmp_path: Path) -> None:
+    """Parts with files of one name; hidden ones are passed over."""
+    for part in ("train", "test", "__MACOSX", ".cache"):
+        (tmp_path / "in" / part).mkdir(parents=True)
+        (tmp_path / "in" / part / "data.csv").write_text(f"text,label\n{part} x,a\n{part} y,b\n")
+    _, survey = convert(tmp_path / "in")
+    outputs = [output for report in survey.reports.values() for output in report.outputs]
+    assert sorted(Path(output).relative_to(tmp_path / "out").as_posix() for output in outputs) == [
+        "test/data.spacy", "train/data.spacy",
+    ]  # fmt: skip
+
+
+def test_a_stray_table_beside_folders_of_classes_is_no_guess(tmp_path: Path) -> None:
+    """It is refused; without it the folders are the classes, and beside one folder of notes the table is read."""
+    for name in ("pos", "neg"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "1.txt").write_text(f"{name} text")
+    stray = tmp_path / "in" / "urls.csv"
+    stray.write_text("text,label\nx,a\ny,b\n")
+    with pytest.raises(DossierError, match="beside folders of text files"):
+        convert(tmp_path / "in")
+    stray.unlink()
+    assert only(convert(tmp_path / "in")[1]).classes == {"neg": 1, "pos": 1}
+    (tmp_path / "data" / "notes").mkdir(parents=True)
+    (tmp_path / "data" / "notes" / "a.txt").write_text("made by hand")
+    (tmp_path / "data" / "t.csv").write_text("text,label\nx,a\ny,b\n")
+    assert only(convert(tmp_path / "data")[1]).classes == {"a": 1, "b": 1}

@@ -1,5 +1,6 @@
 """Classified texts out of files."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,11 @@ class ClassifiedText:
 
 
 Item = ClassifiedText | BadRow
+
+
+def is_nothing(value: Any) -> bool:
+    """RETURNS (bool): Whether a cell is empty: null, or NaN, which is no number."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 class SourceReader:
@@ -150,10 +156,13 @@ class SourceReader:
         column = (*self.options.label_columns, self.columns.get("label"))[0]
         value = fields.get(str(column))
         if isinstance(value, (list, tuple)):
-            return tuple(dict.fromkeys(str(part).strip() for part in value)), True
+            if any(isinstance(part, (list, tuple, dict)) for part in value):
+                return f"no classes in the column {column}"
+            named = dict.fromkeys(str(part).strip() for part in value if not is_nothing(part))
+            return tuple(part for part in named if part), True
         if isinstance(value, dict):
             return f"no class in the column {column}"
-        return self._split("" if value is None else str(value))
+        return self._split("" if is_nothing(value) else str(value))
 
     def _split(self, label: str) -> tuple[tuple[str, ...], bool]:
         parts = [label] if self.options.separator is None else label.split(self.options.separator)
@@ -164,7 +173,7 @@ class SourceReader:
         """RETURNS (tuple | str): The columns that say yes, or what is wrong with them."""
         labels = []
         for column in self.options.label_columns:
-            value = "" if fields.get(column) is None else str(fields[column]).strip().lower()
+            value = "" if is_nothing(fields.get(column)) else str(fields[column]).strip().lower()
             if value not in YES | NO:
                 return f"expected 0 or 1 in the column {column}, not {value!r}"
             if value in YES:

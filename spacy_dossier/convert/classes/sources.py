@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import DossierError
-from ..source import STDIN, Input, find_inputs
+from ..source import STDIN, Input, find_inputs, place_inputs
 from ..unpack import COMPRESSED
 
 TABLES = frozenset((".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet"))
@@ -28,10 +28,12 @@ class Source:
 def find_sources(arguments: Iterable[str]) -> list[Source]:
     """Resolve files, folders and globs to parts of a corpus.
 
-    A folder is one of twin files (`seq.in`, `label` and, for slots, `seq.out`); or one of tables, at any depth; or it
-    holds a folder of text files for each class; or one of these for each part, as `train` and `test`.
+    A folder is one of twin files (`seq.in`, `label` and, for slots, `seq.out`); or one of tables, at any depth, which
+    keep their place below it; or it holds a folder of text files for each class; or one of these for each part, as
+    `train` and `test`.
 
-    RAISES (DossierError): If nothing is there, or two inputs would write the same output.
+    RAISES (DossierError): If nothing is there, a folder may be meant both ways, or two inputs would write the same
+        output.
     """
     found: list[Source] = []
     for argument in arguments:
@@ -57,8 +59,17 @@ def _in_folder(folder: Path) -> list[Source]:
     twins = [path for path in inside if _is_twins(path)]
     if twins:
         return [_part("twins", path, Path(path.name)) for path in twins]
-    if any(_is_table(path) for path in folder.rglob("*")):
-        return _tables([path.as_posix() for path in sorted(folder.rglob("*")) if _is_table(path)])
+    tables = [path for path in sorted(folder.rglob("*")) if _is_table(path) and not _is_hidden(path, folder)]
+    texts = [path for path in (*inside, *(below for path in inside for below in path.iterdir())) if _is_of_texts(path)]
+    if tables and len(texts) > 1:
+        raise DossierError(
+            f"tables ({tables[0].name}) beside folders of text files ({texts[0].name}, {texts[1].name})",
+            file=folder,
+            remedy="Name the tables, or move them elsewhere.",
+        )
+    if tables:
+        placed = {path: (path.as_posix(), path.relative_to(folder)) for path in tables}
+        return [Source("table", input) for input in place_inputs(placed, set())]
     if inside and all(_is_class(path) for path in inside):
         return [_part("folders", folder, Path(folder.resolve().name))]
     parts = [path for path in inside if any(_is_class(below) for below in path.iterdir())]
@@ -83,6 +94,17 @@ def _is_twins(folder: Path) -> bool:
 def _is_table(path: Path) -> bool:
     packed = path.suffix.lower() in COMPRESSED
     return path.is_file() and (path.with_suffix("") if packed else path).suffix.lower() in TABLES
+
+
+def _is_hidden(path: Path, root: Path) -> bool:
+    return any(part.startswith((".", "__")) for part in path.relative_to(root).parts)
+
+
+def _is_of_texts(path: Path) -> bool:
+    """Whether this is a folder of text files and of nothing else, as a class is."""
+    return _is_class(path) and all(
+        file_.suffix.lower() in ("", ".txt") for file_ in path.iterdir() if not file_.name.startswith(".")
+    )
 
 
 def _is_class(path: Path) -> bool:
