@@ -15,6 +15,7 @@ from .classes import classes_cli
 from .convert import convert_cli
 from .evaluate import evaluate_cli
 from .export import export_cli
+from .graph import graph_cli
 from .info import info_cli
 from .pairs import pairs_cli
 from .process import process_cli
@@ -102,4 +103,5 @@ app.command("calibrate")(calibrate_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("process")(process_cli)
 app.command("report")(report_cli)
+app.command("graph")(graph_cli)
 app.command("info")(info_cli)

@@ -88,9 +88,14 @@ def group(entities: Iterable[Entity]) -> list[Found]:
     """
     groups: dict[tuple[str, str], Found] = {}
     for entity in entities:
-        name = " ".join(entity.text.split())[:LONGEST_NAME] or "(blank)"
+        name = name_of(entity)
         groups.setdefault((entity.label, name), Found(name, entity.label)).mentions.append(entity)
     return sorted(groups.values(), key=lambda g: -len(g.mentions))
+
+
+def name_of(entity: Entity) -> str:
+    """RETURNS (str): By which, with its label, mentions are one entity: its text but for blanks and line ends."""
+    return " ".join(entity.text.split())[:LONGEST_NAME] or "(blank)"
 
 
 def slug(record_id: str) -> str:
