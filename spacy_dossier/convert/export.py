@@ -9,10 +9,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import DossierError
-from ..pipeline.extensions import set_confidence, set_missed
+from ..pipeline.extensions import get_relations, set_confidence, set_missed
 from ..text.docbin import read_docbin
 from .annotations.docs import annotated_of, make_doc
-from .annotations.document import Annotated
+from .annotations.document import Annotated, Link
 from .annotations.formats.base import MISSHAPEN
 from .annotations.formats.registry import ANNOTATION_FORMATS
 from .annotations.hf import write_dataset
@@ -63,11 +63,16 @@ def export_loaded(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: 
     if output.exists() and output.is_dir() != is_folder:
         raise DossierError(f"{format} is written as a {'folder' if is_folder else 'file'}", file=output)
     if writer is None:
-        return write_dataset(docs, output)
+        counts = write_dataset(docs, output)
+        counts.unrelated = sum(len(get_relations(doc)) for doc in docs)
+        return counts
     texts = [annotated_of(doc) for doc in docs]
     writer.write(texts, output)
     sents = sum(max(1, len(text.sentences)) for text in texts)
-    return Counts(len(texts), sents, sum(map(len, docs)), sum(len(text.marks) for text in texts))
+    counts = Counts(len(texts), sents, sum(map(len, docs)), sum(len(text.marks) for text in texts))
+    counts.relations = sum(len(text.links) for text in texts) if writer.links else 0
+    counts.unrelated = sum(len(get_relations(doc)) for doc in docs) - counts.relations
+    return counts
 
 
 def load_docs(path: Path, nlp: Language) -> Iterator[Doc]:
@@ -110,6 +115,10 @@ def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> D
         for ent in entities:
             if not found.mark(ent["start"], ent["end"], ent["label"], ent.get("text")):
                 raise ValueError(found.unread[0])
+        for relation in record.get("relations") or []:
+            ends = (found.marks[relation["head"]], found.marks[relation["tail"]])
+            score = relation.get("confidence")
+            found.links.append(Link(*ends, relation["label"], None if score is None else float(score)))
         # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
         doc = make_doc(nlp, found, mode="expand").doc
         for mark, ent in zip(found.marks, entities, strict=True):

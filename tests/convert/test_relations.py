@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
 
+from spacy_dossier.convert.annotations.docs import align
+from spacy_dossier.convert.annotations.document import Annotated, Mark
 from spacy_dossier.convert.columns.convert import ColumnFile, ColumnOptions, read_docs
 from spacy_dossier.convert.columns.export import export_docs
 from spacy_dossier.convert.columns.lint import lint
+from spacy_dossier.convert.export import export, export_loaded
+from spacy_dossier.convert.files import convert
 from spacy_dossier.errors import DossierError
 from spacy_dossier.pipeline.extensions import Relation, get_relations, set_relations
+from spacy_dossier.text.docbin import read_docbin
 
 TOKENS = ["Anna", "Berg", "works", "for", "Nordwind", "AG", "in", "Oslo", "."]
 TAGS = ["B-PER", "L-PER", "O", "O", "B-ORG", "L-ORG", "O", "U-LOC", "O"]
@@ -266,3 +272,138 @@ def test_check_of_conll04(shared_data: Path) -> None:
             again += sum(text in seen for text in texts)
             seen.update(texts)
         assert again == twice
+
+
+TOOL_FILES = {
+    "prodigy": json.dumps(
+        {
+            "text": "Anna Berg works for Nordwind AG in Oslo.",
+            "tokens": [
+                {"start": start, "end": end}
+                for start, end in (
+                    *((0, 4), (5, 9), (10, 15), (16, 19), (20, 28), (29, 31), (32, 34), (35, 39), (39, 40)),
+                )
+            ],
+            "spans": [
+                {"start": 0, "end": 9, "label": "PER"},
+                {"start": 20, "end": 31, "label": "ORG"},
+                {"start": 35, "end": 39, "label": "LOC"},
+            ],
+            "relations": [
+                {"head": 1, "child": 5, "label": "works_for"},
+                {
+                    "head": 5,
+                    "child": 7,
+                    "head_span": {"start": 20, "end": 31, "label": "ORG"},
+                    "child_span": {"start": 35, "end": 39, "label": "LOC"},
+                    "label": "based_in",
+                },
+                {"head": 2, "child": 7, "label": "x"},
+            ],
+            "answer": "accept",
+        }
+    ),
+    "doccano": json.dumps(
+        {
+            "text": "Anna Berg works for Nordwind AG in Oslo.",
+            "entities": [
+                {"id": 11, "label": "PER", "start_offset": 0, "end_offset": 9},
+                {"id": 12, "label": "ORG", "start_offset": 20, "end_offset": 31},
+                {"id": 13, "label": "LOC", "start_offset": 35, "end_offset": 39},
+            ],
+            "relations": [
+                {"id": 1, "from_id": 11, "to_id": 12, "type": "works_for"},
+                {"id": 2, "from_id": 12, "to_id": 13, "type": "based_in"},
+                {"id": 3, "from_id": 14, "to_id": 13, "type": "x"},
+            ],
+        }
+    ),
+    "label-studio": json.dumps(
+        [
+            {
+                "data": {"text": "Anna Berg works for Nordwind AG in Oslo."},
+                "annotations": [
+                    {
+                        "result": [
+                            {"from_id": "a", "to_id": "b", "type": "relation", "labels": ["works_for"]},
+                            {
+                                "from_id": "c",
+                                "to_id": "b",
+                                "type": "relation",
+                                "direction": "left",
+                                "labels": ["based_in"],
+                            },
+                            {"from_id": "c", "to_id": "b", "type": "relation", "direction": "right", "labels": []},
+                            *(
+                                {"id": id, "type": "labels", "value": {"start": s, "end": e, "text": t, "labels": [y]}}
+                                for id, s, e, t, y in (
+                                    ("a", 0, 9, "Anna Berg", "PER"),
+                                    ("b", 20, 31, "Nordwind AG", "ORG"),
+                                    ("c", 35, 39, "Oslo", "LOC"),
+                                )
+                            ),
+                        ]
+                    }
+                ],
+            }
+        ]
+    ),
+    "brat": "R1\tworks_for Arg1:T1 Arg2:T2\nT1\tPER 0 9\tAnna Berg\nT2\tORG 20 31\tNordwind AG\nT3\tLOC 35 39\tOslo\n"
+    "R2\tbased_in Arg1:T2 Arg2:T3\nR3\tx Arg1:T3 Arg2:T9\n",
+}
+
+
+@pytest.mark.parametrize("tool", TOOL_FILES)
+def test_relations_of_annotation_tools(tmp_path: Path, tool: str) -> None:
+    """Between spans by their tokens, ids or numbers; one of a span that is not there is left out and counted."""
+    path = tmp_path / ("a.ann" if tool == "brat" else "a.jsonl")
+    path.write_text(TOOL_FILES[tool], encoding="utf8")
+    (tmp_path / "a.txt").write_text("Anna Berg works for Nordwind AG in Oslo.", encoding="utf8")
+    (report,) = convert([str(path)], tmp_path / "out", ColumnOptions()).values()
+    (doc,) = read_docbin(tmp_path / "out" / "a.spacy", Vocab())
+    assert facts(doc) == FOUND and list(doc.user_data["relation_labels"]) == ["based_in", "works_for"]
+    assert report.left == 1 and "a relation" in report.problems[0]["expected"]
+    assert report.relations == {"works_for": 1, "based_in": 1}
+
+
+@pytest.mark.parametrize("tool", [*TOOL_FILES, "spacy"])
+def test_relations_go_to_annotation_tools_and_back(tmp_path: Path, tool: str) -> None:
+    docs = list(opened(tmp_path, ROWS, "a.txt").docs())
+    target = tmp_path / "out" if tool == "brat" else tmp_path / f"out.{'spacy' if tool == 'spacy' else 'jsonl'}"
+    counts = export_loaded(docs, target, format=tool)
+    assert (counts.relations, counts.unrelated) == (3, 0)
+    convert([str(target)], tmp_path / "back", ColumnOptions(format=tool))
+    back = [doc for path in sorted((tmp_path / "back").glob("*.spacy")) for doc in read_docbin(path, Vocab())]
+    assert [facts(doc) for doc in back] == [facts(doc) for doc in docs]
+    assert list(back[0].user_data["relation_labels"]) == ["based_in", "lives_in", "works_for"]
+
+
+def test_relations_of_records_are_exported(tmp_path: Path) -> None:
+    """With their confidence as a score."""
+    entities = [
+        {"start": 0, "end": 9, "label": "PER", "text": "Anna Berg", "confidence": 0.9},
+        {"start": 20, "end": 31, "label": "ORG", "text": "Nordwind AG", "confidence": 0.8},
+    ]
+    relations = [{"head": 0, "tail": 1, "label": "works_for", "confidence": 0.75}]
+    record = {
+        "id": "1",
+        "text": "Anna Berg works for Nordwind AG in Oslo.",
+        "entities": entities,
+        "relations": relations,
+    }
+    (tmp_path / "records-00000.jsonl").write_text(json.dumps(record) + "\n")
+    counts = export([tmp_path / "records-00000.jsonl"], tmp_path / "out.jsonl", format="prodigy")
+    (row,) = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    (relation,) = row["relations"]
+    assert (relation["head"], relation["child"], relation["score"], counts.relations) == (1, 5, 0.75, 1)
+    assert (relation["head_span"]["start"], relation["child_span"]["end"]) == (0, 31)
+    assert export([tmp_path / "records-00000.jsonl"], tmp_path / "out.xmi", format="xmi").unrelated == 1
+
+
+def test_relations_stay_where_an_answer_has_none(tmp_path: Path) -> None:
+    """Joined answers of a tool that knows no relations drop those of entities that are gone, and no others."""
+    (doc, _) = opened(tmp_path, ROWS, "a.txt").docs()
+    (anna, nordwind, _) = doc.ents
+    marks = [Mark(ent.start_char, ent.end_char, ent.label_) for ent in (anna, nordwind)]
+    aligned = align(doc, Annotated("7", doc.text, marks))
+    assert facts(aligned.doc) == FOUND[:1]

@@ -9,9 +9,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
+from ...pipeline.extensions import get_relations
 from ...text.surrogates import clean, has_surrogates
 from ..language import blank
-from ..report import Report, labels_in_line
+from ..report import Report, labels_in_line, relations_in_line
 from ..source import TextFile
 from .docs import make_doc
 from .document import Annotated, Unread
@@ -32,6 +33,8 @@ class AnnotationReport(Report):
     skipped (int): Texts left out.
     repeated (int): Texts left out because a later version of the same has the same id.
     shared_ids (int): Ids that several texts have.
+    relations (dict[str, int] | None): Relations by label, the most frequent first; `None` where the file has none.
+    unrelated (int): Relations of spans that were left out, or that overlap a longer one.
     problems (list[dict]): Text, and what is wrong, for each of these.
     """
 
@@ -52,6 +55,8 @@ class AnnotationReport(Report):
     skipped: int = 0
     repeated: int = 0
     shared_ids: int = 0
+    relations: dict[str, int] | None = None
+    unrelated: int = 0
     outputs: list[str] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     error: str = ""
@@ -64,7 +69,7 @@ class AnnotationReport(Report):
     @property
     def left(self) -> int:
         """RETURNS (int): What is left out of documents."""
-        return self.unread + (self.inside if self.mode == "strict" else 0)
+        return self.unread + self.unrelated + (self.inside if self.mode == "strict" else 0)
 
     def line(self) -> str:
         """RETURNS (str): What was found out and what was read, in one line."""
@@ -72,6 +77,7 @@ class AnnotationReport(Report):
         return (
             f"{self.format}, {self.encoding}: {tokens}; {self.docs:,} documents, {self.tokens:,} tokens, "
             f"{self.ents:,} entities{labels_in_line(self.labels)}"
+            + ("" if self.relations is None else relations_in_line(self.relations))
         )
 
     def warnings(self, lang: str, *, outside: str | None) -> Iterator[str]:
@@ -81,6 +87,8 @@ class AnnotationReport(Report):
             yield f": {self.inside:,} spans begin or end inside a token and were {what}"
         if self.overlapping:
             yield f': {self.overlapping:,} spans overlap a longer one and are in doc.spans["nested"]'
+        if self.unrelated:
+            yield f": {self.unrelated:,} relations were left out with their spans"
         if self.unread:
             yield f": {self.unread:,} things could not be read"
         if self.repeated:
@@ -123,6 +131,10 @@ class AnnotationFile:
                     self._note_unread(number, item, what)
         named = Counter(id for id, _ in texts if id)
         self.report.shared_ids = sum(n > 1 for n in named.values())
+        labels = {link.label for text in texts.values() for link in text.links}
+        if labels:  # the file is about relations, and a text without one has none
+            for text in texts.values():
+                text.relation_labels = text.relation_labels or sorted(labels)
         return list(texts.values())
 
     def _leave_out(self, place: int, why: str) -> None:
@@ -139,13 +151,17 @@ class AnnotationFile:
 
     def docs(self) -> Iterator[Doc]:
         """YIELDS (Doc): The documents; the report is filled in on the way."""
-        report, labels = self.report, Counter[str]()
+        report, labels, relations = self.report, Counter[str](), Counter[str]()
         for number, text in enumerate(self.texts(), 1):
             aligned = make_doc(self.nlp, text, mode=self.mode)
             for mark, nearest in aligned.inside:
                 report.inside += 1
                 quoted = text.text[mark.start : mark.end]
                 report.note(number, quoted, f"{mark.label} at the bounds of tokens, the nearest {nearest!r}")
+            for head, tail, label, _ in aligned.unrelated:
+                report.unrelated += 1
+                row = f"{text.text[head.start : head.end]} … {text.text[tail.start : tail.end]}"
+                report.note(number, row, f"entities at both ends of {label}")
             if self.strict and aligned.inside:
                 problem = report.problems[-1]
                 raise DossierError(f"expected {problem['expected']}", file=self.file.name, value=problem["row"])
@@ -156,6 +172,9 @@ class AnnotationFile:
             report.tokens += len(aligned.doc)
             report.sents += len(text.sentences)
             labels.update(ent.label_ for ent in aligned.doc.ents)
+            if "relation_labels" in aligned.doc.user_data:
+                relations.update(relation.label for relation in get_relations(aligned.doc))
+                report.relations = dict(relations.most_common())
             yield aligned.doc
         report.labels, report.ents = dict(labels.most_common()), labels.total()
         if not report.docs:

@@ -7,8 +7,14 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
-from ...pipeline.extensions import clear_confidences, entity_confidences
-from .document import Annotated, Mark
+from ...pipeline.extensions import (
+    Relation,
+    clear_confidences,
+    entity_confidences,
+    get_relations,
+    set_relations,
+)
+from .document import Annotated, Link, Mark
 
 NESTED = "nested"  # doc.spans: entities that overlap one of doc.ents
 
@@ -20,11 +26,13 @@ class Aligned:
     doc (Doc): The Doc.
     inside (list[tuple[Mark, str]]): Marks that begin or end inside a token, each with the nearest span of tokens.
     overlapping (int): Entities that overlap a longer one; they are in `doc.spans["nested"]`.
+    unrelated (list[Link]): Relations of what is none of `doc.ents`.
     """
 
     doc: Doc
     inside: list[tuple[Mark, str]] = field(default_factory=list)
     overlapping: int = 0
+    unrelated: list[Link] = field(default_factory=list)
 
 
 def make_doc(nlp: Language, text: Annotated, *, mode: str = "strict") -> Aligned:
@@ -59,6 +67,7 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
     doc.spans.pop(NESTED, None)
     aligned = Aligned(doc)
     spans: list[Span] = []
+    places: dict[Mark, Span] = {}
     for mark in dict.fromkeys(text.marks):
         span = doc.char_span(mark.start, mark.end, label=mark.label)
         if span is None:
@@ -67,6 +76,7 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
             span = doc.char_span(mark.start, mark.end, label=mark.label, alignment_mode=mode)
         if span is not None and len(span):
             spans.append(span)
+            places[mark] = span
     chosen = filter_spans(spans)  # the longest, and of those the first
     kept = set(chosen)
     nested = [span for span in spans if span not in kept]
@@ -74,7 +84,27 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
     if nested:
         doc.spans[NESTED] = nested
     aligned.overlapping = len(nested)
+    _relate(aligned, text, {mark: span for mark, span in places.items() if span in kept})
     return aligned
+
+
+def _relate(aligned: Aligned, text: Annotated, places: dict[Mark, Span]) -> None:
+    """Give a Doc the relations of a text; of one that has none annotated it keeps those whose entities are there."""
+    doc = aligned.doc
+    if not text.links and text.relation_labels is None:
+        entities = {(ent.start, ent.end) for ent in doc.ents}
+        had = get_relations(doc)
+        set_relations(doc, [r for r in had if {(r.head.start, r.head.end), (r.tail.start, r.tail.end)} <= entities])
+        return
+    if text.relation_labels is not None:
+        doc.user_data["relation_labels"] = list(text.relation_labels)
+    relations = []
+    for link in text.links:
+        if link.head in places and link.tail in places:
+            relations.append(Relation(places[link.head], places[link.tail], link.label, link.score))
+        else:
+            aligned.unrelated.append(link)
+    set_relations(doc, relations)
 
 
 def _tokens_of(nlp: Language, text: Annotated) -> Doc:
@@ -105,4 +135,12 @@ def annotated_of(doc: Doc, id: str = "") -> Annotated:
     marks += [Mark(span.start_char, span.end_char, span.label_) for span in doc.spans.get(NESTED, ())]
     sentences = [sent.start_char for sent in doc.sents] if doc.has_annotation("SENT_START") else []
     tokens = [(token.idx, token.idx + len(token)) for token in doc if not token.is_space]
-    return Annotated(str(doc.user_data.get("id") or id), doc.text, marks, tokens, sentences)
+    found = Annotated(str(doc.user_data.get("id") or id), doc.text, marks, tokens, sentences)
+    entities = {(ent.start, ent.end): mark for ent, mark in zip(doc.ents, marks, strict=False)}
+    for relation in get_relations(doc):
+        head, tail = (entities.get((span.start, span.end)) for span in (relation.head, relation.tail))
+        if head is not None and tail is not None:
+            found.links.append(Link(head, tail, relation.label, relation.confidence))
+    labels = doc.user_data.get("relation_labels")
+    found.relation_labels = None if labels is None else list(labels)
+    return found

@@ -13,6 +13,15 @@ class Mark(NamedTuple):
     score: float | None = None
 
 
+class Link(NamedTuple):
+    """A relation between two marked spans; the score is how sure a pipeline was of it."""
+
+    head: Mark
+    tail: Mark
+    label: str
+    score: float | None = None
+
+
 @dataclass
 class Annotated:
     """A text and what is marked in it.
@@ -22,6 +31,8 @@ class Annotated:
     marks (list[Mark]): Its entities.
     tokens (list[tuple[int, int]]): Where tokens begin and end, if the file says so; else the tokenizer finds them.
     sentences (list[int]): Where sentences begin, if the file says so.
+    links (list[Link]): Relations between its entities.
+    relation_labels (list[str] | None): Those that were looked for; `None` where no relations are annotated.
     unread (list[str]): What the file holds of this text and could not be read.
     """
 
@@ -30,6 +41,8 @@ class Annotated:
     marks: list[Mark] = field(default_factory=list)
     tokens: list[tuple[int, int]] = field(default_factory=list)
     sentences: list[int] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    relation_labels: list[str] | None = None
     unread: list[str] = field(default_factory=list)
 
     def mark(self, start: Any, end: Any, label: Any, said: Any = None) -> bool:
@@ -51,6 +64,26 @@ class Annotated:
         else:
             self.unread.append(f"{named}: the text there is not {str(said)[:40]!r}")
         return False
+
+    def link(self, head: Mark | None, tail: Mark | None, label: Any, shown: Any) -> None:
+        """Relate two marked spans; what is no relation is unread.
+
+        head, tail (Mark | None): Its ends; `None` where the file names none that is marked.
+        label (Any): What it is called.
+        shown (Any): It, as the file has it.
+        """
+        if head is None or tail is None:
+            why = f"its {'head' if head is None else 'tail'} is no marked span"
+        elif head == tail:
+            why = "it leads from a span to itself"
+        elif not isinstance(label, str) or not label.strip():
+            why = "it has no label"
+        elif (link := Link(head, tail, label.strip())) in self.links:
+            why = "it is there twice"
+        else:
+            self.links.append(link)
+            return
+        self.unread.append(f"a relation, {str(shown)[:80]}: {why}")
 
     def check(self) -> None:
         """Take tokens and sentences out that do not stand in order in the text; they are unread."""

@@ -21,12 +21,14 @@ class AnnotationFormat(ABC):
     name (str): What reports, `--format` and `--to` call it.
     about (str): What it is, in a line.
     example (str): What such a file looks like.
+    links (bool): Whether it holds relations.
     folder (bool): Whether it is written as a folder of files, one a text, not as one file.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
     example: ClassVar[str]
+    links: ClassVar[bool] = False
     folder: ClassVar[bool] = False
 
     @abstractmethod

@@ -19,6 +19,7 @@ class SpacyDocBin(AnnotationFormat):
 
     name = "spacy"
     about = "spaCy: a DocBin, as spacy convert and Corpus have them"
+    links = True
     example = "(binary)\n"
 
     def sniff(self, file: TextFile, head: str) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..document import Annotated, Unread
+from ..document import Annotated, Mark, Unread
 from .base import JsonLines
 
 KEYS = ("label", "labels")
@@ -13,6 +13,7 @@ class Doccano(JsonLines):
 
     name = "doccano"
     about = "doccano: a text a line, with label, labels or entities"
+    links = True
     example = '{"id": 1, "text": "Anna Berg left", "label": [[0, 9, "PER"]]}\n'
 
     def fits(self, row: dict[str, Any]) -> bool:
@@ -30,20 +31,37 @@ class Doccano(JsonLines):
         if not isinstance(text, str) or not isinstance(spans, list):
             return Unread(number, "expected a text and a list of spans")
         found = Annotated(str(row.get("id", "")), text)
+        marks: dict[Any, Mark] = {}
         for span in spans:
+            id = span.get("id") if isinstance(span, dict) else None
             if isinstance(span, dict):
                 span = [span.get("start_offset"), span.get("end_offset"), span.get("label")]
             start, end, label = span if isinstance(span, list) and len(span) == 3 else (None, None, None)
             if not isinstance(label, str):
                 return Unread(number, f"expected begin, end and the name of a label, not {str(span)[:60]}")
-            found.mark(start, end, label)
-        if relations := row.get("relations"):
-            found.unread.append(f"{len(relations)} relations")
+            if found.mark(start, end, label) and id is not None:
+                marks[id] = found.marks[-1]
+        for relation in row.get("relations") or []:
+            head, tail = (marks.get(relation.get(name)) for name in ("from_id", "to_id"))
+            found.link(head, tail, relation.get("type"), relation)
         return found
 
     def to_row(self, text: Annotated) -> dict[str, Any]:
         """RETURNS (dict[str, Any]): A text as a row; scores are kept beside it, as doccano keeps any other key."""
         row: dict[str, Any] = {"id": text.id, "text": text.text, "label": [list(mark[:3]) for mark in text.marks]}
+        if text.links or text.relation_labels is not None:
+            del row["label"]
+            row["entities"] = [
+                {"id": i, "label": mark.label, "start_offset": mark.start, "end_offset": mark.end}
+                for i, mark in enumerate(text.marks)
+            ]
+            numbers = {mark: i for i, mark in enumerate(text.marks)}
+            row["relations"] = [
+                {"id": i, "from_id": numbers[link.head], "to_id": numbers[link.tail], "type": link.label}
+                for i, link in enumerate(text.links)
+            ]
+            if any(link.score is not None for link in text.links):
+                row["relation_scores"] = [link.score for link in text.links]
         if any(mark.score is not None for mark in text.marks):
             row["scores"] = [mark.score for mark in text.marks]
         return row

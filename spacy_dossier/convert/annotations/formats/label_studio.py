@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ....text.files import write_file
-from ..document import Annotated, Unread, points_to_utf16
+from ..document import Annotated, Mark, Unread, points_to_utf16
 from .base import JsonLines
 
 FROM_NAME, TO_NAME = "label", "text"  # what the configuration in Label Studio has to call the labels and the text
@@ -17,6 +17,7 @@ class LabelStudio(JsonLines):
 
     name = "label-studio"
     about = "Label Studio: its JSON or JSON_MIN, not its CoNLL, which drops labels"
+    links = True
     example = (
         '[{"id": 1, "data": {"text": "Anna Berg left"}, "annotations": [{"result": [{"type": "labels", '
         '"value": {"start": 0, "end": 9, "text": "Anna Berg", "labels": ["PER"]}}]}]}]\n'
@@ -36,17 +37,24 @@ class LabelStudio(JsonLines):
             done = [one for one in done if isinstance(one, dict) and not one.get("was_cancelled")]
             if not done:
                 return Unread(number, "not annotated yet")
-            results = [(one.get("value") or {}, one.get("type")) for one in done[-1].get("result") or []]
+            results = done[-1].get("result") or []
         else:
             data = {key: value for key, value in row.items() if isinstance(value, str)}
             spans: list[dict[str, Any]] = next((value for value in row.values() if _is_result(value)), [])
-            results = [(value, "labels") for value in spans]
+            results = [{"value": value, "type": "labels"} for value in spans]
         text = next((data[key] for key in ("text", *data) if isinstance(data.get(key), str)), None)
         if text is None:
             return Unread(number, "expected a text in its data")
         found = Annotated(str(data.get("id") or row.get("id", "")), text)
-        for value, kind in results:
-            _take(found, value, kind)
+        marks: dict[Any, Mark] = {}
+        for result in results:
+            if result.get("type") != "relation":
+                before = len(found.marks)
+                _take(found, result.get("value") or {}, result.get("type"))
+                marks |= {result.get("id"): mark for mark in found.marks[before:][:1]}
+        for result in results:
+            if result.get("type") == "relation":
+                _relate(found, result, marks)
         return found
 
     def to_row(self, text: Annotated) -> dict[str, Any]:
@@ -66,6 +74,18 @@ class LabelStudio(JsonLines):
                 **({} if mark.score is None else {"score": mark.score}),
             }
             for i, mark in enumerate(text.marks)
+        ]
+        numbers = {mark: f"e{i}" for i, mark in enumerate(text.marks)}
+        results += [
+            {
+                "type": "relation",
+                "from_id": numbers[head],
+                "to_id": numbers[tail],
+                "direction": "right",
+                "labels": [label],
+                **({} if score is None else {"score": score}),
+            }
+            for head, tail, label, score in text.links
         ]
         scores = [mark.score for mark in text.marks if mark.score is not None]
         task: dict[str, Any] = {"data": {"text": text.text, "id": text.id}}
@@ -88,6 +108,16 @@ def _is_result(value: Any) -> bool:
         and bool(value)
         and all(isinstance(v, dict) and "labels" in v and "start" in v for v in value)
     )
+
+
+def _relate(found: Annotated, result: dict[str, Any], marks: dict[Any, Mark]) -> None:
+    """Take a relation, which has several labels, or none; one in both directions is two."""
+    ends = [marks.get(result.get(name)) for name in ("from_id", "to_id")]
+    direction = result.get("direction", "right")
+    ways = {"left": [ends[::-1]], "bi": [ends, ends[::-1]]}.get(direction, [ends])
+    for label in result.get("labels") or [None]:
+        for head, tail in ways:
+            found.link(head, tail, label, result)
 
 
 def _take(found: Annotated, value: dict[str, Any], kind: str | None) -> None:

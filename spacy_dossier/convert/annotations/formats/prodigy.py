@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..document import Annotated, Unread
+from ..document import Annotated, Mark, Unread
 from .base import JsonLines
 
 ACCEPT = "accept"
@@ -13,6 +13,7 @@ class Prodigy(JsonLines):
 
     name = "prodigy"
     about = "Prodigy: a task a line, with spans, tokens and answer"
+    links = True
     example = (
         '{"text": "Anna Berg left", "spans": [{"start": 0, "end": 9, "label": "PER"}], "answer": "accept", '
         '"meta": {"id": "1"}}\n'
@@ -33,8 +34,9 @@ class Prodigy(JsonLines):
         found.tokens = [(token["start"], token["end"]) for token in row.get("tokens") or []]
         for span in row.get("spans") or []:
             found.mark(span.get("start"), span.get("end"), span.get("label"), span.get("text"))
-        if relations := row.get("relations"):
-            found.unread.append(f"{len(relations)} relations")
+        for relation in row.get("relations") or []:
+            head, tail = (_end(found, relation, name) for name in ("head", "child"))
+            found.link(head, tail, relation.get("label"), relation)
         return found
 
     def to_row(self, text: Annotated) -> dict[str, Any]:
@@ -51,4 +53,27 @@ class Prodigy(JsonLines):
             if mark.start in starts and mark.end in ends:
                 span |= {"token_start": starts[mark.start], "token_end": ends[mark.end]}
             spans.append(span | ({} if mark.score is None else {"score": mark.score}))
-        return {"text": text.text, "tokens": tokens, "spans": spans, "meta": {"id": text.id}}
+        row = {"text": text.text, "tokens": tokens, "spans": spans, "meta": {"id": text.id}}
+        if text.links or text.relation_labels is not None:
+            of = dict(zip(text.marks, spans, strict=True))
+            row["relations"] = [
+                {
+                    **{name: of[mark].get("token_end") for name, mark in (("head", head), ("child", tail))},
+                    **{f"{name}_span": of[mark] for name, mark in (("head", head), ("child", tail))},
+                    "label": label,
+                    **({} if score is None else {"score": score}),
+                }
+                for head, tail, label, score in text.links
+            ]
+        return row
+
+
+def _end(found: Annotated, relation: dict[str, Any], name: str) -> Mark | None:
+    """RETURNS (Mark | None): The end of a relation: its span, or the one whose last token it names."""
+    span, token = relation.get(f"{name}_span"), relation.get(name)
+    if isinstance(span, dict):
+        said = (span.get("start"), span.get("end"), span.get("label"))
+        return next((m for m in found.marks if said in ((m.start, m.end, m.label), (m.start, m.end, None))), None)
+    if not isinstance(token, int) or not 0 <= token < len(found.tokens):
+        return None
+    return next((mark for mark in found.marks if mark.end == found.tokens[token][1]), None)
