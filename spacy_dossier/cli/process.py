@@ -323,6 +323,8 @@ def closing_line(run: "Run", output: str) -> str:
         parts.append(f"{counts.unrelated:,} relations left out, since their head or tail is no entity")
     if links:
         parts.append(f"{links:,} {'link' if links == 1 else 'links'} not followed (--follow-links reads them)")
+    if run.engine.encoder:
+        parts.append(f"encoder in {run.engine.encoder}")
     return ", ".join(parts)
 
 

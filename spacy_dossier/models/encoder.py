@@ -221,10 +221,17 @@ class EncoderShim(PyTorchShim):
         """Vectors in the runtime, which is set up at its first use."""
         leave_threads_behind()
         self.module.eval()
-        if self._encode is None:
-            self._encode = make_encode(self.module, self.settings.runtime, self.exported.get(self.settings.runtime))
+        encode = self.set_up()
         with torch.inference_mode():
-            return self._encode(*inputs)
+            return encode(*inputs)
+
+    def set_up(self) -> Encode:
+        """RETURNS (Callable): The encoder in its runtime."""
+        encode = self._encode
+        if encode is None:
+            runtime = self.settings.runtime
+            encode = self._encode = make_encode(self.module, runtime, self.exported.get(runtime))
+        return encode
 
     def export(self) -> None:
         """Export the encoder for the ONNX runtime it is set to, to be stored with the weights."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DossierError
-from .onednn import packed
+from .onednn import PackedLinear, packed
 
 OPSET = 17
 
@@ -66,6 +66,16 @@ def make_encode(module: nn.Module, runtime: str, exported: bytes | None) -> Enco
         except DossierError as error:
             _warn(str(error))
     return packed(module, device)
+
+
+def describe(encode: Encode) -> str:
+    """RETURNS (str): What an encoder that `make_encode` made computes in, in words."""
+    if isinstance(encode, OnnxEncode):
+        return "ONNX Runtime"
+    assert isinstance(encode, nn.Module)
+    dtype = str(next(encode.parameters()).dtype).removeprefix("torch.")
+    is_packed = any(isinstance(layer, PackedLinear) for layer in encode.modules())
+    return f"{dtype}, packed by oneDNN" if is_packed else dtype
 
 
 def _warn(reason: str) -> None:

@@ -68,11 +68,13 @@ class Engine(Protocol):
     output (str): Folder or URL that the files go to.
     device (str): Where the pipelines run: "cpu" or "cuda:N".
     processes (int): How many processes hold one; 0 as long as none had to be started.
+    encoder (str | None): What the encoder of the pipeline computes in, once a process has it.
     """
 
     output: str
     device: str
     processes: int
+    encoder: str | None
 
     def hold(self) -> AbstractContextManager[None]:
         """Take the output. RAISES (DossierError): Another run is at work on it, or it holds something else."""

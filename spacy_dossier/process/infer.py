@@ -17,6 +17,7 @@ from thinc.api import Model
 
 from ..devices import set_device
 from ..models.encoder import EncoderShim
+from ..models.runtime import describe
 from ..text.tokenizer import bound_tokenizer
 from .faults import DocFailure, attempt
 from .record import Findings
@@ -57,6 +58,11 @@ def encoders(nlp: Language) -> Iterator[EncoderShim]:
     for _, pipe in nlp.pipeline:
         for node in pipe.model.walk() if isinstance(getattr(pipe, "model", None), Model) else ():
             yield from (shim for shim in node.shims if isinstance(shim, EncoderShim))
+
+
+def describe_encoders(nlp: Language) -> str | None:
+    """RETURNS (str | None): What the encoders of a pipeline compute in; None where it has none."""
+    return ", ".join(sorted({describe(shim.set_up()) for shim in encoders(nlp)})) or None
 
 
 def enlarge_batches(nlp: Language) -> None:

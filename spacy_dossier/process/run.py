@@ -205,6 +205,7 @@ class Run:
                 "words_per_second": round(progress.words / summary.seconds) if summary.seconds else 0,
                 "device": self.engine.device,
                 "processes": self.engine.processes,
+                "encoder": self.engine.encoder,
             },
             "outputs": summary.outputs,
             "versions": {

@@ -31,8 +31,8 @@ SAY_SECONDS = 0.5  # how often a runner says how far it is
 class Listener(Protocol):
     """Is told how far a runner is."""
 
-    def loaded(self) -> None:
-        """The pipeline is there."""
+    def loaded(self, encoder: str | None) -> None:
+        """The pipeline is there. encoder (str | None): What its encoder computes in."""
 
     def words(self, count: int) -> None:
         """So many more words went through the pipeline."""
@@ -59,14 +59,16 @@ class Runner:
     def nlp(self) -> Language:
         """The pipeline, loaded when it is first needed. RAISES (DossierError): It does not load."""
         if self.pipeline is None:
-            from .infer import load
+            from .infer import describe_encoders, load
 
             try:
-                self.pipeline = load(self.job.pipeline.load, self.job.device, self.job.options.runtime)
+                nlp = load(self.job.pipeline.load, self.job.device, self.job.options.runtime)
+                encoder = describe_encoders(nlp)
             except Exception as error:  # broken packages raise anything
                 reason = one_line(f"{type(error).__name__}: {error}")
                 raise DossierError(f"the pipeline does not load ({reason})", value=self.job.pipeline.load) from None
-            self.listener.loaded()
+            self.pipeline = nlp
+            self.listener.loaded(encoder)
         return self.pipeline
 
     def warm_up(self) -> None:

@@ -15,7 +15,7 @@ from transformers import LongformerConfig, LongformerModel
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models import onednn
 from spacy_dossier.models.onednn import PackedLinear
-from spacy_dossier.models.runtime import computes_bfloat16
+from spacy_dossier.models.runtime import computes_bfloat16, describe
 from spacy_dossier.models.transformer import build_transformer_model
 
 TEXTS = [
@@ -56,6 +56,9 @@ def test_packed_weights_give_the_same_vectors(fixture: str, request: pytest.Fixt
     np.testing.assert_allclose(packed.numpy(), plain.numpy(), atol=1e-5)
     assert any(isinstance(layer, PackedLinear) for layer in shim._encode.modules())
     assert not any(isinstance(layer, PackedLinear) for layer in shim.module.modules())
+    assert describe(shim.set_up()) == "float32, packed by oneDNN"
+    assert describe(shim.module) == "float32"
+    assert describe(shim.module.bfloat16()) == "bfloat16"
 
 
 @pytest.mark.parametrize("fixture", ["tiny_encoder", "tiny_roberta"])

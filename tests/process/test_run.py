@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spacy
 
 from spacy_dossier import process_documents
+from spacy_dossier.cli.process import closing_line
 from spacy_dossier.errors import DossierError
 from spacy_dossier.process.discover import Rules
 from spacy_dossier.process.ledger import Ledger
@@ -62,6 +64,25 @@ def test_second_run_does_nothing_and_changes_nothing(
     run(folder, tmp_path / "out", inline)
     assert tree(tmp_path / "out") == before
     assert len(toy_log()) == computed
+
+
+def test_what_the_encoder_computes_in_is_said(inline: str, tmp_path: Path, tiny_encoder: Path) -> None:
+    """In run.json and the closing line; of a pipeline without one nothing is."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("dossier_transformer", config={"model": {"name": str(tiny_encoder), "window": 20}})
+    nlp.add_pipe("vector_cleaner")
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "pipeline")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(make_text(1))
+    for pipeline, said in ((str(tmp_path / "pipeline"), "float32"), (inline, None)):
+        output = tmp_path / ("with" if said else "without")
+        options = RunOptions(runtime="torch")
+        done = local_run(RunInputs([tmp_path / "in"]), output, pipeline, options)
+        assert list(done.shards()) == [0]
+        encoder = json.loads((output / "run.json").read_text())["this_run"]["encoder"]
+        assert (encoder or "").partition(",")[0] == (said or "")
+        assert (f"encoder in {encoder}" in closing_line(done, "out")) is bool(said)
 
 
 def test_only_what_changed_is_processed_again(
@@ -275,8 +296,6 @@ def test_generator_yields_records_in_input_order(inline: str, folder: Path) -> N
 
 def test_generator_takes_a_loaded_pipeline(inline: str, folder: Path) -> None:
     """A Language object works as well as a name."""
-    import spacy
-
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     found = list(process_documents([folder / "doc00.txt"], nlp))
@@ -333,7 +352,6 @@ def test_ledger_outlives_a_killed_plan(
 
 def test_docbin_holds_long_documents_whole(inline: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text of several sections is one Doc, with its confidences and the summary of the whole."""
-    import spacy
     from spacy.tokens import DocBin
 
     base = tmp_path / "in"

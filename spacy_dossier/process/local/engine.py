@@ -60,6 +60,7 @@ class LocalEngine:
         self.warm = warm
         self.device = "cpu"
         self.processes = 0
+        self.encoder: str | None = None
         self.ledger: Ledger
         self.scratch: Path  # for files that have no name yet
 
@@ -110,6 +111,8 @@ class LocalEngine:
         pool = Pool(self.job(extractors), self.processes, threads)
         try:
             for message, folder in pool.run(Schedule(todo)):
+                if message["type"] == "loaded":
+                    self.encoder = message["encoder"]
                 if message["type"] == ("warm" if self.warm else "loaded"):
                     yield Loaded()
                 elif message["type"] == "words":

@@ -15,9 +15,10 @@ class ShardOrder(TypedDict):
 
 
 class LoadedMessage(TypedDict):
-    """The worker has its pipeline."""
+    """The worker has its pipeline, whose encoder computes in that."""
 
     type: Literal["loaded"]
+    encoder: str | None
 
 
 class WarmMessage(TypedDict):

@@ -41,8 +41,8 @@ class Reporter:
     def __init__(self, say: Say) -> None:
         self.say = say
 
-    def loaded(self) -> None:
-        self.say({"type": "loaded"})
+    def loaded(self, encoder: str | None) -> None:
+        self.say({"type": "loaded", "encoder": encoder})
 
     def words(self, count: int) -> None:
         self.say({"type": "words", "count": count})

@@ -55,6 +55,7 @@ class Watcher:
         self.seconds = seconds
         self.since_reached: dict[int, float] = {}  # when a careful shard came to a document in the pipeline
         self.latest: float | None = None
+        self.encoder: str | None = None
         self.in_hand: set[int] = set()
         self.crashes = Crashes()
 
@@ -77,12 +78,17 @@ class Watcher:
         self.in_hand.discard(shard)
         self.crashes.done(shard)
 
-    def loaded(self) -> None:
+    def loaded(self, encoder: str | None) -> None:
         self.expected -= 1
+        self.encoder = encoder
         self.latest = time.monotonic()
 
     def waits(self) -> bool:
         return self.expected > 0
+
+    def runs_in(self) -> str | None:
+        """RETURNS (str | None): What the encoder computes in."""
+        return self.encoder
 
     def since(self) -> float | None:
         """RETURNS (float | None): Seconds since the last actor had its pipeline."""
@@ -117,9 +123,9 @@ class RunnerActor:
         if job.warm:
             self.runner.warm_up()
 
-    def loaded(self) -> None:
+    def loaded(self, encoder: str | None) -> None:
         """See Listener."""
-        self.ask("loaded")
+        self.ask("loaded", encoder)
 
     def words(self, count: int) -> None:
         """See Listener. Words are counted by the manifests."""

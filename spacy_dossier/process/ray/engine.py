@@ -60,6 +60,7 @@ class RayEngine:
         self.store = Store(output)
         self.device = "cpu"
         self.processes = 0
+        self.encoder: str | None = None
         self.shards: list[Shard] = []
         self.done: dict[int, Manifest] = {}
 
@@ -95,6 +96,7 @@ class RayEngine:
                         raise DossierError(row["error"])
                     yield from self.finished(int(row["shard"]), json.loads(row["manifest"]))
                 if (ago := ray.get(watcher.since.remote())) is not None:
+                    self.encoder = ray.get(watcher.runs_in.remote())
                     yield Loaded(ago)
             except DossierError:
                 raise
