@@ -15,7 +15,7 @@ from spacy_dossier.convert.annotations.document import Annotated
 from spacy_dossier.convert.annotations.formats.base import file_names
 from spacy_dossier.convert.columns.convert import ColumnOptions
 from spacy_dossier.convert.export import export
-from spacy_dossier.convert.files import convert
+from spacy_dossier.convert.files import convert, join_into
 from spacy_dossier.errors import DossierError
 
 from .test_annotations import docs_of, ents, read
@@ -408,3 +408,15 @@ def test_a_long_text_is_written_in_time_that_grows_with_it(tmp_path: Path, forma
         convert([str(tmp_path / f"{n}")], tmp_path / "b", ColumnOptions())
         seconds.append(time.process_time() - start)
     assert seconds[1] < 25 * seconds[0]
+
+
+@pytest.mark.parametrize("format", ["brat", "xmi"])
+def test_answers_from_files_find_their_texts(tmp_path: Path, format: str) -> None:
+    """A file is named after the id of its text, which as a path cannot be its name as it is."""
+    doc = spacy.blank("en")("Anna left Oslo.")
+    doc.user_data["id"] = "a folder/one.txt"
+    doc.set_ents([doc.char_span(0, 4, "PER")], default="outside")
+    DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "c.spacy")
+    export([tmp_path / "c.spacy"], tmp_path / "tasks", format=format)
+    found, _ = join_into(tmp_path / "c.spacy", [str(tmp_path / "tasks")], tmp_path / "out.spacy", ColumnOptions())
+    assert (found.replaced, found.added, found.kept, found.conflicts) == (1, 0, 0, [])

@@ -8,6 +8,7 @@ from spacy.tokens import Doc
 
 from .docs import align, make_doc
 from .document import Annotated, Mark
+from .formats.base import file_name
 
 
 @dataclass
@@ -70,9 +71,11 @@ def join(
 
 
 def _found(corpus: list[Doc], places: dict[str, list[int]], answer: Annotated) -> list[int]:
-    """RETURNS (list[int]): The documents with the text and id of an answer; with its text, if either has no id."""
-    same = places.get(answer.text, [])
-    return [i for i in same if str(corpus[i].user_data.get("id") or answer.id) == answer.id or not answer.id]
+    """RETURNS (list[int]): The documents with the text and id of an answer, which may be the id as it names a file;
+    with its text, if either has no id.
+    """
+    ids = {i: str(corpus[i].user_data.get("id") or answer.id) for i in places.get(answer.text, [])}
+    return [i for i, id in ids.items() if not answer.id or answer.id in (id, file_name(id))]
 
 
 def _spans(text: Annotated) -> set[Mark]:
