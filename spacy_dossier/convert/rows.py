@@ -19,10 +19,11 @@ PARQUET = b"PAR1"
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be read."""
+    """A row that cannot be read, or several that one fault takes in."""
 
     row: int
     problem: str
+    rows: int = 1
 
 
 @dataclass(frozen=True)
@@ -126,17 +127,21 @@ class _Lines:
             self.taken.append(line)
             yield line
 
-    def swallowed(self, width: int, delimiter: str) -> str:
-        """RETURNS (str): What is wrong with a row over several lines; empty if a quoted cell may hold them."""
+    def swallowed(self, width: int, delimiter: str) -> tuple[str, int]:
+        """RETURNS (tuple[str, int]): What is wrong with a row over several lines, empty if a quoted cell may hold them;
+        and how many rows they are if it is.
+        """
         taken, self.taken = self.taken, []
         if len(taken) < 2:
-            return ""
+            return "", 1
         if sum(line.count('"') for line in taken) % 2:
-            return f"a quotation mark that is never closed takes in {len(taken) - 1} lines"
+            problem = f"a quotation mark that is never closed takes in {len(taken) - 1} lines"
+            return problem, sum(bool(line.strip()) for line in taken)
         inner = [line.count(delimiter) == width - 1 for line in taken[:-1]]
         if len(inner) > 1 and all(inner) and (width > 2 or len(inner) > 3):
-            return f"a quotation mark that is not closed takes in {len(inner)} lines that are rows by themselves"
-        return ""
+            problem = f"a quotation mark that is not closed takes in {len(inner)} lines that are rows by themselves"
+            return problem, len(taken)
+        return "", 1
 
 
 def table_rows(file: TextFile, suffix: str, *, header: bool = True) -> Iterator[Row | BadRow]:
@@ -161,7 +166,9 @@ def table_rows(file: TextFile, suffix: str, *, header: bool = True) -> Iterator[
         next(reader)
     try:
         for columns in reader:
-            problem = lines.swallowed(len(names or columns), delimiter) if quoting == csv.QUOTE_MINIMAL else ""
+            problem, rows = "", 1
+            if quoting == csv.QUOTE_MINIMAL:
+                problem, rows = lines.swallowed(len(names or columns), delimiter)
             if names is None:
                 names = columns if header else [str(number) for number in range(1, len(columns) + 1)]
                 if header:
@@ -170,7 +177,7 @@ def table_rows(file: TextFile, suffix: str, *, header: bool = True) -> Iterator[
             if not columns:
                 continue
             if problem:
-                yield BadRow(reader.line_num, problem)
+                yield BadRow(reader.line_num, problem, rows)
             elif len(columns) != len(names):
                 yield BadRow(reader.line_num, f"expected {len(names)} columns, not {len(columns)}")
             else:

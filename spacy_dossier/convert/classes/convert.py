@@ -158,7 +158,7 @@ def look_through(readers: dict[str, SourceReader], options: ClassOptions) -> Sur
             if isinstance(item, BadRow):
                 if options.strict:
                     raise DossierError(item.problem, file=reader.name, line=item.row)
-                report.skipped += 1
+                report.skipped += item.rows
                 report.note(reader.name, item.row, item.problem)
                 continue
             report.several |= item.several

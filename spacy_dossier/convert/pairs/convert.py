@@ -186,14 +186,14 @@ class _PairReader:
         """YIELDS (Doc): The articles."""
         for row in _rows(path, self.options, self.report, self.name):
             if isinstance(row, BadRow):
-                self._leave_out(row.row, "", row.problem)
+                self._leave_out(row.row, "", row.problem, row.rows)
             elif (doc := self._make_doc(row)) is not None:
                 yield doc
 
-    def _leave_out(self, number: int, id: str, problem: str) -> None:
+    def _leave_out(self, number: int, id: str, problem: str, rows: int = 1) -> None:
         if self.options.strict:
             raise DossierError(problem, file=self.name, line=number)
-        self.report.skipped += 1
+        self.report.skipped += rows
         self.report.note(number, id, problem)
 
     def _make_doc(self, row: Row) -> Doc | None:
