@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from ..process.record import Entity, Record, SummarySentence
 from ..read.document import PlacedBlock
 from .classes import class_facts
+from .facts import facts_of
 from .index import Found, Index, Ranked, group, slug
 from .pages import Pages, band, document_href, media_name, percent, plural, shorten, split_id, whole
 from .read import SourceText, quotations
@@ -129,6 +130,7 @@ def write_document(
         "before": before,
         "after": after,
     }
+    facts = facts_of(record, source.text, language(record))
     seen: set[tuple[str, str]] = set()
     for part in parts:
         first, last = (bisect_left(record.entities, at, key=lambda e: e.start) for at in (part.start, part.end))
@@ -137,7 +139,13 @@ def write_document(
             new = [entry for entry in found if (entry.name, entry.label) not in seen]
             seen.update((entry.name, entry.label) for entry in new)
             index.place(number, part.number, new)
+        here = [fact for fact in facts if first <= fact.head.mention < last]
+        for fact in here:
+            ends = (index.number_of(*fact.head[:2]), index.number_of(*fact.tail[:2]))
+            place = (part.number, fact.head.mention)
+            index.add_fact(number, fact.label, ends, fact.confidence, place, fact.sentence)
         beside = {
+            "facts": here,
             "part": part.number,
             "previous": part_href(name, part.number - 1),
             "following": part_href(name, part.number + 1),

@@ -25,6 +25,10 @@ CREATE TABLE entity (
     number INTEGER PRIMARY KEY, label TEXT NOT NULL, name TEXT NOT NULL,
     mentions INTEGER NOT NULL, documents INTEGER NOT NULL, confidence REAL
 );
+CREATE TABLE fact (
+    document INTEGER NOT NULL, label TEXT NOT NULL, head INTEGER NOT NULL, tail INTEGER NOT NULL,
+    confidence REAL, part INTEGER NOT NULL, mention INTEGER NOT NULL, sentence TEXT NOT NULL
+);
 """
 
 COLUMNS = "document, label, name, mentions, total, sure, best"
@@ -41,6 +45,58 @@ SELECT document.slug, document.id, found.mentions, found.best, found.part
 FROM found JOIN entity USING (name, label) JOIN document ON document.number = found.document
 ORDER BY entity.number, found.mentions DESC, found.document
 """
+
+
+# Of each entity the relations it is the head of and those it is the tail of, as they come in the documents
+FACTS = """
+SELECT ends.here, ends.way, fact.label, other.number - 1, other.name, other.label, document.slug, document.id,
+    fact.part, fact.mention, fact.confidence, fact.sentence
+FROM (
+    SELECT head - 1 AS here, 1 AS way, tail AS there, rowid AS fact FROM fact
+    UNION ALL SELECT tail - 1, 0, head, rowid FROM fact
+) AS ends
+JOIN fact ON fact.rowid = ends.fact JOIN entity AS other ON other.number = ends.there
+JOIN document ON document.number = fact.document
+ORDER BY ends.here, fact.rowid, ends.way DESC
+"""
+
+TOP_FACTS = """
+SELECT head.number - 1, head.name, head.label, fact.label, tail.number - 1, tail.name, tail.label, COUNT(*) AS n,
+    COUNT(DISTINCT fact.document) AS d
+FROM fact JOIN entity AS head ON head.number = fact.head JOIN entity AS tail ON tail.number = fact.tail
+GROUP BY fact.head, fact.tail, fact.label ORDER BY n DESC, d DESC, fact.head, fact.tail, fact.label LIMIT ?
+"""
+
+
+class FactPlace(NamedTuple):
+    """A relation, as one of its two entities has it."""
+
+    entity: int  # from 0, as in Ranked
+    is_head: bool
+    label: str
+    other: int
+    name: str
+    kind: str  # label of the other entity
+    slug: str
+    id: str
+    part: int
+    mention: int  # of the head, in the record
+    confidence: float | None
+    sentence: str
+
+
+class TopFact(NamedTuple):
+    """A relation between two entities across documents."""
+
+    head: int
+    head_name: str
+    head_label: str
+    label: str
+    tail: int
+    tail_name: str
+    tail_label: str
+    times: int
+    documents: int
 
 
 class Ranked(NamedTuple):
@@ -111,6 +167,7 @@ class Totals:
     tokens: int = 0
     chars: int = 0
     entities: int = 0
+    relations: int = 0
     pipelines: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     media_types: Counter[str] = field(default_factory=Counter)
@@ -144,6 +201,7 @@ class Index:
         totals.tokens += record.n_tokens
         totals.chars += record.n_chars
         totals.entities += len(record.entities)
+        totals.relations += len(record.relations)
         totals.pipelines[f"{record.pipeline.name} {record.pipeline.version}"] += 1
         totals.media_types[record.media_type] += 1
         totals.classes.update(classes)
@@ -181,6 +239,36 @@ class Index:
     def places(self) -> Iterator[Place]:
         """YIELDS (Place): For each entity in order, its documents, those with most mentions first."""
         return map(Place._make, self._db.execute(PLACES))
+
+    def add_fact(
+        self,
+        document: int,
+        label: str,
+        ends: tuple[int, int],
+        confidence: float | None,
+        place: tuple[int, int],
+        sentence: str,
+    ) -> None:
+        """Keep a relation, after `rank`.
+
+        ends (tuple[int, int]): Numbers of its head and its tail, as in Ranked.
+        place (tuple[int, int]): Part of the text that the head is in, and number of the head among the mentions.
+        """
+        row = (document, label, ends[0] + 1, ends[1] + 1, confidence, *place, sentence)
+        self._db.execute("INSERT INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def facts(self) -> Iterator[FactPlace]:
+        """YIELDS (FactPlace): For each entity in order, its relations."""
+        return map(FactPlace._make, self._db.execute(FACTS))
+
+    def top_facts(self, limit: int) -> list[TopFact]:
+        """RETURNS (list[TopFact]): The most frequent relations."""
+        return list(map(TopFact._make, self._db.execute(TOP_FACTS, (limit,))))
+
+    def number_of(self, name: str, label: str) -> int:
+        """RETURNS (int): The number of an entity, as in Ranked."""
+        query = "SELECT number - 1 FROM entity WHERE name = ? AND label = ?"
+        return int(self._db.execute(query, (name, label)).fetchone()[0])
 
     def find(self, entry: Found) -> Ranked:
         """RETURNS (Ranked): What is known across documents of an entity in one of them."""

@@ -21,6 +21,7 @@ from .read import Texts, read_failures, read_records, read_run, record_files
 
 GENERATOR = "spacy-dossier report"
 TOP = 15  # entities on the overview
+TOP_FACTS = 8  # relations on the overview
 
 T = TypeVar("T")
 
@@ -111,13 +112,20 @@ def _write(out: Path, files: list[Path], folder: Path, advance: Callable[..., No
 
 
 def _write_entities(folder: Path, index: Index, pages: Pages) -> int:
-    """Write the entities and the documents of each. RETURNS (int): How many entities."""
+    """Write the entities, and the documents and relations of each. RETURNS (int): How many entities."""
     first = 0
-    with Shards(folder, "entities") as shards:
+    facts = index.facts()
+    fact = next(facts, None)
+    with Shards(folder, "entities") as shards, Shards(folder, "facts") as of_entities:
         for entity in index.entities():
+            first_fact = of_entities.count
+            while fact is not None and fact.entity == entity.number:
+                of_entities.add([*fact[1:5], pages.kinds[fact.kind], *fact[6:]])
+                fact = next(facts, None)
             confidence = None if entity.confidence is None else round(entity.confidence, 4)
             kind = pages.kinds[entity.label]
-            shards.add([entity.name, kind, entity.mentions, entity.documents, confidence, first])
+            row = [entity.name, kind, entity.mentions, entity.documents, confidence, first]
+            shards.add([*row, first_fact, of_entities.count - first_fact])
             first += entity.documents
     with Shards(folder, "places") as places:
         for place in index.places():
@@ -211,6 +219,8 @@ def _write_overview(
         unfinished=run.get("status") != "complete",
         tiles=tiles(totals, different, failures, run),
         top=top,
+        top_facts=index.top_facts(TOP_FACTS),
+        relations=totals.relations,
         different=different,
         histogram=histogram(totals.confidences) if known else [],
         histogram_text=histogram_text(totals.confidences) if known else "",

@@ -22,6 +22,7 @@ from spacy_dossier.process.record import (
     FoundSentence,
     PipelineInfo,
     Record,
+    Relation,
     make_record,
 )
 from spacy_dossier.process.sinks import ParquetSink
@@ -199,9 +200,9 @@ def test_entities_across_documents(tmp_path: Path) -> None:
     ]
     report = write_report(save(tmp_path / "out", records)).path.parent
     assert rows(report, "entities") == [
-        ["Visby", 0, 3, 2, 0.6, 0],
-        ["New York", 0, 2, 2, 0.9, 2],
-        ["Visby", 1, 1, 1, 0.9, 4],
+        ["Visby", 0, 3, 2, 0.6, 0, 0, 0],
+        ["New York", 0, 2, 2, 0.9, 2, 0, 0],
+        ["Visby", 1, 1, 1, 0.9, 4, 0, 0],
     ]
     assert rows(report, "places") == [
         [slug("a"), "a", 2, 0.5, 1],
@@ -460,3 +461,65 @@ def test_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     small, large = peak("small", 20), peak("large", 120)
     assert large < 1.25 * small
+
+
+def with_relations(record: Record, *relations: tuple[int, str, int, float | None]) -> Record:
+    found = [Relation(head=head, label=label, tail=tail, confidence=c) for head, label, tail, c in relations]
+    return record.model_copy(update={"relations": found})
+
+
+def test_relations_of_an_entity_and_of_a_document(tmp_path: Path) -> None:
+    """Each entity has those it is head or tail of, with the sentence; a document's lead to their heads."""
+    one = letter()
+    number = {entity.text: i for i, entity in reversed(list(enumerate(one.entities)))}
+    last = max(i for i, entity in enumerate(one.entities) if entity.text == "Harbour Board")
+    facts = [
+        (number["Tomas Ek"], "works_for", last, 0.9),
+        (number["Mara Lindqvist"], "left", number["Uppsala"], None),
+    ]
+    report = write_report(save(tmp_path / "out", [with_relations(one, *facts), letter("b.txt")])).path.parent
+    entities = rows(report, "entities")
+    kinds = [name for name, *_ in entities]
+    of = {name: rows(report, "facts")[first : first + n] for name, *_, first, n in entities}
+    assert {name: len(found) for name, found in of.items()} == {
+        "Tomas Ek": 1,
+        "Harbour Board": 1,
+        "Mara Lindqvist": 1,
+        "Uppsala": 1,
+        "Visby": 0,
+    }
+    (is_head, label, other, name, _, where, id, part, mention, confidence, sentence) = of["Tomas Ek"][0]
+    assert (bool(is_head), label, kinds[other], name) == (True, "works_for", "Harbour Board", "Harbour Board")
+    assert (where, id, part, confidence) == (slug("letters/mara.txt"), "letters/mara.txt", 1, 0.9)
+    assert sentence == LETTER.partition("\n\n")[2]
+    assert not of["Harbour Board"][0][0] and of["Uppsala"][0][-1] == "Mara Lindqvist left Uppsala in May."
+    page = page_of(report, "letters/mara.txt")
+    assert f'<a href="#m{mention}"><bdi>Tomas Ek</bdi></a> <em><bdi>works_for</bdi></em> <bdi>Harbour Board' in page
+    assert f'id="m{mention}"' in page and "Relations" not in page_of(report, "b.txt")
+    assert "Most frequent relations" in (report / "index.html").read_text()
+
+
+def test_relations_are_escaped(tmp_path: Path) -> None:
+    """Their labels too."""
+    record = annotate("a.txt", f"{HOSTILE} Berg", [(HOSTILE, "X", 0.9), ("Berg", "PER", 0.9)])
+    report = write_report(save(tmp_path / "out", [with_relations(record, (0, HOSTILE, 1, 0.5))])).path.parent
+    for text in (
+        page_of(report, "a.txt"),
+        (report / "index.html").read_text(),
+        (report / "data/facts-0.js").read_text(),
+    ):
+        assert "Berg" in text and HOSTILE not in text
+
+
+def test_relations_in_parts_of_a_long_text(tmp_path: Path) -> None:
+    """Each is on the page of the part its head is in."""
+    far = "word " * 70_000
+    text = f"Anna Berg knows Tomas Ek.\n\n{far}\n\nKarl Ek knows Rosa Lund."
+    names = ("Anna Berg", "Tomas Ek", "Karl Ek", "Rosa Lund")
+    record = annotate("a.txt", text, [(name, "PER", 0.9) for name in names])
+    record = with_relations(record, (0, "knows", 1, 0.5), (2, "knows", 3, 0.5))
+    report = write_report(save(tmp_path / "out", [record])).path.parent
+    found = {(fact[3], fact[7]): fact[10] for fact in rows(report, "facts") if fact[0]}
+    assert found["Tomas Ek", 1] == "Anna Berg knows Tomas Ek."
+    (part,) = [part for name, part in found if name == "Rosa Lund"]
+    assert part > 1 and found["Rosa Lund", part] == "Karl Ek knows Rosa Lund."

@@ -118,7 +118,7 @@ const TABLES = {
     ],
   },
   entities: {
-    // [name, label, mentions, documents, mean confidence, first of its places]
+    // [name, label, mentions, documents, mean confidence, first of its places, first of its relations, how many]
     word: "entity",
     words: "entities",
     text: (row) => row[0],
@@ -331,6 +331,32 @@ function detail(node, table) {
     at = targets[way];
     show();
   });
+  const related = $("[data-facts]", node);
+  let factAt = 0;
+  let factTargets = {};
+  const factPages = pager($(".pager", related), (way) => {
+    factAt = factTargets[way];
+    showFacts();
+  });
+
+  // [is it the head, label, number of the other, its name, its label, slug, id, part, mention, confidence, sentence]
+  async function showFacts() {
+    related.hidden = !row[7];
+    $("h2 .n", related).textContent = number(row[7]);
+    if (!row[7]) return;
+    const from = row[6] + factAt * PAGE;
+    const facts = await range("facts", from, Math.min(from + PAGE, row[6] + row[7]), size);
+    $("tbody", related).replaceChildren(...facts.map(([isHead, label, other, name, kind, slug, id, part, m, sure, said]) => {
+      const ends = [el("bdi", {}, row[0]), el("span", {}, link(`#entity=${other}`, name), " ", chip(table.labels[kind], kind))];
+      if (!isHead) ends.reverse();
+      return el("tr", {},
+        head(ends[0], " ", el("em", {}, el("bdi", {}, label)), " ", ends[1],
+          ...(said ? [el("span", { class: "snippet", dir: "auto" }, said)] : []),
+          el("span", { class: "sub" }, link(`${page(slug, part)}#m${m}`, id))),
+        cell("num", percent(sure)));
+    }));
+    factTargets = factPages(factAt, row[7]);
+  }
 
   async function show() {
     const from = row[5] + at * PAGE;
@@ -359,7 +385,8 @@ function detail(node, table) {
       document.title = `${row[0]} · Dossier`;
       const sure = row[4] === null ? "" : `, mean confidence ${percent(row[4])}`;
       lead.textContent = `${plural(row[2], "mention")} in ${plural(row[3], "document")}${sure}`;
-      await show();
+      factAt = 0;
+      await Promise.all([show(), showFacts()]);
       if (event) $("h1", node).focus();
     } catch (error) {
       status.textContent = error.message;
