@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rouge_score.rouge_scorer import RougeScorer
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -60,6 +59,8 @@ def rouge(sentences: Sequence[str], references: Sequence[str], lang: str = "en")
     lang (str): Language code.
     RETURNS (dict[str, float]): "rouge1", "rouge2", "rougeL" (Lsum), in [0, 1].
     """
+    from rouge_score.rouge_scorer import RougeScorer  # takes a second, which no use of a pipeline needs to spend
+
     scorer = RougeScorer(list(ROUGE.values()), tokenizer=WordTokenizer(lang))
     # A line of the candidate is a sentence to ROUGE-Lsum.
     candidate = "\n".join(" ".join(text.split()) for text in sentences)

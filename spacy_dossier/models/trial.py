@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, PretrainedConfig, PreTrainedModel
+from transformers import MODEL_MAPPING, PretrainedConfig, PreTrainedModel
 
 from ..errors import DossierError
 from .settings import EncoderSettings
@@ -30,7 +30,10 @@ def encoder_of(model: PreTrainedModel) -> PreTrainedModel:
 
 def new_encoder(config: PretrainedConfig, **settings: Any) -> PreTrainedModel:
     """RETURNS (PreTrainedModel): An encoder of that kind with random weights."""
-    return encoder_of(AutoModel.from_config(config, **settings))
+    # `AutoModel.from_config` imports the configs of all kinds to see whether this one is among them: a second.
+    kinds = MODEL_MAPPING[type(config)]
+    kind = kinds[0] if isinstance(kinds, tuple | list) else kinds
+    return encoder_of(kind._from_config(config, **settings))
 
 
 def attention_dropout(config: PretrainedConfig, rate: float | None) -> dict[str, float]:

@@ -342,6 +342,21 @@ def test_names_that_others_took_are_left_to_them(whole_folder: Path, monkeypatch
     assert get_confidence(doc.ents[0]) is not None
 
 
+LOADED = """
+import sys, spacy
+nlp = spacy.load(sys.argv[1])
+nlp("Anna Kovacs flew to Lisbon.")
+print(*(name for name in ("nltk", "rouge_score", "transformers.models.whisper") if name in sys.modules))
+"""
+
+
+def test_a_pipeline_in_use_imports_no_scorer_and_no_other_kinds_of_encoders(whole_folder: Path) -> None:
+    """They were two thirds of the time that loading takes."""
+    command = [sys.executable, "-W", "ignore", "-c", LOADED, str(whole_folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_another_threads_default_device_changes_nothing(whole: Language, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that has not asked for a GPU has another default than the one whose pipeline is on one."""
     before = whole(TEXT)
