@@ -95,9 +95,9 @@ ODD = re.compile(
     rf"|(?<=[{LATIN}])[{SYMBOLS}](?=[{LATIN}])|(?<=[{LATIN}])[‡¥¢¤£‰‚„¿¡]|[†‡‰¥¢¤¦£€®©™](?=[{LATIN}])"
     r"|[\u2500-\u25ff\x80-\x84\x86-\x9f\ue000-\uf8ff¯¬¸¨ƒ◊\u02c6-\u02dd\u2200-\u22ffﬁﬂ]|(?<!\w)[çñãõêîôûëïüùìúâß](?!\w)"
     rf"|(?<=[{LATIN}])[{OTHERS}]|[{OTHERS}](?=[{LATIN}])|(?<![{OTHERS}])[{OTHERS}](?![{OTHERS}])"
-    r"|[“„¿¡](?![\w\"'‘«(…]|\Z)|(?<![\w.,;:!?…)%'’»])”"
+    r"|(?<=\S)[“„¿¡](?![\w\"'‘«(…]|\Z)|(?<![\w.,;:!?…)%'’»\s])”"  # alone they may be tokens of a column file
 )
-CONTRACTED = re.compile(r"(?<=[a-z])’(?:s|t|re|ll|d|m|ve)\b")
+CONTRACTED = re.compile(r"(?:(?<=[a-z])|(?<![^\s]))’(?:s|t|re|ll|d|m|ve)\b")  # a token by itself in a column file
 MIXED = re.compile(rf"(?<=[{LATIN}])[{OTHERS}]|[{OTHERS}](?=[{LATIN}])")
 RARE = re.compile(
     r"[ðþýÐÞÝšžŠŽÿŸ¦¬¹²³¼½¾¶·×÷]|(?<=[a-z])(?:–(?=[a-z])|—(?=\s|\Z))|(?<=[b-ce-km-rt-z])’(?!s\b|t\b|re\b|ll\b|d\b|m\b|ve\b)(?=[a-z])"

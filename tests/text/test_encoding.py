@@ -269,3 +269,11 @@ def test_a_word_a_line_of_a_known_western_language(lang: str, codec: str) -> Non
 def test_ascii_that_could_be_an_escape_is_ascii() -> None:
     """A plus before letters is no UTF-7 by itself; what is ASCII is UTF-8 too."""
     assert find_encoding([b"1 +AB O\n2 ~{ O\nOslo B-LOC\n" * 50]).codec == "utf-8"
+
+
+@pytest.mark.parametrize("codec", ["cp1252", "mac-roman"])
+@pytest.mark.parametrize("rows", ["It O\n’s O\nIf B-X\n", "“ O\nIt O\n’s O\n” O\n", "Anna B-X\n’s O\ncafé O\n"])
+def test_marks_that_are_tokens_of_their_own(rows: str, codec: str) -> None:
+    """In a column file clitics and quotation marks stand alone. Other encodings of Windows have the same marks."""
+    data = rows.encode(codec) * 5
+    assert data.decode(find_encoding([data]).codec) == rows * 5
