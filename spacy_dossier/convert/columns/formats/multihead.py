@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from spacy.tokens import Doc
 
@@ -44,7 +45,7 @@ class MultiHead(RowFormat):
     def layout(self, sample: Sample) -> Layout:
         """RETURNS (Layout): The columns by their names, and that there are relations."""
         layout = super().layout(sample)
-        return Layout(**{**vars(layout), "links": LABELS})
+        return replace(layout, links=LABELS, restarts=True)
 
     def relations(self, sentence: Sentence, layout: Layout) -> Iterator[Related | Problem]:
         """YIELDS (Related | Problem): Each relation between two entities, which it has by their last tokens."""
