@@ -59,7 +59,7 @@ def compare(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> floa
     """See that two pipelines say the same.
 
     RETURNS (float): The largest difference between two confidences, or two scores of a class.
-    RAISES (DossierError): Other entities or classes, another summary, or a difference above the tolerance.
+    RAISES (DossierError): Other entities, relations or classes, another summary, or a difference above the tolerance.
     """
     largest = 0.0
     for number, (old, new) in enumerate(zip(expected, found, strict=True), start=1):
@@ -67,9 +67,15 @@ def compare(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> floa
             raise DossierError(f"the package gives other entities than the pipeline for text {number}")
         if old["summary"] != new["summary"]:
             raise DossierError(f"the package gives another summary than the pipeline for text {number}")
-        for (*_, before), (*_, after) in zip(old["entities"], new["entities"], strict=True):
+        if [relation[:3] for relation in old["relations"]] != [relation[:3] for relation in new["relations"]]:
+            raise DossierError(f"the package gives other relations than the pipeline for text {number}")
+        pairs = [
+            *zip(old["entities"], new["entities"], strict=True),
+            *zip(old["relations"], new["relations"], strict=True),
+        ]
+        for (*_, before), (*_, after) in pairs:
             if (before is None) != (after is None):
-                raise DossierError(f"an entity of text {number} has a confidence on one side only")
+                raise DossierError(f"an entity or relation of text {number} has a confidence on one side only")
             largest = max(largest, abs((before or 0.0) - (after or 0.0)))
         if old["cats"].keys() != new["cats"].keys():
             raise DossierError(f"the package gives other classes than the pipeline for text {number}")
@@ -125,6 +131,7 @@ def check_package(
         "texts": len(rows),
         "entities": sum(len(row["entities"]) for row in rows),
         "summaries": sum(bool(row["summary"]) for row in rows),
+        "relations": sum(len(row["relations"]) for row in rows),
         "classified": sum(bool(row["cats"]) for row in rows),
         "largest_confidence_difference": difference,
     }
@@ -150,6 +157,8 @@ def main(
     temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf8")
     temporary.replace(output)
     counts = f"{result['entities']} entities, {result['summaries']} summaries, {result['classified']} with classes"
+    if result["relations"]:
+        counts += f", {result['relations']} relations"
     typer.echo(f"The same in {result['texts']} texts: {counts}")
 
 

@@ -8,6 +8,11 @@ import json
 import sys
 
 import spacy
+from spacy.tokens import Doc
+
+
+def relations(doc: Doc) -> list[list]:
+    return [[head.start_char, tail.start_char, label, value] for head, tail, label, value in doc._.relations]
 
 
 def main() -> None:
@@ -17,8 +22,9 @@ def main() -> None:
     rows = [
         {
             "entities": [[ent.start_char, ent.end_char, ent.label_, ent._.confidence] for ent in doc.ents],
-            "summary": doc._.summary,
+            "summary": doc._.summary if doc.has_extension("summary") else "",
             "cats": doc.cats,
+            "relations": relations(doc) if doc.has_extension("relations") else [],
         }
         for doc in nlp.pipe(texts)
     ]

@@ -52,6 +52,8 @@ def calibrate_cli(
     from ..evaluate.calibrate import calibrate, check_output, find_components, find_pipe, write_calibrated
     from ..evaluate.classes.calibrate import calibrate_classes
     from ..evaluate.corpus import load_pipeline, read_docs
+    from ..evaluate.relations.calibrate import calibrate_relations
+    from ..pipeline.relations.pipe import RelationExtractor
     from .console import progress, stderr
 
     use_device(device, partial(stderr.print, markup=False))
@@ -63,7 +65,9 @@ def calibrate_cli(
     check_output(nlp, output, overwrite=overwrite)
     for name, pipe in pipes.items():
         with progress(f"Predicting, for {name}") as advance:
-            if isinstance(pipe, TextCategorizer):
+            if isinstance(pipe, RelationExtractor):
+                print_relations(calibrate_relations(nlp, docs, component=name, precision=precision, advance=advance))
+            elif isinstance(pipe, TextCategorizer):
                 print_classes(calibrate_classes(nlp, docs, component=name, precision=precision, advance=advance))
             else:
                 report = calibrate(
@@ -90,6 +94,24 @@ def print_report(report: dict[str, Any], unseen: float) -> None:
         share, fitted = report["unseen"], max(unseen, report["unseen"])
         console.print(f"{share:.1%} of them have a form that training did not have; fitted for {fitted:.1%}")
     console.print(f"Temperature: {report['temperature']:g}")
+    print_map(console, report, "entities")
+
+
+def print_relations(report: dict[str, Any]) -> None:
+    """Print what was fitted.
+
+    report (dict[str, Any]): What `calibrate_relations` returned.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    title = f"Confidence of {report['relations']:,} relations, {report['errors']:,} of them wrong"
+    console.print(quality_table(title, report))
+    print_map(console, report, "relations")
+
+
+def print_map(console: "Console", report: dict[str, Any], things: str) -> None:
+    """Print the map, the threshold and the notes."""
     console.print(f"Map: {report['method']} (a {report['a']:.3f}, b {report['b']:.3f}, c {report['c']:+.3f})")
     chosen, wanted = report["threshold"], f"{report['precision']:.2%}"
     if chosen is None:
@@ -99,7 +121,7 @@ def print_report(report: dict[str, Any], unseen: float) -> None:
     else:
         console.print(
             f"Threshold for a precision of {wanted}: {chosen['threshold']:.4f} "
-            f"(keeps {chosen['kept_share']:.1%} of the entities, recall {chosen['recall']:.1%})"
+            f"(keeps {chosen['kept_share']:.1%} of the {things}, recall {chosen['recall']:.1%})"
         )
     print_notes(console, report["notes"])
 

@@ -75,6 +75,12 @@ def print_scores(console: "Console", scores: dict[str, Any]) -> None:
     if "entities" in scores:
         console.print(entities_table(scores["entities"]))
         console.print(tokens_table(scores["tokens"]))
+    if "relations" in scores:
+        console.print(relations_table(scores["relations"]))
+        if part := scores["relations"].get("calibration"):
+            lines.append(
+                f"Confidence of relations: ECE {part['ece']:.4f}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}"
+            )
     if "classes" in scores:
         console.print(classes_table(scores["classes"]))
         lines += class_lines(scores["classes"])
@@ -135,6 +141,19 @@ def tokens_table(tokens: dict[str, Any]) -> "Table":
     table.add_section()
     for average in ("micro", "macro", "weighted"):
         table.add_row(average, *score_cells(tokens[average]))
+    return table
+
+
+def relations_table(relations: dict[str, Any]) -> "Table":
+    from rich.markup import escape
+
+    table = new_table("Relations", COLUMNS)
+    for label, row in relations["strict"]["labels"].items():
+        table.add_row(escape(label), *score_cells(row))
+    table.add_section()
+    table.add_row("strict", *score_cells(relations["strict"]["micro"]))
+    for name, key in (("boundaries only", "boundaries"), ("given entities", "gold_entities"), ("raw text", "raw_text")):
+        table.add_row(name, *score_cells(relations[key]))
     return table
 
 

@@ -12,9 +12,11 @@ from spacy.pipeline import TextCategorizer
 from spacy.tokens import Doc
 
 from ..errors import DossierError
-from .calibration import at_threshold, brier, cross_validated, ece, fit, held_out_losses, nll, threshold_for_precision
+from ..pipeline.relations.pipe import RelationExtractor
+from .calibration import at_threshold, cross_validated, fit, held_out_losses, quality, threshold_for_precision
 from .corpus import has_entities, predict_gold_tokens
 from .entities import Pair, pair, surface, surface_forms
+from .relations.scores import is_annotated
 
 TEMPERATURES = (1.5, 2.0, 2.5, 3.0, 4.0)
 LEAST_GAIN = 1e-3  # nats; less than that is noise
@@ -86,8 +88,8 @@ def calibrate(
         "entities": len(confidences),
         "errors": int((~correct).sum()),
         "unseen": share,
-        "before": _quality(raw, correct, weights),
-        "after": _quality(held_out, correct, weights),
+        "before": quality(raw, correct, weights),
+        "after": quality(held_out, correct, weights),
         "precision": precision,
         "threshold": None if threshold is None else at_threshold(calibrated, correct, threshold, support),
         "notes": notes(correct, temperature),
@@ -165,8 +167,8 @@ def _predict(nlp: Language, docs: Sequence[Doc], advance: Callable[[int], None])
 
 
 def find_pipe(nlp: Language, component: str) -> Any:
-    """A pipe that can be calibrated: one of spaCy's text classifiers, or one that gives entities a confidence, which
-    holds a temperature in its `cfg`.
+    """A pipe that can be calibrated: one of spaCy's text classifiers, a relation extractor, or one that gives entities
+    a confidence, which holds a temperature in its `cfg`.
 
     RAISES (DossierError): There is no such pipe.
     """
@@ -180,14 +182,15 @@ def find_pipe(nlp: Language, component: str) -> Any:
         raise DossierError(
             f"the component {component!r} gives no confidence that could be calibrated",
             value=nlp.get_pipe_meta(component).factory,
-            remedy="Train a pipeline with the `crf_ner` or the `textcat` component.",
+            remedy="Train a pipeline with `crf_ner`, `textcat` or `relation_extractor`.",
         )
     return pipe
 
 
 def can_be_calibrated(pipe: Any) -> bool:
     cfg = getattr(pipe, "cfg", None)
-    return isinstance(pipe, TextCategorizer) or (isinstance(cfg, dict) and "temperature" in cfg)
+    known = isinstance(pipe, TextCategorizer | RelationExtractor)
+    return known or (isinstance(cfg, dict) and "temperature" in cfg)
 
 
 def find_components(nlp: Language, docs: Sequence[Doc]) -> list[str]:
@@ -195,14 +198,19 @@ def find_components(nlp: Language, docs: Sequence[Doc]) -> list[str]:
 
     RAISES (DossierError): There is none.
     """
-    has = {True: any(doc.cats for doc in docs), False: any(map(has_entities, docs))}
-    pipes = {name: pipe for name, pipe in nlp.pipeline if can_be_calibrated(pipe)}
-    found = [name for name, pipe in pipes.items() if has[isinstance(pipe, TextCategorizer)]]
+
+    def is_judged(pipe: Any) -> bool:
+        if isinstance(pipe, TextCategorizer):
+            return any(doc.cats for doc in docs)
+        return any(map(is_annotated if isinstance(pipe, RelationExtractor) else has_entities, docs))
+
+    found = [name for name, pipe in nlp.pipeline if can_be_calibrated(pipe) and is_judged(pipe)]
     if not found:
         raise DossierError(
             "no component can be calibrated on these documents",
             value=", ".join(nlp.pipe_names) or "an empty pipeline",
-            remedy="It takes a `crf_ner` and annotated entities, or a `textcat` and annotated classes.",
+            remedy="It takes a `crf_ner` and annotated entities, a `textcat` and classes, or a `relation_extractor` "
+            "and relations.",
         )
     return found
 
@@ -299,11 +307,3 @@ def check_output(nlp: Language, output: Path, *, overwrite: bool = False) -> Pat
 
 def _is_empty_folder(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def _quality(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None) -> dict[str, float]:
-    return {
-        "ece": ece(confidences, correct, weights=weights),
-        "brier": brier(confidences, correct, weights),
-        "nll": nll(confidences, correct, weights),
-    }

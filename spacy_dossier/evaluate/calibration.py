@@ -158,6 +158,15 @@ def brier(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | No
     return float(np.average((p - y) ** 2, weights=weights)) if len(p) else 0.0
 
 
+def quality(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
+    """RETURNS (dict[str, float]): `ece`, `brier` and `nll`."""
+    return {
+        "ece": ece(confidences, correct, weights=weights),
+        "brier": brier(confidences, correct, weights),
+        "nll": nll(confidences, correct, weights),
+    }
+
+
 def bin_sums(
     confidences: np.ndarray, correct: np.ndarray, bins: int = BINS, weights: np.ndarray | None = None
 ) -> np.ndarray:

@@ -20,6 +20,7 @@ from spacy.vocab import Vocab
 from ..errors import DossierError
 from ..pipeline.extensions import entity_confidences
 from ..text.docbin import read_docbin
+from .relations.scores import ScoredRelation, relations_of
 
 Advance = Callable[[int], None]
 
@@ -46,11 +47,13 @@ class PredictedDoc:
     sentences (list[tuple[int, int]] | None): Character offsets without surrounding white space; None where the
         pipeline set no sentence boundaries.
     cats (dict[str, float]): The score of each class.
+    relations (list[ScoredRelation]): Between the entities.
     """
 
     entities: list[ScoredEntity]
     sentences: list[tuple[int, int]] | None
     cats: dict[str, float] = field(default_factory=dict)
+    relations: list[ScoredRelation] = field(default_factory=list)
 
 
 @dataclass
@@ -175,7 +178,8 @@ def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[st
     for doc in nlp.pipe(inputs):
         sets_sentences = len(doc) < 2 or doc.has_annotation("SENT_START")
         split = split or (len(doc) > 1 and sets_sentences)
-        found.append(PredictedDoc(entities_of(doc), sentences_of(doc) if sets_sentences else None, dict(doc.cats)))
+        sentences = sentences_of(doc) if sets_sentences else None
+        found.append(PredictedDoc(entities_of(doc), sentences, dict(doc.cats), relations_of(doc)))
         advance(1)
     seconds = time.perf_counter() - started
     if len(found) != len(gold):
@@ -193,6 +197,13 @@ def _run(nlp: Language, gold: Sequence[Doc], inputs: Iterable[Doc] | Iterable[st
 def with_tokens_of(vocab: Vocab, span: Doc | Span) -> Doc:
     """RETURNS (Doc): The same tokens, nothing annotated."""
     return Doc(vocab, words=[token.text for token in span], spaces=[bool(token.whitespace_) for token in span])
+
+
+def with_entities_of(vocab: Vocab, doc: Doc) -> Doc:
+    """RETURNS (Doc): The same tokens and entities, nothing else annotated."""
+    copy = with_tokens_of(vocab, doc[:])
+    copy.set_ents([Span(copy, ent.start, ent.end, label=ent.label_) for ent in doc.ents])
+    return copy
 
 
 def overlap_groups(*layers: Sequence[ScoredEntity]) -> Iterator[list[list[ScoredEntity]]]:

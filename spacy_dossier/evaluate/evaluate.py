@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from thinc.api import get_current_ops
 
 from ..errors import DossierError
+from ..pipeline.relations.pipe import RelationExtractor
 from ..training.joined import SENTENCES, is_one_sentence, joined_texts, open_starts
 from .calibrate import confidences_of
 from .calibration import at_threshold, calibration_table
@@ -28,6 +29,7 @@ from .corpus import (
     predict_gold_tokens,
     predict_raw_text,
     sentences_of,
+    with_entities_of,
 )
 from .entities import (
     Pair,
@@ -43,6 +45,7 @@ from .entities import (
 )
 from .examples import worst_errors
 from .metrics import LEVEL, RESAMPLES, SEED, Counts, difference, table
+from .relations.scores import ScoredRelation, find_on_gold_entities, is_annotated, relations_of, score_relations
 from .tokens import token_table
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -98,6 +101,7 @@ def evaluate(
     if sentences:
         scores["sents"] = sentences
     scores |= score_cats(nlp, docs, runs["gold_tokens"].predictions, pairs["gold_tokens"] if with_entities else None)
+    scores |= score_facts(nlp, docs, runs)
     scores["speed"] = {name: speed(run, docs) for name, run in runs.items()}
     scores["notes"] = notes(nlp, docs, pairs, scores)
     return scores
@@ -143,6 +147,24 @@ def score_cats(
     if pairs is not None:
         classes["whole"] = score_whole(found, pairs)
     return {"classes": classes, "worst_classes": worst_classes(found, docs)}
+
+
+def score_facts(nlp: Language, docs: Sequence[Doc], runs: dict[str, Predictions]) -> dict[str, Any]:
+    """RETURNS (dict[str, Any]): `relations`; empty where annotation or pipeline has none."""
+    pipes = [pipe for _, pipe in nlp.pipeline if isinstance(pipe, RelationExtractor)]
+    places = [number for number, doc in enumerate(docs) if is_annotated(doc)]
+    if not pipes or not places:
+        return {}
+    gold = [relations_of(docs[number]) for number in places]
+
+    def beside(name: str) -> list[tuple[list[ScoredRelation], list[ScoredRelation]]]:
+        return [(one, runs[name].predictions[number].relations) for one, number in zip(gold, places, strict=True)]
+
+    given = [with_entities_of(nlp.vocab, docs[number]) for number in places]
+    on_gold = list(zip(gold, find_on_gold_entities(nlp, given), strict=True))
+    chosen = pipes[-1].cfg["threshold_for_precision"]
+    threshold = chosen if chosen and chosen["threshold"] is not None else None
+    return {"relations": score_relations(beside("gold_tokens"), on_gold, beside("raw_text"), threshold)}
 
 
 def predict_all(nlp: Language, docs: Sequence[Doc], progress: Progress) -> dict[str, Predictions]:
@@ -207,7 +229,7 @@ def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, 
 def stored_threshold(nlp: Language) -> dict[str, float] | None:
     """RETURNS (dict[str, float] | None): `precision` and `threshold` that `dossier calibrate` left in a pipe."""
     for _, pipe in nlp.pipeline:
-        cfg = getattr(pipe, "cfg", None)
+        cfg = None if isinstance(pipe, RelationExtractor) else getattr(pipe, "cfg", None)
         chosen = cfg.get("threshold_for_precision") if isinstance(cfg, dict) else None
         if isinstance(chosen, dict) and chosen.get("threshold") is not None:
             return chosen

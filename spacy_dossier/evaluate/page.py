@@ -10,6 +10,7 @@ from ..text.files import write_file
 from . import cells, charts
 from .classes.page import classes, worst
 from .errors import errors, worst_errors
+from .relations.page import relations
 
 RUNS = {
     "gold_tokens": "Gold tokens",
@@ -50,6 +51,7 @@ def render(scores: dict[str, Any]) -> str:
         ("calibration", "Confidence", _calibration(scores)),
         ("tokens", "Tokens", _tokens(scores)),
         ("sentences", "Sentences", _sentences(scores)),
+        ("relations", "Relations", relations(scores)),
         ("classes", "Classes", classes(scores)),
         ("summaries", "Summaries", _summaries(scores)),
         ("speed", "Speed", _speed(scores)),
@@ -99,6 +101,9 @@ def _tiles(scores: dict[str, Any]) -> str:
         tiles.append(
             ("Classes right", cells.score(part["accuracy"]["value"]), f"macro F1 {cells.score(part['macro']['f1'])}")
         )
+    if "relations" in scores:
+        micro = scores["relations"]["strict"]["micro"]
+        tiles.append(("Relation F1, strict", cells.score(micro["f1"]), cells.span(micro)))
     if "calibration" in scores:
         table = scores["calibration"]
         tiles.append(("Calibration error", f"{table['ece']:.3f}", f"ECE, {table['bins']} bins"))

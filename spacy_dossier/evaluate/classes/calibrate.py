@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 
 from ...errors import DossierError
 from ..calibrate import FEW, FOREIGN, LEAST_GAIN
-from ..calibration import PRIOR, brier, ece, make_folds, nll, threshold_for_precision
+from ..calibration import PRIOR, make_folds, nll, quality, threshold_for_precision
 from ..corpus import predict_gold_tokens
 from .scores import Classified, classified, decisions_of
 from .stored import no_output_layer, set_temperature
@@ -176,7 +176,3 @@ def _check(found: Classified, expected: Classified, pipe: TextCategorizer) -> No
     given, wanted = (side.scores[:, [side.labels.index(label) for label in pipe.labels]] for side in (found, expected))
     if np.abs(given - wanted[: len(given)]).max() > CLOSE:
         raise no_output_layer(pipe.name)
-
-
-def quality(scores: np.ndarray, correct: np.ndarray) -> dict[str, float]:
-    return {"ece": ece(scores, correct), "brier": brier(scores, correct), "nll": nll(scores, correct)}
