@@ -6,7 +6,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "spacy_dossier"
 # The scores of summaries help to choose the pipeline that is kept.
-TRAINING = ("errors.py", "text", "models", "pipeline", "training", "evaluate/metrics.py", "evaluate/summaries.py")
+TRAINING = (
+    "errors.py",
+    "text",
+    "models",
+    "pipeline",
+    "training",
+    "evaluate/metrics.py",
+    "evaluate/calibration.py",
+    "evaluate/summaries.py",
+    "evaluate/relations/scores.py",
+)
 STAGES = {
     "convert": (
         "errors.py",

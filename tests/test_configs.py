@@ -10,6 +10,8 @@ from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
 
+from spacy_dossier.pipeline.extensions import Relation, set_relations
+
 from .card.counts import Counts
 
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
@@ -19,16 +21,17 @@ CONFIGS = sorted(path for path in FOLDER.glob("*.cfg") if path.stem != "summariz
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Two tiny corpora: annotated entities, sentences and classes, and articles with their summaries."""
+    """Two tiny corpora: annotated entities, relations, sentences and classes, and articles with their summaries."""
     folder = tmp_path_factory.mktemp("corpora")
     nlp = spacy.blank("en")
-    annotated, pairs = DocBin(), DocBin(store_user_data=True)
+    annotated, pairs = DocBin(store_user_data=True), DocBin(store_user_data=True)
     for place in ("Lisbon", "Rotterdam", "Lagos", "Oslo"):
         words = ["Anna", "Kovacs", "flew", "to", place, ".", "Nobody", "met", "her", "."]
         tags = ["B-PER", "I-PER", "O", "O", "B-LOC", *"OOOOO"]
         starts = [i in (0, 6) for i in range(len(words))]
         doc = Doc(nlp.vocab, words=words, ents=tags, sent_starts=starts)
         doc.cats = {"north": float(place in ("Oslo", "Rotterdam")), "south": float(place in ("Lisbon", "Lagos"))}
+        set_relations(doc, [Relation(*doc.ents, "flew_to")])
         annotated.add(doc)
         article = nlp(f"Anna Kovacs flew to {place}. It rained. Nobody met her at the harbour. She went home again.")
         article.spans["sentences"] = [article[0:6], article[6:9], article[9:16], article[16:21]]
@@ -102,11 +105,22 @@ def test_config_trains(
         "senter": lambda: doc.has_annotation("SENT_START"),
         "summarizer": lambda: doc._.summary,
         "textcat": lambda: set(doc.cats) == {"north", "south"} and abs(sum(doc.cats.values()) - 1) < 1e-6,
+        "relation_extractor": lambda: isinstance(doc._.relations, list),
         "vector_cleaner": lambda: doc._.trf_data is None,
     }
     assert all(set_by[name]() for name in nlp.pipe_names if name in set_by)
     if config.stem != "baseline":
         assert nlp.resume_training().learn_rate is not None
+
+
+def test_relations_train_on_a_gpu(card: Counts, corpora: dict[str, str], tiny_encoder: Path, tmp_path: Path) -> None:
+    """And on the CPU the result loads and scores pairs as it did there."""
+    config = FOLDER / "relations.cfg"
+    train(config, tmp_path, use_gpu=0, overrides=overrides(config, corpora, tiny_encoder))
+    assert card.kernels > 1000
+    nlp = spacy.load(tmp_path / "model-last")
+    assert nlp.get_pipe("relation_extractor").labels == ("flew_to",)
+    nlp("Anna Kovacs flew to Lisbon.")
 
 
 @pytest.mark.parametrize("name", ["default", "gpu"])

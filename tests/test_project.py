@@ -524,11 +524,12 @@ def test_the_data_hash_sees_names_and_contents(tmp_path: Path) -> None:
         ({"entities": [[0, 4, "PER", None]]}, "on one side only"),
         ({"cats": {"news": 0.8, "letter": 0.2}}, "differ by more than"),
         ({"cats": {}}, "other classes"),
+        ({"relations": [[0, 9, "works_for", 0.9]]}, "other relations"),
     ],
 )
 def test_the_check_sees_every_difference(change: dict[str, Any], message: str) -> None:
     """Entities, labels, summaries, confidences, classes."""
-    row = {"entities": [[0, 4, "PER", 0.9]], "summary": "s", "cats": {"news": 0.7, "letter": 0.3}}
+    row = {"entities": [[0, 4, "PER", 0.9]], "summary": "s", "cats": {"news": 0.7, "letter": 0.3}, "relations": []}
     assert check_package.compare([row], [row]) == 0.0
     with pytest.raises(DossierError, match=message):
         check_package.compare([row], [{**row, **change}])

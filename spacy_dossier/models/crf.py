@@ -205,8 +205,8 @@ def expected_entities(fb: ForwardBackward, lengths: Ints, scheme: TagScheme) -> 
     inside = _to(np.arange(steps)[:, None] < lengths, device)  # (T, N)
     counts = fb.marginals().masked_fill(~inside.unsqueeze(2), 0.0).sum(dim=0)[:, 1:]  # without O
     by_prefix = counts.unflatten(1, (len(scheme.labels), len(scheme.prefixes)))
-    begins = [i for i, prefix in enumerate(scheme.prefixes) if prefix in "BU"]
-    found: NDArray[np.float64] = by_prefix[..., begins].sum(dim=2).cpu().numpy()
+    begins = [by_prefix[..., i] for i, prefix in enumerate(scheme.prefixes) if prefix in "BU"]
+    found: NDArray[np.float64] = torch.stack(begins).sum(dim=0).cpu().numpy()
     return found
 
 

@@ -13,7 +13,7 @@ DEFAULT_CONFIG = Config().from_str(
 max_tokens = 100
 max_sentences = null
 symmetric = []
-threshold = 0.5
+threshold = 0.4
 
 [relation_extractor.model]
 @architectures = "spacy-dossier.RelationModel.v1"
@@ -58,7 +58,8 @@ def make_relation_extractor(
     max_sentences (int | None): Most sentences from that of the one to that of the other, 0 for the same; None for any,
         as where a document has no sentences.
     symmetric (list[str]): Labels that say the same both ways; such a relation is given once, in the order of the text.
-    threshold (float): Least probability, before calibration, of a relation that is given.
+    threshold (float): Least probability, before calibration, of a relation that is given; 0.4 gives the best F1 on the
+        development part of CoNLL04.
     scorer (Callable | None): The scoring method.
     """
     return RelationExtractor(

@@ -47,7 +47,7 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         max_tokens: int = 100,
         max_sentences: int | None = None,
         symmetric: Sequence[str] = (),
-        threshold: float = 0.5,
+        threshold: float = 0.4,
         scorer: Callable | None = None,
     ) -> None:
         for setting, value, least in (("max_tokens", max_tokens, 0), ("max_sentences", max_sentences, 0)):
