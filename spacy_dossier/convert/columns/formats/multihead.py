@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from spacy.tokens import Doc
 
-from ..detect.evidence import is_index
 from ..detect.sample import Head, Sample
 from ..layout import Layout
 from ..relations import RelationRow, checked, related_within
@@ -38,7 +37,8 @@ class MultiHead(RowFormat):
     def sniff(self, head: Head) -> bool:
         """RETURNS (bool): Whether there are five columns, the first of which numbers the tokens, two lists the last."""
         sample = head.sample
-        if len(sample.columns) != len(self.columns) or not is_index(sample.sentences, 0):
+        # Nothing but the numbers parts the sentences, of which the last may be one token.
+        if len(sample.columns) != len(self.columns) or not all(cell.isdecimal() for cell in sample.columns[0]):
             return False
         return all(map(LIST.fullmatch, (*sample.columns[LABELS], *sample.columns[HEADS])))
 
