@@ -272,9 +272,6 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         losses[self.name] += loss
         return losses
 
-    def get_loss(self, examples: Iterable[Example], scores: Any) -> Any:
-        raise NotImplementedError  # the loss is of pairs, which `update` makes
-
     def _lesson(self, eg: Example) -> tuple[list[Entity], Ints, Floats2d, Floats2d]:
         """RETURNS (tuple): The entities of a document, its pairs, whether a label is right for a pair, and its weight,
         0 where the annotation does not say. Shape of both: (n_pairs, n_labels)

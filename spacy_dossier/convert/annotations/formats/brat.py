@@ -12,6 +12,7 @@ from ..document import Annotated, Mark, Unread
 from .base import AnnotationFormat, file_names
 
 WHITE_SPACE = re.compile(r"\s")
+NUMBER = re.compile(r"\d+")
 LINE = re.compile(r"T\d+\t(?P<label>\S+) (?P<spans>\d+ \d+(?:;\d+ \d+)*)\t(?P<text>.*)")
 RELATION = re.compile(r"R\d+\t(?P<label>\S+) \S+?:(?P<head>T\d+) \S+?:(?P<tail>T\d+)\s*")
 KINDS = {"*": "relations", "E": "events", "A": "attributes", "M": "attributes", "N": "normalizations"}
@@ -88,7 +89,7 @@ def _take(found: Annotated, line: str) -> bool:
     if match is None:
         found.unread.append(f"no annotation: {line[:40]}")
         return False
-    numbers = [int(number) for number in re.findall(r"\d+", match["spans"])]
+    numbers = [int(number) for number in NUMBER.findall(match["spans"])]
     gaps = [found.text[end:start] for end, start in zip(numbers[1:-1:2], numbers[2::2], strict=True)]
     if any(not gap.isspace() for gap in gaps):  # brat parts a span at the ends of lines
         found.unread.append(f"a discontinuous span: {match['label']} {match['spans'][:60]}")

@@ -49,7 +49,7 @@ class MultiHead(RowFormat):
 
     def relations(self, sentence: Sentence, layout: Layout) -> Iterator[Related | Problem]:
         """YIELDS (Related | Problem): Each relation between two entities, which it has by their last tokens."""
-        entities = {end - 1: (start, end) for start, end, _ in tags_to_entities(sentence.tags)}
+        entities = {end - 1: (start, end) for start, end, _ in tags_to_entities(sentence.tags, bare=layout.bare)}
         tokens = {number: i for i, number in enumerate(sentence.columns[0])}
         rows: list[RelationRow] = []
         for i, (labels, heads) in enumerate(zip(sentence.columns[LABELS], sentence.columns[HEADS], strict=True)):
