@@ -13,7 +13,7 @@ SUMMARIES = {
 }
 ROUGE = {"rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-Lsum"}
 RIGHT = ("Precision", "Recall", "F1", "95 %", "Support", "Files", *ROUGE.values())  # columns of numbers
-MAX_ENTITIES = 12
+MOST = 12  # lines of a kind that are shown
 
 INTRO = """\
 # {package} {version}
@@ -34,41 +34,49 @@ import spacy
 
 nlp = spacy.load("{package}")
 doc = nlp(text)
-for ent in doc.ents:
-    print(f"{{ent._.confidence:.3f}}  {{ent.label_:<5}} {{ent.text}}")
-print(doc._.summary)
-print(doc.cats)
+{code}
 ```
 """
+
+# What a pipeline finds, by the kind: the lines that print it, and where it is.
+KINDS = {
+    "entities": (
+        'for ent in doc.ents:\n    print(f"{ent._.confidence:.3f}  {ent.label_:<5} {ent.text}")',
+        "| `doc.ents`, `ent.label_` | the entities |\n"
+        "| `ent._.confidence` | the probability that an entity is right, calibrated on the development part |",
+    ),
+    "relations": (
+        "for head, tail, label, confidence in doc._.relations:\n"
+        '    print(f"{confidence:.3f}  {head.text} {label} {tail.text}")',
+        "| `doc._.relations` | relations between entities: head, tail, label, and the probability that all is right |",
+    ),
+    "summary": (
+        "print(doc._.summary)",
+        "| `doc.sents`, `sent._.salience` | the sentences, and how much each says of its document, from 0 to 1 |\n"
+        '| `doc._.summary`, `doc.spans["summary"]` | the summary: as text, and as the sentences of the document it is '
+        "made of |\n| `doc._.summarize(sentences=…)` | another length, without running the model again |",
+    ),
+    "cats": (
+        "print(doc.cats)",
+        "| `doc.cats` | the score of each class, calibrated on the development part |",
+    ),
+}
 
 ATTRIBUTES = """\
 | where | what |
 |---|---|
-| `doc.ents`, `ent.label_` | the entities |
-| `ent._.confidence` | the probability that an entity is right, calibrated on the development part |
-| `doc.sents`, `sent._.salience` | the sentences, and how much each says of its document, from 0 to 1 |
-| `doc._.summary`, `doc.spans["summary"]` | the summary: as text, and as the sentences of the document it is made of |
-| `doc.cats` | the score of each class, calibrated on the development part; empty if it was trained without classes |
-| `doc._.summarize(sentences=…)` | another length, without running the model again |
+{rows}
 
 `dossier process FOLDER --pipeline {package}` does the same for a folder of documents of any format.
 """
 
 
-def model_card(
-    meta: dict[str, Any],
-    scores: dict[str, Any],
-    entities: Sequence[tuple[str, str, float | None]],
-    summary: str,
-    cats: dict[str, float],
-) -> str:
+def model_card(meta: dict[str, Any], scores: dict[str, Any], printed: dict[str, list[str]]) -> str:
     """Write the card.
 
     meta (dict[str, Any]): The package's meta.json.
     scores (dict[str, Any]): What `dossier evaluate` wrote.
-    entities (Sequence): Text, label and confidence of each entity that the pipeline finds in an example.
-    summary (str): Its summary of the example.
-    cats (dict[str, float]): Its scores of the example's classes.
+    printed (dict[str, list[str]]): What the pipeline finds in an example, line by line, for each of its `KINDS`.
     RETURNS (str): Markdown.
     """
     package = f"{meta['lang']}_{meta['name']}"
@@ -79,18 +87,15 @@ def model_card(
         "description": meta["description"],
         "wheel": f"{package}-{meta['version']}-py3-none-any.whl",
         "plugin": f"spacy_dossier-{plugin}-py3-none-any.whl",
+        "code": "\n".join(KINDS[kind][0] for kind in printed),
+        "rows": "\n".join(KINDS[kind][1] for kind in printed),
     }
-    shown = [
-        f"{'' if confidence is None else f'{confidence:.3f}'}  {label:<5} {one_line(text)}"
-        for text, label, confidence in entities[:MAX_ENTITIES]
-    ]
-    if len(entities) > MAX_ENTITIES:
-        shown.append("…")
+    shown = [line for lines in printed.values() for line in [*lines[:MOST], *["…"] * (len(lines) > MOST)]]
     parts = [
         INTRO.format(**names),
         USAGE.format(**names),
         f"For `{meta['example']}` of the project this prints:\n",
-        indented([*shown, *summary.splitlines(), str({label: round(score, 3) for label, score in cats.items()})]),
+        indented(shown),
         ATTRIBUTES.format(**names),
         scores_part(scores),
         labels_part(meta),
@@ -125,6 +130,10 @@ def scores_part(scores: dict[str, Any]) -> str:
                 f" Entities from {chosen['threshold']:.3f} on, chosen for a precision of {percent(chosen['target'])}: "
                 f"precision {percent(chosen['precision'])}, recall {percent(chosen['recall'])}."
             )
+    if "relations" in scores:
+        strict = scores["relations"]["strict"]
+        rows = [[f"`{label}`", *prf(row)] for label, row in strict["labels"].items()] + [["All", *prf(strict["micro"])]]
+        lines += ["", *table(["Relations", "Precision", "Recall", "F1", "95 %", "Support"], rows)]
     if "classes" in scores:
         part = scores["classes"]
         rows = [[f"`{label}`", *prf(row)] for label, row in part["labels"].items()]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from model_card import model_card
+from model_card import model_card, one_line
 
 from spacy_dossier.errors import DossierError
 
@@ -61,15 +61,29 @@ def performance(scores: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def describe(pipeline: Path, example: Path) -> tuple[list[tuple[str, str, float | None]], str, dict[str, float]]:
+def describe(pipeline: Path, example: Path) -> dict[str, list[str]]:
     """Run the pipeline on a text.
 
-    RETURNS (tuple): Text, label and confidence of each entity; the summary; the score of each class.
+    RETURNS (dict[str, list[str]]): The lines that it prints, for each of the model card's kinds that it has.
     """
     import spacy
 
     doc = spacy.load(pipeline)(example.read_text(encoding="utf8"))
-    return [(ent.text, ent.label_, ent._.confidence) for ent in doc.ents], doc._.summary, doc.cats
+    found = {"entities": [f"{number(ent._.confidence)}  {ent.label_:<5} {one_line(ent.text)}" for ent in doc.ents]}
+    if doc.has_extension("relations"):
+        found["relations"] = [
+            f"{number(confidence)}  {one_line(head.text)} {label} {one_line(tail.text)}"
+            for head, tail, label, confidence in doc._.relations
+        ]
+    if doc.has_extension("summary"):
+        found["summary"] = doc._.summary.splitlines()
+    if doc.cats:
+        found["cats"] = [str({label: round(score, 3) for label, score in doc.cats.items()})]
+    return found
+
+
+def number(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.3f}"
 
 
 def build(source: Path, *arguments: str) -> None:
@@ -116,7 +130,7 @@ def package(
         shutil.copytree(pipeline, staged)
         described = describe(staged, example)
         (staged / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8")
-        (staged / "README.md").write_text(model_card(meta, scores, *described), encoding="utf8")
+        (staged / "README.md").write_text(model_card(meta, scores, described), encoding="utf8")
         shutil.copyfile(ROOT / "LICENSE", staged / "LICENSE")
         if (encoder / "LICENSE").is_file():
             shutil.copyfile(encoder / "LICENSE", staged / "LICENSES_SOURCES")
