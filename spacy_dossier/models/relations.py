@@ -76,14 +76,15 @@ def network_of(model: Model) -> "PairNetwork":
     return model.layers[1].shims[0]._model
 
 
-def resize(model: Model, width: int, n_types: int, n_labels: int) -> None:
+def resize(model: Model, width: int, n_types: int, n_labels: int, *, keep: bool) -> None:
     """Allocate the weights, or make room for more types and labels in those that are there.
 
     width (int): Of the token vectors.
+    keep (bool): What was learnt.
     """
     shim = model.layers[1].shims[0]
     device = shim.device
-    shim._model.resize(width, n_types, n_labels)
+    shim._model.resize(width, n_types, n_labels, keep=keep)
     shim._model.to(device)
 
 
@@ -130,9 +131,9 @@ class PairNetwork(nn.Module):
         self.hidden_width, self.embedding_width, self.dropout = hidden, embedding, dropout
         self.width = self.n_types = self.n_labels = 0
 
-    def resize(self, width: int, n_types: int, n_labels: int) -> None:
-        small, sizes = self.embedding_width, (self.n_types, self.n_labels)
-        old = {name: value.detach().clone() for name, value in self.state_dict().items()} if self.width else {}
+    def resize(self, width: int, n_types: int, n_labels: int, *, keep: bool) -> None:
+        small = self.embedding_width
+        old = {name: value.detach().clone() for name, value in self.state_dict().items()} if keep else {}
         self.width, self.n_types, self.n_labels = width, n_types, n_labels
         self.types = nn.Embedding(n_types + 1, small)
         self.distances = nn.Embedding(2 * DISTANCES, small)
@@ -145,7 +146,6 @@ class PairNetwork(nn.Module):
                     parameter[: len(old[name])] = old[name]
                 elif name == "output.bias":
                     parameter.fill_(-2.0)  # most pairs have no relation
-        assert sizes <= (n_types, n_labels)
 
     def forward(self, vectors: Tensor, pairs: Pairs) -> Tensor:
         """vectors (n_tokens, width) -> logits (n_pairs, n_labels)"""
@@ -189,6 +189,6 @@ def deserialize(module: PairNetwork, state_bytes: bytes, device: torch.device) -
     state = torch.load(BytesIO(state_bytes), map_location="cpu", weights_only=True)
     if state:
         width = (state["hidden.weight"].shape[1] - 5 * module.embedding_width) // 3
-        module.resize(width, len(state["types.weight"]) - 1, len(state["output.bias"]))
+        module.resize(width, len(state["types.weight"]) - 1, len(state["output.bias"]), keep=False)
     module.load_state_dict(state)
     return module.to(device)

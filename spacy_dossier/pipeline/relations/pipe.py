@@ -26,7 +26,7 @@ from ..errors import ErrorsApart
 from ..extensions import Relation, entity_confidences, register_confidence, register_relations, set_relations
 from ..listeners import require_vectors, require_widths
 from .annotation import Annotation, annotated
-from .candidates import Candidates, Entity, Window, find_candidates, join_pairs
+from .candidates import NEAREST, Candidates, Entity, Window, find_candidates, join_pairs
 
 Found = list[tuple[int, int, str, float]]
 
@@ -90,7 +90,7 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         names = list(dict.fromkeys([*self.cfg["types"], *(name for pair in known for name in pair)]))
         self.cfg.update(labels=[*self.labels, label] if is_new else list(self.labels), types=names, typed=typed)
         if width := network_of(self.model).width:
-            resize(self.model, width, len(names), len(self.labels))
+            resize(self.model, width, len(names), len(self.labels), keep=True)
         self.vocab.strings.add(label)
         return int(is_new)
 
@@ -119,7 +119,7 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         docs = list(islice((eg.predicted for eg in get_examples() if len(eg.predicted)), 10))
         self.model.initialize(X=self._input(docs, [[] for _ in docs], [no_rows() for _ in docs]))
         width = max(len(vector) for vectors in self.model.get_ref("tok2vec").predict(docs) for vector in vectors[:1])
-        resize(self.model, width, len(self.cfg["types"]), len(self.labels))
+        resize(self.model, width, len(self.cfg["types"]), len(self.labels), keep=False)
         self._reset_calibration()
 
     def _survey(self, examples: Iterable[Example]) -> dict[str, list[list[str]]]:
@@ -191,8 +191,8 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         found = find_candidates(entities, typed, numbers, self.window, sentence)
         if found.left_out:
             warnings.warn(
-                f"'{self.name}': an entity is paired with its nearest only where there are many: "
-                f"{found.left_out} pairs of a document are left out",
+                f"'{self.name}': a document has so many entities together that each is paired with its nearest "
+                f"{NEAREST} on either side only",
                 stacklevel=2,
             )
         return found
