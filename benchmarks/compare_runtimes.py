@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import numpy as np
 import spacy
 import typer
+from peers import runtime_config
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from speed import runtime_config
 
 from spacy_dossier.evaluate.corpus import read_docs, with_tokens_of
 from spacy_dossier.models.settings import RUNTIMES

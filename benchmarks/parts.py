@@ -22,12 +22,13 @@ from typing import Annotated, Any
 import spacy
 import torch
 import typer
+from peers import runtime_config
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import minibatch
-from speed import gather, installed, processor, runtime_config
+from speed import gather, installed, processor
 
 from spacy_dossier.cli.console import progress
 from spacy_dossier.errors import DossierError

@@ -127,6 +127,11 @@ def spacy_baseline(encoder: str, *, mixed: bool = False) -> Loaded:
     return entities_by(nlp)
 
 
+def runtime_config(runtime: str) -> dict[str, Any]:
+    """RETURNS (dict): What `spacy.load` is given as `config` to choose the runtime of the encoder."""
+    return {"components": {"transformer": {"model": {"runtime": runtime}}}}
+
+
 def entities_by(nlp: Language) -> Loaded:
     def work(texts: Sequence[str]) -> None:
         for doc in nlp.pipe(texts, batch_size=NLP_BATCH):

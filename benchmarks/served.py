@@ -75,10 +75,9 @@ def flair(encoder: str) -> Loaded:
 def entities_only(pipeline: str, runtime: str) -> Loaded:
     """This project's pipeline without what comes after its entities."""
     import spacy
-    from peers import entities_by
+    from peers import entities_by, runtime_config
 
-    config = {"components": {"transformer": {"model": {"runtime": runtime}}}}
-    nlp = spacy.load(pipeline, config=config)
+    nlp = spacy.load(pipeline, config=runtime_config(runtime))
     nlp.select_pipes(enable=["transformer", "crf_ner"])
     return entities_by(nlp)
 

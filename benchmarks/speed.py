@@ -24,7 +24,7 @@ from typing import Annotated, Any
 import spacy
 import torch
 import typer
-from peers import System
+from peers import System, runtime_config
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
@@ -196,11 +196,6 @@ def encoder_settings(nlp: Language) -> dict[str, Any]:
             remedy="Train one with configs/default.cfg",
         )
     return settings
-
-
-def runtime_config(runtime: str) -> dict[str, Any]:
-    """RETURNS (dict): What `spacy.load` is given as `config` to choose the runtime of the encoder."""
-    return {"components": {"transformer": {"model": {"runtime": runtime}}}}
 
 
 def ours(pipeline: str, runtime: str, files: Path, folder: Path, *, first: bool) -> System:

@@ -12,11 +12,19 @@ from spacy.pipeline import TextCategorizer
 from spacy.tokens import Doc
 
 from ..errors import DossierError
+from ..pipeline.relations.annotation import is_annotated
 from ..pipeline.relations.pipe import RelationExtractor
-from .calibration import at_threshold, cross_validated, fit, held_out_losses, quality, threshold_for_precision
+from .calibration import (
+    at_threshold,
+    confidences_of,
+    cross_validated,
+    fit,
+    held_out_losses,
+    quality,
+    threshold_for_precision,
+)
 from .corpus import has_entities, predict_gold_tokens
-from .entities import Pair, pair, surface, surface_forms
-from .relations.scores import is_annotated
+from .entities import Pair, pair, sides_of, surface, surface_forms
 
 TEMPERATURES = (1.5, 2.0, 2.5, 3.0, 4.0)
 LEAST_GAIN = 1e-3  # nats; less than that is noise
@@ -62,7 +70,7 @@ def calibrate(
     pipe.cfg["temperature"] = 1.0
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
         pairs = _predict(nlp, docs, advance)
-        raw, correct, documents = confidences_of(pairs)
+        raw, correct, documents = confidences_of(map(sides_of, pairs))
         check_judged(pairs, len(raw), correct)
         weights, share = None, None
         if train is not None:
@@ -70,7 +78,7 @@ def calibrate(
 
         def heated(temperature: float) -> np.ndarray:
             pipe.cfg["temperature"] = temperature
-            return confidences_of(_predict(nlp, docs, advance))[0]
+            return confidences_of(map(sides_of, _predict(nlp, docs, advance)))[0]
 
         temperature, confidences = find_temperature(raw, heated, correct, documents, weights)
     pipe.cfg["temperature"] = temperature
@@ -213,22 +221,6 @@ def find_components(nlp: Language, docs: Sequence[Doc]) -> list[str]:
             "and relations.",
         )
     return found
-
-
-def confidences_of(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The confidence of each predicted entity that has one, whether it is strictly right, and its document's number.
-
-    RETURNS (tuple[ndarray, ndarray, ndarray]): float64, bool and int64, each of shape (entities,).
-    """
-    rows = [
-        (entity.confidence, entity.key in annotated, i)
-        for i, pair in enumerate(pairs)
-        for annotated in [{entity.key for entity in pair.gold}]
-        for entity in pair.predicted
-        if entity.confidence is not None
-    ]
-    confidences, correct, documents = zip(*rows, strict=True) if rows else ((), (), ())
-    return np.array(confidences, dtype=float), np.array(correct, dtype=bool), np.array(documents, dtype=np.int64)
 
 
 def novelty_weights(pairs: Sequence[Pair], forms: set[str], share: float) -> tuple[np.ndarray, float]:

@@ -12,7 +12,7 @@ Entities may have weights, as importance weighting under covariate shift has the
 then for a population in which each kind of entity has the share that its weights give it. None means one for each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,23 @@ def brier(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | No
     """RETURNS (float): The mean squared difference of confidence and outcome, 0.0 without data (Brier 1950)."""
     p, y = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     return float(np.average((p - y) ** 2, weights=weights)) if len(p) else 0.0
+
+
+def confidences_of(sides: Iterable[tuple[Sequence[Any], Sequence[Any]]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The confidence of each predicted thing that has one, whether it is strictly right, and its document's number.
+
+    sides (Iterable): Of each document what is annotated and what is predicted, each with a `key` and a `confidence`.
+    RETURNS (tuple[ndarray, ndarray, ndarray]): float64, bool and int64, each of shape (things,).
+    """
+    rows = [
+        (thing.confidence, thing.key in annotated, number)
+        for number, (gold, found) in enumerate(sides)
+        for annotated in [{thing.key for thing in gold}]
+        for thing in found
+        if thing.confidence is not None
+    ]
+    confidences, correct, documents = zip(*rows, strict=True) if rows else ((), (), ())
+    return np.array(confidences, dtype=float), np.array(correct, dtype=bool), np.array(documents, dtype=np.int64)
 
 
 def quality(confidences: np.ndarray, correct: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:

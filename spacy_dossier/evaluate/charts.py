@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from .cells import span_of
+
 
 def reliability(rows: Sequence[dict[str, Any]]) -> str:
     """The reliability diagram (DeGroot & Fienberg 1983): precision of each bin against its mean confidence, and below
@@ -71,6 +73,24 @@ def thresholds(rows: Sequence[dict[str, Any]]) -> str:
         parts.append(text(left + width + 8, ends[-1], name, "start"))
     parts.append(text(left + width / 2, top + size + 50, "keep entities with at least this confidence", "middle"))
     return "".join(parts) + "</svg>"
+
+
+def calibration(part: dict[str, Any], things: str, value: str, counted: str) -> str:
+    """How far a value says how often something is right: the measures, and two charts.
+
+    part (dict): A calibration table of scores.json.
+    things, value, counted (str): What is right or not, as "relations"; what it has, as "confidence"; what is counted.
+    """
+    ends = f" ({span_of(part['interval']['ece'])})" if "interval" in part else ""
+    return (
+        f"<h3>Calibration</h3><p>Of the {things} with a {value} of 0.9, nine in ten should be right. "
+        f"ECE {part['ece']:.4f}{ends}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}, NLL {part['nll']:.4f}; "
+        f"mean {value} {part['mean_confidence']:.4f}, right {part['precision']:.4f} of {part['support']:,}.</p>"
+        f'<div class="charts"><figure>{reliability(part["reliability"])}<figcaption>Bars below the diagonal: '
+        f"too sure. Lower bars: number of {counted}, on a square-root scale.</figcaption></figure>"
+        f"<figure>{thresholds(part['thresholds'])}<figcaption>What is left when unsure {things} are dropped."
+        "</figcaption></figure></div>"
+    )
 
 
 def whisker(low: float | None, value: float, high: float | None, base: float = 0.0) -> str:

@@ -60,6 +60,11 @@ def pair(doc: Doc, prediction: PredictedDoc) -> Pair:
     return Pair(doc, entities_of(doc), kept, len(predicted) - len(kept))
 
 
+def sides_of(pair: Pair) -> tuple[list[ScoredEntity], list[ScoredEntity]]:
+    """RETURNS (tuple): What is annotated, and what is predicted."""
+    return pair.gold, pair.predicted
+
+
 def labels_of(pairs: Iterable[Pair]) -> list[str]:
     """RETURNS (list[str]): The labels in annotation or prediction, sorted."""
     return sorted({entity.label for pair in pairs for entity in (*pair.gold, *pair.predicted)})

@@ -13,10 +13,10 @@ from spacy.tokens import Doc
 from thinc.api import get_current_ops
 
 from ..errors import DossierError
+from ..pipeline.relations.annotation import is_annotated
 from ..pipeline.relations.pipe import RelationExtractor
 from ..training.joined import SENTENCES, is_one_sentence, joined_texts, open_starts
-from .calibrate import confidences_of
-from .calibration import at_threshold, calibration_table
+from .calibration import at_threshold, calibration_table, confidences_of
 from .classes.scores import classified, score_classes, score_whole, threshold_of, worst_classes
 from .corpus import (
     Advance,
@@ -40,12 +40,13 @@ from .entities import (
     lenient,
     matches,
     pair,
+    sides_of,
     strict_counts,
     surface_forms,
 )
 from .examples import worst_errors
 from .metrics import LEVEL, RESAMPLES, SEED, Counts, difference, table
-from .relations.scores import ScoredRelation, find_on_gold_entities, is_annotated, relations_of, score_relations
+from .relations.scores import ScoredRelation, find_on_gold_entities, relations_of, score_relations
 from .tokens import token_table
 
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
@@ -162,9 +163,8 @@ def score_facts(nlp: Language, docs: Sequence[Doc], runs: dict[str, Predictions]
 
     given = [with_entities_of(nlp.vocab, docs[number]) for number in places]
     on_gold = list(zip(gold, find_on_gold_entities(nlp, given), strict=True))
-    chosen = pipes[-1].cfg["threshold_for_precision"]
-    threshold = chosen if chosen and chosen["threshold"] is not None else None
-    return {"relations": score_relations(beside("gold_tokens"), on_gold, beside("raw_text"), threshold)}
+    chosen = stored_threshold(pipes)
+    return {"relations": score_relations(beside("gold_tokens"), on_gold, beside("raw_text"), chosen)}
 
 
 def predict_all(nlp: Language, docs: Sequence[Doc], progress: Progress) -> dict[str, Predictions]:
@@ -211,13 +211,13 @@ def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, 
     tables = {}
     for name in ("gold_tokens", "raw_text"):
         side = pairs[name]
-        confidences, correct, documents = confidences_of(side)
+        confidences, correct, documents = confidences_of(map(sides_of, side))
         if not len(confidences):
             continue
         support = sum(len(pair.gold) for pair in side)
         tables[name] = calibration_table(confidences, correct, documents, len(side), support)
         tables[name]["without_confidence"] = sum(len(pair.predicted) for pair in side) - len(confidences)
-        chosen = stored_threshold(nlp)
+        chosen = stored_threshold(pipe for _, pipe in nlp.pipeline if not isinstance(pipe, RelationExtractor))
         if chosen is not None:
             kept = at_threshold(confidences, correct, chosen["threshold"], support)
             tables[name]["chosen_threshold"] = {"target": chosen["precision"], **kept}
@@ -226,10 +226,10 @@ def score_calibration(nlp: Language, pairs: dict[str, list[Pair]]) -> dict[str, 
     return {**tables.pop("gold_tokens"), **tables}
 
 
-def stored_threshold(nlp: Language) -> dict[str, float] | None:
-    """RETURNS (dict[str, float] | None): `precision` and `threshold` that `dossier calibrate` left in a pipe."""
-    for _, pipe in nlp.pipeline:
-        cfg = None if isinstance(pipe, RelationExtractor) else getattr(pipe, "cfg", None)
+def stored_threshold(pipes: Iterable[Any]) -> dict[str, float] | None:
+    """RETURNS (dict[str, float] | None): `precision` and `threshold` that `dossier calibrate` left in one of them."""
+    for pipe in pipes:
+        cfg = getattr(pipe, "cfg", None)
         chosen = cfg.get("threshold_for_precision") if isinstance(cfg, dict) else None
         if isinstance(chosen, dict) and chosen.get("threshold") is not None:
             return chosen

@@ -355,15 +355,25 @@ class RankerShim(PyTorchShim):
 
 
 def rank_batch(model: Model, X: Any, is_train: bool) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    """Between Thinc's arrays and the module's tensors."""
     vectors, signals, counts = X
     shim = model.shims[0]
-    device = shim.device  # not the current thread's default, which is the CPU until it asks for a GPU itself
-    tensors = xp2torch(vectors, requires_grad=is_train, device=device), xp2torch(signals, device=device)
-    logits, backprop_torch = shim(ArgsKwargs(args=(*tensors, counts), kwargs={}), is_train)
+    return run_module(shim, vectors, (xp2torch(signals, device=shim.device), counts), is_train)
 
-    def backprop(d_logits: Floats2d) -> Floats2d:
-        gradients = ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits, device=device)})
+
+def run_module(
+    shim: PyTorchShim, rows: Floats2d, further: tuple[Any, ...], is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    """Run a module between Thinc's arrays and its tensors.
+
+    rows (Floats2d): Its first input, which a gradient flows back to.
+    further (tuple): Its other inputs, as it takes them.
+    """
+    device = shim.device  # not the current thread's default, which is the CPU until it asks for a GPU itself
+    vectors = xp2torch(rows, requires_grad=is_train, device=device)
+    outputs, backprop_torch = shim(ArgsKwargs(args=(vectors, *further), kwargs={}), is_train)
+
+    def backprop(d_outputs: Floats2d) -> Floats2d:
+        gradients = ArgsKwargs(args=((outputs,),), kwargs={"grad_tensors": xp2torch(d_outputs, device=device)})
         return torch2xp(backprop_torch(gradients).args[0])
 
-    return torch2xp(logits.detach()), backprop
+    return torch2xp(outputs.detach()), backprop

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .arrays import Ints, concatenated_ranges, joined, parted
-from .ranker import RankerShim
+from .ranker import RankerShim, run_module
 
 WIDTHS = 8  # embeddings: an entity of as many tokens, or more
 PAIRS_AT_ONCE = 4096  # in prediction
@@ -108,19 +108,12 @@ def score_pairs(model: Model, X: tuple[Floats2d, Pairs], is_train: bool) -> tupl
     if not len(pairs):
         empty = model.ops.alloc2f(0, shim._model.n_labels)
         return empty, lambda d_logits: model.ops.alloc2f(*flat.shape)
-    device = shim.device
-    vectors = xp2torch(flat, requires_grad=is_train, device=device)
     if not is_train:  # a long document has many, each with three vectors
+        vectors = xp2torch(flat, device=shim.device)
         cuts = range(0, len(pairs), PAIRS_AT_ONCE)
         parts = [shim.predict(ArgsKwargs((vectors, pairs[cut : cut + PAIRS_AT_ONCE]), {})) for cut in cuts]
         return torch2xp(torch.cat(parts)), lambda d_logits: model.ops.alloc2f(*flat.shape)
-    logits, backprop_torch = shim(ArgsKwargs(args=(vectors, pairs), kwargs={}), is_train)
-
-    def backprop(d_logits: Floats2d) -> Floats2d:
-        gradients = ArgsKwargs(args=((logits,),), kwargs={"grad_tensors": xp2torch(d_logits, device=device)})
-        return torch2xp(backprop_torch(gradients).args[0])
-
-    return torch2xp(logits.detach()), backprop
+    return run_module(shim, flat, (pairs,), is_train)
 
 
 class PairNetwork(nn.Module):

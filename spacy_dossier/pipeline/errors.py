@@ -6,6 +6,8 @@ from typing import Any
 from spacy.tokens import Doc
 from spacy.util import minibatch
 
+from ..errors import DossierError
+
 
 def annotate(pipe: Any, docs: list[Doc]) -> list[Doc]:
     """Predict and annotate a batch; where that fails, one document after the other.
@@ -31,3 +33,14 @@ class ErrorsApart:
         """Process documents, in their order, without those that fail."""
         for docs in minibatch(stream, batch_size):
             yield from annotate(self, docs)
+
+
+def require_finite(finite: float, subject: str) -> None:
+    """RAISES (DossierError): The scores of a component (`subject`), or what follows from them, are not finite: nothing
+    follows from such scores.
+    """
+    if not finite:
+        raise DossierError(
+            f"the scores of the {subject} are not finite: its weights, or the encoder's, are broken",
+            remedy="Train again, with a lower learning rate",
+        )

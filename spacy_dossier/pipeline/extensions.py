@@ -19,6 +19,7 @@ STORE = "entity_confidence"
 MISSED = "entities_missed"
 LEAST = 1e-3  # entities of a label missed in a stretch; fewer are not kept, which is most labels of most stretches
 RELATIONS = "entity_relations"
+RELATION_LABELS = "relation_labels"  # in `user_data`: the labels that a corpus annotates
 
 
 class Relation(NamedTuple):

@@ -9,6 +9,7 @@ from statistics import mean
 from typing import Any
 
 import optuna
+from confection import Config
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from spacy.util import load_config
@@ -62,7 +63,7 @@ def tune(search: Search, trials: int, advance: Callable[[int, str], None] = lamb
     space = read_space(search.space, config)
     search.output.mkdir(parents=True, exist_ok=True)
     with Lock(search.output / ".lock"), quiet():
-        study = open_study(search, space)
+        study = open_study(search, config, space)
         repeat_unfinished(study)
         advance(len(finished(study)), "")
         while len(finished(study)) < trials:
@@ -85,9 +86,14 @@ def quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def open_study(search: Search, space: Space) -> optuna.Study:
+def open_study(search: Search, config: Config, space: Space) -> optuna.Study:
     study = load_study(search.output, create=True)
-    began = {"space": space.model_dump(), "config": digest(search), "seeds": list(search.seeds)}
+    digest = sha256(config.to_str(interpolate=False).encode()).hexdigest()
+    began = {
+        "space": space.model_dump(),
+        "config": digest,
+        "seeds": list(search.seeds),
+    }
     for name, value in began.items():
         if study.user_attrs.setdefault(name, value) != value:
             raise DossierError(
@@ -108,12 +114,6 @@ def load_study(output: Path, *, create: bool = False) -> optuna.Study:
         raise DossierError("no study", file=output)
     url = f"sqlite:///{file.resolve()}"
     return optuna.create_study(storage=url, study_name="tune", direction="maximize", load_if_exists=True)
-
-
-def digest(search: Search) -> str:
-    """RETURNS (str): SHA-256 of the config with the overrides."""
-    config = load_config(search.source, overrides=dict(search.overrides), interpolate=False)
-    return sha256(config.to_str(interpolate=False).encode()).hexdigest()
 
 
 def repeat_unfinished(study: optuna.Study) -> None:

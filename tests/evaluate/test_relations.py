@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
 from spacy_dossier.errors import DossierError
+from spacy_dossier.evaluate.calibration import confidences_of
 from spacy_dossier.evaluate.evaluate import evaluate
 from spacy_dossier.evaluate.relations.calibrate import calibrate_relations
 from spacy_dossier.evaluate.relations.page import relations
 from spacy_dossier.evaluate.relations.scores import (
-    confidences_of,
     count,
     relations_of,
     score_examples,

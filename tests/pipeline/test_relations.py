@@ -193,10 +193,10 @@ def test_what_a_recogniser_finds_wrongly_has_no_relation(trained: Language) -> N
     nlp.initialize(lambda: data)
     pipe = nlp.get_pipe("relation_extractor")
     eg = data[0]  # Ada lives in Bonn .
-    _, rows, targets, _ = pipe._lesson(eg)
+    _, rows, targets, _ = pipe._lesson(eg, pipe._table())
     assert rows.tolist() == [[0, 1]] and targets.sum() == 1
     eg.predicted.set_ents([Span(eg.predicted, 0, 1, label="PER"), Span(eg.predicted, 2, 4, label="LOC")])
-    entities, rows, targets, _ = pipe._lesson(eg)
+    entities, rows, targets, _ = pipe._lesson(eg, pipe._table())
     assert [(entity.start, entity.end) for entity in entities] == [(0, 1), (2, 4), (3, 4)]
     assert rows.tolist() == [[0, 1], [0, 2]] and targets.sum(axis=1).tolist() == [0, 1]
 

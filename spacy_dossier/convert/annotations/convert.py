@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
-from ...pipeline.extensions import get_relations
+from ...pipeline.extensions import RELATION_LABELS, get_relations
 from ...text.surrogates import clean, has_surrogates
 from ..language import blank
 from ..report import Report, labels_in_line, relations_in_line
@@ -172,7 +172,7 @@ class AnnotationFile:
             report.tokens += len(aligned.doc)
             report.sents += len(text.sentences)
             labels.update(ent.label_ for ent in aligned.doc.ents)
-            if "relation_labels" in aligned.doc.user_data:
+            if RELATION_LABELS in aligned.doc.user_data:
                 relations.update(relation.label for relation in get_relations(aligned.doc))
                 report.relations = dict(relations.most_common())
             yield aligned.doc

@@ -8,6 +8,7 @@ from spacy.tokens import Doc, Span
 from spacy.util import filter_spans
 
 from ...pipeline.extensions import (
+    RELATION_LABELS,
     Relation,
     clear_confidences,
     entity_confidences,
@@ -97,7 +98,7 @@ def _relate(aligned: Aligned, text: Annotated, places: dict[Mark, Span]) -> None
         set_relations(doc, [r for r in had if {(r.head.start, r.head.end), (r.tail.start, r.tail.end)} <= entities])
         return
     if text.relation_labels is not None:
-        doc.user_data["relation_labels"] = list(text.relation_labels)
+        doc.user_data[RELATION_LABELS] = list(text.relation_labels)
     relations = []
     for link in text.links:
         if link.head in places and link.tail in places:
@@ -141,6 +142,6 @@ def annotated_of(doc: Doc, id: str = "") -> Annotated:
         head, tail = (entities.get((span.start, span.end)) for span in (relation.head, relation.tail))
         if head is not None and tail is not None:
             found.links.append(Link(head, tail, relation.label, relation.confidence))
-    labels = doc.user_data.get("relation_labels")
+    labels = doc.user_data.get(RELATION_LABELS)
     found.relation_labels = None if labels is None else list(labels)
     return found

@@ -10,7 +10,7 @@ from spacy.util import get_lang_class
 from spacy.vocab import Vocab
 
 from ...errors import DossierError
-from ...pipeline.extensions import Relation, set_relations
+from ...pipeline.extensions import RELATION_LABELS, Relation, set_relations
 from ..source import TextFile
 from .detect.roles import UPOS
 from .formats.registry import FORMATS
@@ -149,7 +149,7 @@ class DocMaker:
         if self.nested and layout.nested is not None:
             doc.spans["nested"] = self._nested(doc, document.sentences)
         if self.relation_labels is not None:
-            doc.user_data["relation_labels"] = list(self.relation_labels)
+            doc.user_data[RELATION_LABELS] = list(self.relation_labels)
             set_relations(doc, _relations(doc, document.sentences))
         if self.template is not None:
             doc.user_data[TEMPLATE_KEY] = "".join(document.source).encode(self.template["encoding"], "surrogateescape")

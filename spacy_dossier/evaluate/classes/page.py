@@ -48,14 +48,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _calibration(part: dict[str, Any]) -> Iterator[str]:
-    ends = f" ({cells.span_of(part['interval']['ece'])})" if "interval" in part else ""
-    yield "<h3>Calibration</h3><p>Of the classes with a score of 0.9, nine in ten should be right. "
-    yield f"ECE {part['ece']:.4f}{ends}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}, NLL {part['nll']:.4f}; "
-    yield f"mean score {part['mean_confidence']:.4f}, right {part['precision']:.4f} of {part['support']:,}.</p>"
-    yield f'<div class="charts"><figure>{charts.reliability(part["reliability"])}<figcaption>Bars below the diagonal: '
-    yield "too sure. Lower bars: number of decisions, on a square-root scale.</figcaption></figure>"
-    yield f"<figure>{charts.thresholds(part['thresholds'])}<figcaption>What is left when unsure classes are dropped."
-    yield "</figcaption></figure></div>"
+    yield charts.calibration(part, "classes", "score", "decisions")
     if "chosen_thresholds" in part:
         rows = [
             [

@@ -7,9 +7,10 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ...errors import DossierError
-from ..calibration import at_threshold, cross_validated, fit, quality, threshold_for_precision
+from ...pipeline.relations.annotation import is_annotated
+from ..calibration import at_threshold, confidences_of, cross_validated, fit, quality, threshold_for_precision
 from ..corpus import predict_gold_tokens
-from .scores import confidences_of, is_annotated, relations_of
+from .scores import relations_of
 
 NOTHING = "the pipeline finds no relation in the development set"
 FEW = 100  # predicted relations; fewer say little about a map of three parameters

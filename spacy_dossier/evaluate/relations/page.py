@@ -48,7 +48,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
 
 
 def _calibration(part: dict[str, Any]) -> str:
-    ends = f" ({cells.span_of(part['interval']['ece'])})" if "interval" in part else ""
     chosen = part.get("chosen_threshold")
     kept = (
         f"<p>Those with at least {chosen['threshold']:.4f}, chosen for a precision of {chosen['target']:.2%}: "
@@ -56,12 +55,4 @@ def _calibration(part: dict[str, Any]) -> str:
         if chosen
         else ""
     )
-    return (
-        "<h3>Calibration</h3><p>Of the relations with a confidence of 0.9, nine in ten should be right. "
-        f"ECE {part['ece']:.4f}{ends}, MCE {part['mce']:.4f}, Brier {part['brier']:.4f}, NLL {part['nll']:.4f}; mean "
-        f"confidence {part['mean_confidence']:.4f}, right {part['precision']:.4f} of {part['support']:,}.</p>"
-        f'<div class="charts"><figure>{charts.reliability(part["reliability"])}<figcaption>Bars below the diagonal: '
-        "too sure. Lower bars: number of relations, on a square-root scale.</figcaption></figure>"
-        f"<figure>{charts.thresholds(part['thresholds'])}<figcaption>What is left when unsure relations are dropped."
-        f"</figcaption></figure></div>{kept}"
-    )
+    return charts.calibration(part, "relations", "confidence", "relations") + kept

@@ -10,8 +10,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ...pipeline.extensions import get_relations
-from ...pipeline.relations.annotation import ANNOTATED
-from ..calibration import at_threshold, calibration_table
+from ...pipeline.relations.annotation import is_annotated
+from ..calibration import at_threshold, calibration_table, confidences_of
 from ..metrics import Counts, prf, table
 
 DISTANCES = (0, 5, 10, 20)  # tokens between head and tail: where the rows of a table begin
@@ -45,11 +45,6 @@ def relations_of(doc: Doc) -> list[ScoredRelation]:
         key = Key((head.start_char, head.end_char, head.label_), (tail.start_char, tail.end_char, tail.label_), label)
         found.append(ScoredRelation(key, confidence, second.start - first.end))
     return found
-
-
-def is_annotated(doc: Doc) -> bool:
-    """Whether the corpus says which relations are in a document, be it none."""
-    return ANNOTATED in doc.user_data or bool(get_relations(doc))
 
 
 def make_relation_scorer() -> Callable[[Iterable[Example]], dict[str, Any]]:
@@ -154,21 +149,6 @@ def by_distance(sides: Sides) -> Iterable[dict[str, Any]]:
         values = prf(np.array(right), np.array(found), np.array(gold)).tolist()
         names = ("precision", "recall", "f1")
         yield {"low": low, "high": high, **dict(zip(names, values, strict=True)), "support": gold, "predicted": found}
-
-
-def confidences_of(sides: Sides) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """RETURNS (tuple[ndarray, ndarray, ndarray]): Of each predicted relation with a confidence that, whether it is
-    strictly right, and its document's number. float64, bool and int64, each of shape (relations,).
-    """
-    rows = [
-        (relation.confidence, relation.key in keys, number)
-        for number, (gold, found) in enumerate(sides)
-        for keys in [{relation.key for relation in gold}]
-        for relation in found
-        if relation.confidence is not None
-    ]
-    confidences, correct, documents = zip(*rows, strict=True) if rows else ((), (), ())
-    return np.array(confidences, dtype=float), np.array(correct, dtype=bool), np.array(documents, dtype=np.int64)
 
 
 def find_on_gold_entities(nlp: Language, docs: Iterable[Doc]) -> list[list[ScoredRelation]]:

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from spacy.language import Language
-from thinc.api import Config, Model
+from thinc.api import Model
 
+from ..defaults import default_config
 from .pipe import CRFEntityRecognizer
 
-DEFAULT_CONFIG = Config().from_str(
+DEFAULT_CONFIG = default_config(
+    "crf_ner",
     """
 [crf_ner]
 scheme = "BILUO"
@@ -18,20 +20,10 @@ confidence = true
 [crf_ner.model]
 @architectures = "spacy-dossier.CRFTagger.v1"
 
-[crf_ner.model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
-pretrained_vectors = null
-width = 96
-depth = 4
-embed_size = 2000
-window_size = 1
-maxout_pieces = 3
-subword_features = true
-
 [crf_ner.scorer]
 @scorers = "spacy.ner_scorer.v1"
-"""
-)["crf_ner"]
+""",
+)
 
 
 @Language.factory(

@@ -35,12 +35,13 @@ from ...models.crf import (
 )
 from ...models.tags import PREFIXES, Spans, TagScheme
 from ...models.threads import leave_threads_behind
-from ..errors import ErrorsApart
+from ..errors import ErrorsApart, require_finite
 from ..extensions import clear_confidences, register_confidence, set_confidence, set_missed
 from ..listeners import require_vectors, require_widths
 from .annotation import blocked_tokens, kept_entities, pin
 from .chains import batch_chains, find_chains
 
+SUBJECT = "entity recogniser"
 MISALIGNED = "align with no tokens of the pipeline; they are treated as missing annotation"
 
 
@@ -220,7 +221,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
             flat = flat.masked_fill(~torch.from_numpy(allowed).to(flat.device), IMPOSSIBLE)
         # Whether each token by itself looks like part of an entity; O is tag 0.
         looks = torch.cat([flat.argmax(dim=1) != 0, finite[None]]).cpu().numpy()
-        _require_finite(looks[-1])
+        require_finite(looks[-1], SUBJECT)
         inside = np.split(looks[:-1], np.cumsum([len(doc) for doc in docs])[:-1])
         found = [Found() for _ in docs]
         with torch.inference_mode():
@@ -270,7 +271,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
         fb = forward_backward(emissions * heat, lengths, heated)
         probabilities = span_marginals(fb, emissions * heat, lengths, heated, self.scheme, spans)
         missed = expected_entities(fb, lengths, self.scheme)
-        _require_finite(bool(np.isfinite(probabilities).all()))
+        require_finite(bool(np.isfinite(probabilities).all()), SUBJECT)
         np.subtract.at(missed, (spans.rows, spans.labels), probabilities)
         return probabilities, np.maximum(missed, 0.0)
 
@@ -365,7 +366,7 @@ class CRFEntityRecognizer(ErrorsApart, TrainablePipe):
             loss.backward()  # one batch at a time, so that no more than its graph is ever held
             total += loss.detach()
         loss_value, is_finite = torch.stack([total, finite.to(total.dtype)]).tolist()
-        _require_finite(is_finite and isfinite(loss_value))
+        require_finite(is_finite and isfinite(loss_value), SUBJECT)
         gradient = torch.zeros_like(flat) if flat.grad is None else flat.grad
         d_emissions = parted(self.model.ops, torch2xp(gradient), [len(e) for e in emissions])
         d_scores = {
@@ -411,12 +412,3 @@ def _flatten(ops: Ops, emissions: list[Floats2d]) -> Tensor:
     leave_threads_behind()
     # On the device they are on: Thinc's `xp2torch` takes the thread's default, which another thread may not have set.
     return torch.from_dlpack(joined(ops, emissions)).float()
-
-
-def _require_finite(finite: float) -> None:
-    """RAISES (DossierError): Emissions, or what follows from them, are not finite: no tags follow from such scores."""
-    if not finite:
-        raise DossierError(
-            "the scores of the entity recogniser are not finite: its weights, or the encoder's, are broken",
-            remedy="Train again, with a lower learning rate",
-        )

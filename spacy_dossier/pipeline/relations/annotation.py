@@ -4,14 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from spacy.tokens import Span
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ...models.arrays import Ints
-from ..extensions import get_relations
+from ..extensions import RELATION_LABELS, get_relations
 from .candidates import Entity
-
-ANNOTATED = "relation_labels"  # in `user_data`: the labels that the corpus annotates
 
 
 @dataclass
@@ -36,12 +34,16 @@ class Annotation:
         return sorted({*self.entities, *found}, key=lambda entity: (entity.start, entity.end, entity.label))
 
 
+def is_annotated(doc: Doc) -> bool:
+    """Whether the corpus says which relations are in a document, be it none."""
+    return doc.user_data.get(RELATION_LABELS) is not None or bool(get_relations(doc))
+
+
 def annotated(eg: Example) -> Annotation:
     """RETURNS (Annotation): What an example says of relations."""
-    relations = get_relations(eg.reference)
-    labels = eg.reference.user_data.get(ANNOTATED)
-    if labels is None and not relations:
+    if not is_annotated(eg.reference):
         return Annotation([], [], 0, None, None)
+    relations = get_relations(eg.reference)
     place: dict[tuple[int, int], int] = {}
     entities: list[Entity] = []
     for ent in eg.reference.ents:
@@ -53,7 +55,7 @@ def annotated(eg: Example) -> Annotation:
         for head, tail, label, _ in relations
         if bounds(head) in place and bounds(tail) in place
     ]
-    known = {label for *_, label in found} | set(labels or ())
+    known = {label for *_, label in found} | set(eg.reference.user_data.get(RELATION_LABELS) or ())
     return Annotation(entities, found, len(relations), known, sentence_numbers(eg))
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 from spacy.language import Language
-from thinc.api import Config, Model
+from thinc.api import Model
 
+from ..defaults import default_config
 from .pipe import RelationExtractor
 
-DEFAULT_CONFIG = Config().from_str(
+DEFAULT_CONFIG = default_config(
+    "relation_extractor",
     """
 [relation_extractor]
 max_tokens = 100
@@ -18,20 +20,10 @@ threshold = 0.4
 [relation_extractor.model]
 @architectures = "spacy-dossier.RelationModel.v1"
 
-[relation_extractor.model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
-pretrained_vectors = null
-width = 96
-depth = 4
-embed_size = 2000
-window_size = 1
-maxout_pieces = 3
-subword_features = true
-
 [relation_extractor.scorer]
 @scorers = "spacy-dossier.relation_scorer.v1"
-"""
-)["relation_extractor"]
+""",
+)
 
 
 @Language.factory(

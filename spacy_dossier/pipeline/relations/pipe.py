@@ -22,12 +22,13 @@ from ...errors import DossierError
 from ...models.arrays import Ints
 from ...models.calibration import Calibration, sigmoid
 from ...models.relations import RelationInput, network_of, resize
-from ..errors import ErrorsApart
+from ..errors import ErrorsApart, require_finite
 from ..extensions import Relation, entity_confidences, register_confidence, register_relations, set_relations
 from ..listeners import require_vectors, require_widths
 from .annotation import Annotation, annotated
 from .candidates import NEAREST, Candidates, Entity, Window, find_candidates, join_pairs
 
+SUBJECT = "relation extractor"
 Found = list[tuple[int, int, str, float]]
 
 
@@ -171,10 +172,16 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         self._require_labels()
         require_vectors(self, docs)
         entities = [[Entity(ent.start, ent.end, ent.label_) for ent in doc.ents] for doc in docs]
-        rows = [self._candidates(found, sentences_of(doc)).rows for doc, found in zip(docs, entities, strict=True)]
+        allowed = self._table()
+        rows = [
+            self._candidates(found, sentence_numbers_of(doc), allowed).rows
+            for doc, found in zip(docs, entities, strict=True)
+        ]
         logits = self.model.predict(self._input(docs, entities, rows))
-        probabilities = sigmoid(self.model.ops.to_numpy(logits).astype(np.float64)) * self._allowed(entities, rows)
-        _require_finite(probabilities)
+        probabilities = sigmoid(self.model.ops.to_numpy(logits).astype(np.float64)) * self._allowed(
+            entities, rows, allowed
+        )
+        require_finite(np.isfinite(probabilities).all(), SUBJECT)
         parts = np.split(probabilities, np.cumsum([len(pairs) for pairs in rows])[:-1])
         return [self._choose(doc, pairs, part) for doc, pairs, part in zip(docs, rows, parts, strict=True)]
 
@@ -182,13 +189,8 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         if not self.labels or not network_of(self.model).width:
             raise ValueError(Errors.E109.format(name=self.name))
 
-    def _candidates(self, entities: Sequence[Entity], sentence: Ints | None) -> Candidates:
-        numbers = self._numbers()
-        typed = np.zeros((len(numbers) + 1, len(numbers) + 1), dtype=bool)
-        for label in self.labels:
-            for head, tail in self._types(label):
-                typed[numbers[head], numbers[tail]] = True
-        found = find_candidates(entities, typed, numbers, self.window, sentence)
+    def _candidates(self, entities: Sequence[Entity], sentence: Ints | None, allowed: NDArray[np.bool_]) -> Candidates:
+        found = find_candidates(entities, np.asarray(allowed.any(axis=2)), self._numbers(), self.window, sentence)
         if found.left_out:
             warnings.warn(
                 f"'{self.name}': a document has so many entities together that each is paired with its nearest "
@@ -205,13 +207,22 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         types = self.cfg["typed"][label]
         return [*types, *([tail, head] for head, tail in types)] if label in self.symmetric else types
 
-    def _allowed(self, entities: Sequence[Sequence[Entity]], rows: Sequence[Ints]) -> NDArray[np.bool_]:
-        """RETURNS (NDArray): Whether a label may be between entities of these types. Shape: (n_pairs, n_labels)"""
+    def _table(self) -> NDArray[np.bool_]:
+        """RETURNS (NDArray): Whether a label may be from one type to another.
+        Shape: (n_types + 1, n_types + 1, n_labels)
+        """
         numbers = self._numbers()
         table = np.zeros((len(numbers) + 1, len(numbers) + 1, len(self.labels)), dtype=bool)
         for column, label in enumerate(self.labels):
             for head, tail in self._types(label):
                 table[numbers[head], numbers[tail], column] = True
+        return table
+
+    def _allowed(
+        self, entities: Sequence[Sequence[Entity]], rows: Sequence[Ints], table: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """RETURNS (NDArray): Whether a label may be between entities of these types. Shape: (n_pairs, n_labels)"""
+        numbers = self._numbers()
         types = [np.array([numbers.get(e.label, 0) for e in found], dtype=np.int64) for found in entities]
         pairs = np.concatenate([kinds[row] for kinds, row in zip(types, rows, strict=True)])
         return table[pairs[:, 0], pairs[:, 1]]
@@ -261,7 +272,8 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
             return losses
         self._require_labels()
         self._reset_calibration()
-        lessons = [self._lesson(eg) for eg in examples]
+        allowed = self._table()
+        lessons = [self._lesson(eg, allowed) for eg in examples]
         docs = [eg.predicted for eg in examples]
         entities, rows, targets, weights = map(list, zip(*lessons, strict=True))
         logits, backprop = self.model.begin_update(self._input(docs, entities, rows))
@@ -272,7 +284,7 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         losses[self.name] += loss
         return losses
 
-    def _lesson(self, eg: Example) -> tuple[list[Entity], Ints, Floats2d, Floats2d]:
+    def _lesson(self, eg: Example, allowed: NDArray[np.bool_]) -> tuple[list[Entity], Ints, Floats2d, Floats2d]:
         """RETURNS (tuple): The entities of a document, its pairs, whether a label is right for a pair, and its weight,
         0 where the annotation does not say. Shape of both: (n_pairs, n_labels)
         """
@@ -281,11 +293,11 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
         if annotation.labels is None:
             return [], no_rows(), np.zeros((0, n_labels), dtype="f"), np.zeros((0, n_labels), dtype="f")
         entities = annotation.with_found(Entity(ent.start, ent.end, ent.label_) for ent in eg.predicted.ents)
-        rows = self._candidates(entities, annotation.sentence).rows
+        rows = self._candidates(entities, annotation.sentence, allowed).rows
         number = {entity: index for index, entity in enumerate(entities)}
         place = {(head, tail): row for row, (head, tail) in enumerate(rows.tolist())}
         targets = np.zeros((len(rows), n_labels), dtype="f")
-        weights = self._allowed([entities], [rows]).astype("f")
+        weights = self._allowed([entities], [rows], allowed).astype("f")
         weights *= np.array([label in annotation.labels for label in self.labels], dtype="f")
         for head, tail, label in self._labelled(eg.predicted, annotation)[0]:
             row = place.get((number[annotation.entities[head]], number[annotation.entities[tail]]))
@@ -304,8 +316,8 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
             return 0.0, logits
         scores = ops.to_numpy(logits).astype(np.float64)
         loss = weights * (np.logaddexp(0.0, scores) - targets * scores)
-        if not isfinite(total := float(loss.sum())):
-            _require_finite(np.array([total]))
+        total = float(loss.sum())
+        require_finite(isfinite(total), SUBJECT)
         gradient = weights * (sigmoid(scores) - targets)
         return total / len(scores), ops.asarray2f((gradient / len(scores)).astype("f"))
 
@@ -314,17 +326,8 @@ def no_rows() -> Ints:
     return np.zeros((0, 2), dtype=np.int64)
 
 
-def sentences_of(doc: Doc) -> Ints | None:
+def sentence_numbers_of(doc: Doc) -> Ints | None:
     """RETURNS (Ints | None): The number of the sentence of each token; None where the document has none."""
     if not doc.has_annotation("SENT_START"):
         return None
     return np.cumsum(doc.to_array("SENT_START").astype(np.int64) == 1)
-
-
-def _require_finite(values: NDArray[np.float64]) -> None:
-    """RAISES (DossierError): Weights that are broken give scores that are none."""
-    if not np.isfinite(values).all():
-        raise DossierError(
-            "the scores of the relation extractor are not finite: its weights, or the encoder's, are broken",
-            remedy="Train again, with a lower learning rate",
-        )

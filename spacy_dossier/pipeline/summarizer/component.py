@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from spacy.language import Language
-from thinc.api import Config, Model
+from thinc.api import Model
 
+from ..defaults import default_config
 from .budget import SummaryBudget
 from .pipe import Summarizer
 
-DEFAULT_CONFIG = Config().from_str(
+DEFAULT_CONFIG = default_config(
+    "summarizer",
     """
 [summarizer]
 method = "trained"
@@ -23,18 +25,8 @@ scorer = {"@scorers":"spacy-dossier.summary_scorer.v1"}
 
 [summarizer.model]
 @architectures = "spacy-dossier.SentenceRanker.v1"
-
-[summarizer.model.tok2vec]
-@architectures = "spacy.HashEmbedCNN.v2"
-pretrained_vectors = null
-width = 96
-depth = 4
-embed_size = 2000
-window_size = 1
-maxout_pieces = 3
-subword_features = true
-"""
-)["summarizer"]
+""",
+)
 
 
 @Language.factory(

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 from spacy.tokens import Doc
 
 from ....errors import DossierError
+from ....pipeline.extensions import RELATION_LABELS
 from ..detect.evidence import ROLE_NAMES
 from ..detect.roles import Family
 from ..detect.sample import Head
@@ -139,7 +140,7 @@ class JsonLists(LineFormat):
         """YIELDS (str): A line for each sentence; documents have no marks."""
         for sentence, tags in tagged_sentences(doc, scheme, counts, spaces=False):
             row: dict[str, Any] = {"tokens": [token.text for token in sentence], "ner_tags": list(tags)}
-            if "relation_labels" in doc.user_data:
+            if RELATION_LABELS in doc.user_data:
                 entities, _ = annotation(doc, sentence.start, sentence.end, Counts())
                 row[RELATION_KEY] = _by_number(entities, related_within(sentence, counts))
                 if doc.user_data.get("id"):
