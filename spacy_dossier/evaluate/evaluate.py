@@ -156,7 +156,8 @@ def score_facts(nlp: Language, docs: Sequence[Doc], runs: dict[str, Predictions]
     places = [number for number, doc in enumerate(docs) if is_annotated(doc)]
     if not pipes or not places:
         return {}
-    gold = [relations_of(docs[number]) for number in places]
+    symmetric = {label for pipe in pipes for label in pipe.symmetric}
+    gold = [relations_of(docs[number], symmetric) for number in places]
 
     def beside(name: str) -> list[tuple[list[ScoredRelation], list[ScoredRelation]]]:
         return [(one, runs[name].predictions[number].relations) for one, number in zip(gold, places, strict=True)]

@@ -13,6 +13,7 @@ from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.evaluate.evaluate import evaluate
 from spacy_dossier.evaluate.relations.scores import score_examples
 from spacy_dossier.pipeline.extensions import Relation, get_relations, register_relations, set_relations
 from spacy_dossier.pipeline.relations.candidates import Entity, Window, find_candidates
@@ -95,6 +96,21 @@ def test_it_learns_labels_directions_and_pairs_without_relation(trained: Languag
     ((head, label, tail, confidence),) = facts(doc)
     assert (head, label, tail) == ("Ada", WORKS, "Acme")
     assert confidence is not None and 0.5 < confidence <= 1
+
+
+def test_a_symmetric_relation_annotated_against_the_text_is_the_same(trained: Language) -> None:
+    """Whichever end the annotator began with: training, evaluation and calibration see one relation."""
+
+    def turned(eg: Example) -> Example:
+        turn = [r._replace(head=r.tail, tail=r.head) if r.label == MARRIED else r for r in get_relations(eg.reference)]
+        set_relations(eg.reference, turn)
+        return eg
+
+    data = [turned(eg) for eg in examples(trained)]
+    assert any(r.head.start > r.tail.start for eg in data for r in get_relations(eg.reference) if r.label == MARRIED)
+    assert trained.evaluate(data)["rel_micro_f"] == 1
+    scores = evaluate(trained, [eg.reference for eg in data])["relations"]
+    assert scores["gold_entities"]["f1"] == 1
 
 
 def test_only_types_that_training_related_are_related(trained: Language) -> None:

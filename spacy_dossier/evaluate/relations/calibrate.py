@@ -42,7 +42,7 @@ def calibrate_relations(
     pipe.cfg.update(calibration=None, threshold_for_precision=None)
     with nlp.select_pipes(enable=nlp.pipe_names[: nlp.pipe_names.index(component) + 1]):
         found = [prediction.relations for prediction in predict_gold_tokens(nlp, docs, advance).predictions]
-    sides = [(relations_of(doc), relations) for doc, relations in zip(docs, found, strict=True)]
+    sides = [(relations_of(doc, pipe.symmetric), relations) for doc, relations in zip(docs, found, strict=True)]
     raw, correct, documents = confidences_of(sides)
     if not correct.any():
         raise DossierError(

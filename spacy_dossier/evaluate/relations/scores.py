@@ -1,6 +1,6 @@
 """Scores of relations: in training, and in `dossier evaluate` by label and distance, with confidences."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,25 +37,31 @@ class ScoredRelation(NamedTuple):
     distance: int
 
 
-def relations_of(doc: Doc) -> list[ScoredRelation]:
-    """RETURNS (list[ScoredRelation]): The relations of a document."""
-    found = []
+def relations_of(doc: Doc, symmetric: Collection[str] = ()) -> list[ScoredRelation]:
+    """RETURNS (list[ScoredRelation]): The relations of a document, each once.
+
+    symmetric (Collection[str]): Labels that say the same both ways: of these, whichever entity comes first is the head.
+    """
+    found: dict[Key, ScoredRelation] = {}
     for head, tail, label, confidence in get_relations(doc):
         first, second = sorted((head, tail), key=lambda span: span.start)
+        if label in symmetric:
+            head, tail = first, second
         key = Key((head.start_char, head.end_char, head.label_), (tail.start_char, tail.end_char, tail.label_), label)
-        found.append(ScoredRelation(key, confidence, second.start - first.end))
-    return found
+        found.setdefault(key, ScoredRelation(key, confidence, second.start - first.end))
+    return list(found.values())
 
 
 def make_relation_scorer() -> Callable[[Iterable[Example]], dict[str, Any]]:
     return score_examples
 
 
-def score_examples(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+def score_examples(examples: Iterable[Example], *, symmetric: Collection[str] = (), **kwargs: Any) -> dict[str, Any]:
     """Strict precision, recall and F1: as sets, with boundaries and types of both entities and the label (Eberts &
     Ulges 2020, section 4.2).
 
     examples (Iterable[Example]): The examples; those whose reference says nothing of relations are left out.
+    symmetric (Collection[str]): Labels whose relations are the same both ways.
     RETURNS (dict[str, Any]): "rel_micro_p", "rel_micro_r", "rel_micro_f" and "rel_per_type", in [0, 1]; None without
         any annotation.
     """
@@ -66,7 +72,9 @@ def score_examples(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]
         if not is_annotated(eg.reference):
             continue
         any_annotated = True
-        gold, found = ({relation.key for relation in relations_of(doc)} for doc in (eg.reference, eg.predicted))
+        gold, found = (
+            {relation.key for relation in relations_of(doc, symmetric)} for doc in (eg.reference, eg.predicted)
+        )
         total.score_set(found, gold)
         for label in {key.label for key in gold | found}:
             sides = ({key for key in side if key.label == label} for side in (found, gold))

@@ -251,6 +251,9 @@ class RelationExtractor(ErrorsApart, TrainablePipe):
     def _input(self, docs: list[Doc], entities: Sequence[Sequence[Entity]], rows: Sequence[Ints]) -> RelationInput:
         return docs, join_pairs(map(len, docs), entities, rows, self._numbers())
 
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        return super().score(examples, symmetric=self.symmetric, **kwargs)
+
     # Training
 
     def update(
