@@ -17,7 +17,12 @@ from model_card import model_card, one_line
 from spacy_dossier.errors import DossierError
 
 ROOT = Path(__file__).resolve().parents[1]
-DESCRIPTION = "Entities with calibrated confidence, classes, and summaries made of a document's own sentences."
+GIVES = {
+    "entities": "entities with calibrated confidence",
+    "relations": "relations between entities",
+    "cats": "classes",
+    "summary": "summaries made of a document's own sentences",
+}
 
 
 def sha256(path: Path) -> tuple[str, int]:
@@ -123,12 +128,13 @@ def package(
     from spacy.cli.package import package as spacy_package
 
     meta = complete_meta(pipeline, scores, facts, encoder=encoder, data=data, example=example)
+    described = describe(pipeline, example)
+    meta["description"] = "; ".join(GIVES[kind] for kind in described).capitalize() + "."
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output, prefix=".build-") as temporary:
         staged, made, wheels = (Path(temporary) / part for part in ("staged", "made", "wheels"))
         made.mkdir()
         shutil.copytree(pipeline, staged)
-        described = describe(staged, example)
         (staged / "meta.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8")
         (staged / "README.md").write_text(model_card(meta, scores, described), encoding="utf8")
         shutil.copyfile(ROOT / "LICENSE", staged / "LICENSE")
@@ -156,7 +162,7 @@ def complete_meta(
 ) -> dict[str, Any]:
     """RETURNS (dict[str, Any]): The pipeline's meta.json with all that is known of it."""
     meta = json.loads((pipeline / "meta.json").read_text(encoding="utf8"))
-    meta |= {"description": DESCRIPTION, **facts, "performance": performance(scores)}
+    meta |= {**facts, "performance": performance(scores)}
     meta["encoder"] |= {"sha256": sha256(encoder / "model.safetensors")[0]}
     meta["data"] = [dict(zip(("path", "sha256", "files"), (str(path), *sha256(path)), strict=True)) for path in data]
     meta["sources"] = [{"name": meta["encoder"]["name"], "url": f"https://huggingface.co/{meta['encoder']['name']}"}]

@@ -225,6 +225,8 @@ def test_the_package_says_what_it_is(project: Project) -> None:
         metadata = archive.read("en_dossier-0.1.0.dist-info/METADATA").decode()
     scores = project.scores()
     assert meta["performance"]["ents_f"] == pytest.approx(scores["entities"]["gold_tokens"]["micro"]["f1"])
+    said = "Entities with calibrated confidence; summaries made of a document's own sentences; classes."
+    assert meta["description"] == said, "what the pipeline gives, and no relations, which it has not"
     assert meta["encoder"]["license"] == "Apache-2.0"
     weights = project.folder / "assets" / "encoder" / "model.safetensors"
     assert meta["encoder"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
