@@ -7,7 +7,7 @@ import torch
 from thinc.api import Model, NumpyOps
 from thinc.types import Floats2d
 
-from .threads import leave_threads_behind
+from .modules import leave_threads_behind
 
 
 class TorchProductOps(NumpyOps):

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
+from .modules import leave_threads_behind
 from .runtime import Encode, computes_bfloat16, export, make_encode
 from .settings import EncoderSettings
-from .threads import leave_threads_behind
 from .trial import attention_dropout, check_positions, encoder_of, new_encoder, try_encoder, window_length
 from .windows import N_CASES
 

@@ -12,15 +12,15 @@ import srsly
 import torch
 from numpy.typing import NDArray
 from spacy.tokens import Doc
-from thinc.api import ArgsKwargs, Model, Optimizer, PyTorchShim, deserialize_attr, serialize_attr, torch2xp, xp2torch
+from thinc.api import Model, deserialize_attr, serialize_attr, torch2xp, xp2torch
 from thinc.types import Floats2d, Ints2d
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..errors import DossierError
 from .arrays import concatenated_ranges
+from .modules import ModuleShim, leave_threads_behind, run_module
 from .signals import SIGNALS, DocumentFrequency
-from .threads import leave_threads_behind
 
 BLOCK = 256  # sentences that see each other; a longer document is ranked block by block
 OVERLAP = 32  # sentences on either side of a block that it sees without ranking them
@@ -63,7 +63,7 @@ def build_sentence_ranker(
     """
     encoder: Model = Model("sentence_encoder", encode_sentences, init=init_encoder, layers=[tok2vec])
     module = InterSentence(len(SIGNALS), hidden_width, vector_width, members, dropout, vector_dropout)
-    shim = RankerShim(module, deserialize_model=deserialize)
+    shim = ModuleShim(module, deserialize_model=deserialize)
     shim.learn_rate_scale = learn_rate_scale
     inter: Model = Model("inter_sentence", rank_batch, shims=[shim])
     ranker: Model = Model(
@@ -325,55 +325,7 @@ def deserialize_frequency(_: DocumentFrequency, value: bytes, name: str, model: 
     return DocumentFrequency(loaded["counts"].copy(), loaded["documents"])  # what was read cannot be written to
 
 
-class RankerShim(PyTorchShim):
-    """A module with a learning rate of its own.
-
-    learn_rate_scale (float): Factor of the optimizer's learning rate.
-    """
-
-    learn_rate_scale = 1.0
-
-    def predict(self, inputs: ArgsKwargs) -> Any:
-        """As PyTorchShim's, which ends in training mode, so that another thread's pass has dropout; this never does."""
-        leave_threads_behind()
-        self._model.eval()
-        with torch.inference_mode():
-            return self._model(*inputs.args, **inputs.kwargs)
-
-    def begin_update(self, inputs: ArgsKwargs) -> Any:
-        leave_threads_behind()
-        return super().begin_update(inputs)
-
-    def finish_update(self, optimizer: Optimizer) -> None:
-        for name, parameter in self._model.named_parameters():
-            if parameter.grad is None:
-                continue
-            key, grad = (self.id, name), torch2xp(parameter.grad)
-            updated, _ = optimizer(key, torch2xp(parameter.data), grad, lr_scale=self.learn_rate_scale)
-            parameter.data = xp2torch(updated, device=parameter.device)
-            parameter.grad = None
-
-
 def rank_batch(model: Model, X: Any, is_train: bool) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
     vectors, signals, counts = X
     shim = model.shims[0]
     return run_module(shim, vectors, (xp2torch(signals, device=shim.device), counts), is_train)
-
-
-def run_module(
-    shim: PyTorchShim, rows: Floats2d, further: tuple[Any, ...], is_train: bool
-) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    """Run a module between Thinc's arrays and its tensors.
-
-    rows (Floats2d): Its first input, which a gradient flows back to.
-    further (tuple): Its other inputs, as it takes them.
-    """
-    device = shim.device  # not the current thread's default, which is the CPU until it asks for a GPU itself
-    vectors = xp2torch(rows, requires_grad=is_train, device=device)
-    outputs, backprop_torch = shim(ArgsKwargs(args=(vectors, *further), kwargs={}), is_train)
-
-    def backprop(d_outputs: Floats2d) -> Floats2d:
-        gradients = ArgsKwargs(args=((outputs,),), kwargs={"grad_tensors": xp2torch(d_outputs, device=device)})
-        return torch2xp(backprop_torch(gradients).args[0])
-
-    return torch2xp(outputs.detach()), backprop

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .arrays import Ints, concatenated_ranges, joined, parted
-from .ranker import RankerShim, run_module
+from .modules import ModuleShim, run_module
 
 WIDTHS = 8  # embeddings: an entity of as many tokens, or more
 PAIRS_AT_ONCE = 4096  # in prediction
@@ -62,7 +62,7 @@ def build_relation_model(
     learn_rate_scale (float): The learning rate of all but `tok2vec`, as a factor of the optimizer's.
     RETURNS (Model[Tuple[List[Doc], Pairs], Floats2d]): Logits of shape (n_pairs, n_labels).
     """
-    shim = RankerShim(PairNetwork(hidden_width, embedding_width, dropout), deserialize_model=deserialize)
+    shim = ModuleShim(PairNetwork(hidden_width, embedding_width, dropout), deserialize_model=deserialize)
     shim.learn_rate_scale = learn_rate_scale
     network: Model = Model("pair_network", score_pairs, shims=[shim])
     return Model("relation_model", forward, init=init_model, layers=[tok2vec, network], refs={"tok2vec": tok2vec})

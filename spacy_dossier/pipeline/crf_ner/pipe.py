@@ -33,8 +33,8 @@ from ...models.crf import (
     span_marginals,
     viterbi,
 )
+from ...models.modules import leave_threads_behind
 from ...models.tags import PREFIXES, Spans, TagScheme
-from ...models.threads import leave_threads_behind
 from ..errors import ErrorsApart, require_finite
 from ..extensions import clear_confidences, register_confidence, set_confidence, set_missed
 from ..listeners import require_vectors, require_widths

@@ -1,0 +1,71 @@
+"""Modules of PyTorch in models of Thinc: their shim, and the way from arrays to tensors and back."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from thinc.api import ArgsKwargs, Optimizer, PyTorchShim, torch2xp, xp2torch
+from thinc.types import Floats2d
+
+_process = os.getpid()  # that PyTorch's threads belong to
+
+
+def leave_threads_behind() -> None:
+    """Keep `nlp.pipe(n_process=…)` from hanging; to be called before PyTorch computes.
+
+    A forked process inherits the state of OpenMP's pool but not its threads, so the first operation that is shared out
+    among them, of an encoder its embeddings, waits for them for ever. One thread a process is what pays there anyway.
+    """
+    global _process
+    if _process != os.getpid():
+        torch.set_num_threads(1)
+        _process = os.getpid()
+
+
+class ModuleShim(PyTorchShim):
+    """A module with a learning rate of its own.
+
+    learn_rate_scale (float): Factor of the optimizer's learning rate.
+    """
+
+    learn_rate_scale = 1.0
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """As PyTorchShim's, which ends in training mode, so that another thread's pass has dropout; this never does."""
+        leave_threads_behind()
+        self._model.eval()
+        with torch.inference_mode():
+            return self._model(*inputs.args, **inputs.kwargs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> Any:
+        leave_threads_behind()
+        return super().begin_update(inputs)
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        for name, parameter in self._model.named_parameters():
+            if parameter.grad is None:
+                continue
+            key, grad = (self.id, name), torch2xp(parameter.grad)
+            updated, _ = optimizer(key, torch2xp(parameter.data), grad, lr_scale=self.learn_rate_scale)
+            parameter.data = xp2torch(updated, device=parameter.device)
+            parameter.grad = None
+
+
+def run_module(
+    shim: PyTorchShim, rows: Floats2d, further: tuple[Any, ...], is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    """Run a module between Thinc's arrays and its tensors.
+
+    rows (Floats2d): Its first input, which a gradient flows back to.
+    further (tuple): Its other inputs, as it takes them.
+    """
+    device = shim.device  # not the current thread's default, which is the CPU until it asks for a GPU itself
+    vectors = xp2torch(rows, requires_grad=is_train, device=device)
+    outputs, backprop_torch = shim(ArgsKwargs(args=(vectors, *further), kwargs={}), is_train)
+
+    def backprop(d_outputs: Floats2d) -> Floats2d:
+        gradients = ArgsKwargs(args=((outputs,),), kwargs={"grad_tensors": xp2torch(d_outputs, device=device)})
+        return torch2xp(backprop_torch(gradients).args[0])
+
+    return torch2xp(outputs.detach()), backprop
