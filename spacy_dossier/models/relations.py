@@ -15,7 +15,7 @@ from thinc.types import Floats2d
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .arrays import Ints, concatenated_ranges, joined, parted
+from .arrays import Ints, joined, parted
 from .modules import ModuleShim, run_module
 
 WIDTHS = 8  # embeddings: an entity of as many tokens, or more
@@ -158,14 +158,29 @@ class PairNetwork(nn.Module):
 def maxima(vectors: Tensor, bounds: Ints) -> Tensor:
     """The maximum of each component over stretches of rows, 0 for those without any.
 
+    Stretches overlap, one for each pair: so the maxima of 1, 2, 4, 8, … rows from each row on are taken once, and a
+    stretch is covered by two of these (a sparse table; Bender & Farach-Colton 2000, section 3).
+
     vectors (Tensor): Shape: (n_rows, width)
     bounds (Ints): Shape: (n, 2)
     RETURNS (Tensor): Shape: (n, width)
     """
     lengths = bounds[:, 1] - bounds[:, 0]
-    index, offsets = concatenated_ranges(bounds[:, 0], lengths), np.cumsum(lengths) - lengths
-    places, bags = (torch.from_numpy(array).to(vectors.device) for array in (index, offsets))
-    return functional.embedding_bag(places, vectors, bags, mode="max")
+    levels = np.frexp(lengths)[1] - 1  # of the largest power of two that fits; -1 for no rows
+    offset = int(bounds.min(initial=len(vectors)))
+    table = vectors[offset : bounds.max(initial=0)]
+    order, parts = [np.flatnonzero(levels < 0)], [vectors.new_zeros((int((levels < 0).sum()), vectors.shape[1]))]
+    for level in range(levels.max(initial=-1) + 1):
+        rows = 2**level
+        chosen = np.flatnonzero(levels == level)
+        ends = (bounds[chosen, 0] - offset, bounds[chosen, 1] - offset - rows)
+        first, last = (torch.from_numpy(places).to(vectors.device) for places in ends)
+        order.append(chosen)
+        parts.append(torch.maximum(table[first], table[last]))
+        if len(table) > rows:
+            table = torch.maximum(table[:-rows], table[rows:])
+    places = torch.from_numpy(np.argsort(np.concatenate(order))).to(vectors.device)
+    return torch.cat(parts)[places]
 
 
 def distances(pairs: Pairs) -> Ints:
