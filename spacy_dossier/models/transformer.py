@@ -5,12 +5,14 @@ encoded under a budget of padded sub-words, and each document gets its own sub-w
 Every TransformerListener of spacy-transformers works on the result.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
+from spacy.util import dot_to_object
 from spacy_transformers.data_classes import FullTransformerBatch, TransformerData, WordpieceBatch
 from spacy_transformers.layers import split_trf_batch, trfs2arrays
 from thinc.api import Model, chain, get_array_module, torch2xp
@@ -19,6 +21,7 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 from transformers.utils import ModelOutput
 
+from ..errors import DossierError
 from .encoder import EncoderShim, SubWordTokenizer
 from .settings import EncoderSettings
 from .windows import SubWords, Window, align, cut_windows
@@ -115,7 +118,6 @@ def build_transformer_model(
         runtime,
         attention_dropout,
     )
-    replacement = ListenerReplacement()
     return Model(
         "dossier-transformer",
         forward,
@@ -126,8 +128,8 @@ def build_transformer_model(
             "name": name,
             "tokenizer_config": dict(tokenizer_config),
             "transformer_config": dict(transformer_config),
-            "replace_listener": replacement.layer,
-            "replace_listener_cfg": replacement.config,
+            "replace_listener": replaced_layer,
+            "replace_listener_cfg": replaced_config,
         },
     )
 
@@ -175,46 +177,55 @@ def build_tok2vec_transformer(
     return chain(chain(encoder, split_trf_batch()), trfs2arrays(pooling, grad_factor))
 
 
-class ListenerReplacement:
-    """What `nlp.replace_listeners` asks of an encoder: first a config for the path it was given, then a layer.
+def replaced_config(encoder: dict[str, Any], tok2vec: dict[str, Any]) -> dict[str, Any]:
+    """What `nlp.replace_listeners` asks of an encoder: the config that belongs where a listener was.
 
     spaCy's documentation and its warning W086 name the path "model.tok2vec", also where the listener lies deeper in
-    that block, as inside WordShapeTok2Vec. The config would then not be that of the layers, and what is saved could
-    not be loaded; so the block is put around it again.
+    that block, as inside WordShapeTok2Vec; others name "model". The config is then that of the whole block, with the
+    encoder in the listener's place: what else would be saved could not be loaded.
+
+    encoder (dict): The transformer's [model].
+    tok2vec (dict): The component's [model.tok2vec], whatever the path is.
+    RAISES (DossierError): There is no listener at the path.
     """
-
-    def config(self, encoder: dict[str, Any], tok2vec: dict[str, Any]) -> dict[str, Any]:
-        """tok2vec (dict): The component's [model.tok2vec]: a listener, or an architecture with a listener inside."""
-        listener: dict[str, Any] = _find_pooling(tok2vec) or {}
-        taken: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
-        self.block = tok2vec
-        self.made: dict[str, Any] = {**encoder, "@architectures": TOK2VEC, **taken}
-        return self.made
-
-    def layer(self, model: Model, listener: Model, transformer: Any) -> Model:
-        """model (Model): A copy of the encoder. RETURNS (Model): The layer in the listener's place."""
-        if "pooling" not in self.block and _find_pooling(self.block) is not self.made:
-            around = _with_pooling_block(self.block, dict(self.made))
-            self.made.clear()
-            self.made.update(around)  # spaCy has put this very dictionary in the block's place
-        return chain(model, split_trf_batch())
+    # spaCy tells the path to nobody. This function is called by `Language.replace_listeners` alone, which knows it.
+    caller = sys._getframe(1).f_locals
+    path: str = caller["listener_path"]
+    block: dict[str, Any] = dot_to_object(caller["pipe_cfg"], path)
+    listener = _find_listener(block)
+    if listener is None:
+        raise DossierError(
+            f"'{caller['pipe_name']}' has no listener there, so nothing can be replaced",
+            value=path,
+            remedy='The path is "model.tok2vec"',
+        )
+    taken: dict[str, Any] = {key: listener[key] for key in ("pooling", "grad_factor") if key in listener}
+    return _with_listener(block, {**encoder, "@architectures": TOK2VEC, **taken})
 
 
-def _find_pooling(block: dict[str, Any]) -> dict[str, Any] | None:
-    if "pooling" in block:
+def replaced_layer(model: Model, listener: Model, transformer: Any) -> Model:
+    """model (Model): A copy of the encoder. RETURNS (Model): The layer in the listener's place."""
+    return chain(model, split_trf_batch())
+
+
+def _is_listener(block: dict[str, Any]) -> bool:
+    return str(block.get("@architectures")).startswith("spacy-transformers.TransformerListener.")
+
+
+def _find_listener(block: Any) -> dict[str, Any] | None:
+    """RETURNS (dict | None): The config of a listener: the block, or one inside it."""
+    if not isinstance(block, dict):
+        return None
+    if _is_listener(block):
         return block
-    blocks = (_find_pooling(value) for value in block.values() if isinstance(value, dict))
-    return next((found for found in blocks if found), None)
+    return next((found for value in block.values() if (found := _find_listener(value))), None)
 
 
-def _with_pooling_block(block: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
-    """RETURNS (dict): The block with another in the place of the one that pools."""
-    if "pooling" in block:
+def _with_listener(block: dict[str, Any], inner: dict[str, Any]) -> dict[str, Any]:
+    """RETURNS (dict): The block with another in the place of its listener."""
+    if _is_listener(block):
         return inner
-    return {
-        key: _with_pooling_block(value, inner) if isinstance(value, dict) and _find_pooling(value) else value
-        for key, value in block.items()
-    }
+    return {key: _with_listener(value, inner) if _find_listener(value) else value for key, value in block.items()}
 
 
 def init(model: Model, X: Any = None, Y: Any = None) -> None:

@@ -274,13 +274,19 @@ def test_several_processes_give_the_same(tiny_encoder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("with_word_shape", "path"),
-    [(False, "model.tok2vec"), (True, "model.tok2vec.tok2vec"), (True, "model.tok2vec")],
+    [
+        (False, "model.tok2vec"),
+        (False, "model"),
+        (True, "model.tok2vec.tok2vec"),
+        (True, "model.tok2vec"),
+        (True, "model"),
+    ],
 )
 def test_a_replaced_listener_gives_the_same_and_is_loaded_again(
     tiny_encoder: Path, tmp_path: Path, with_word_shape: bool, path: str
 ) -> None:
-    """The encoder moves into the component, also where the listener is inside another layer, by its own path and by the
-    one that spaCy's documentation names.
+    """The encoder moves into the component, also where the listener is inside another layer, by its own path, by the
+    one that spaCy's documentation names and by that of all of the model.
     """
     nlp = make_nlp(tiny_encoder, ())
     listener = {"@architectures": "spacy-transformers.TransformerListener.v1", "grad_factor": 0.5}
@@ -305,6 +311,18 @@ def test_a_replaced_listener_gives_the_same_and_is_loaded_again(
     for _ in range(20):
         last = loaded.update(examples, sgd=optimizer)["crf_ner"]
     assert last < first
+
+
+def test_a_path_without_a_listener_replaces_nothing(tiny_encoder: Path) -> None:
+    """It is refused before anything is changed."""
+    nlp = make_nlp(tiny_encoder)
+    nlp.initialize(lambda: make_examples(nlp))
+    before = nlp.config.to_str()
+    with pytest.raises(
+        DossierError, match=r"'crf_ner' has no listener there, .*'model.tok2vec.pooling'.*model.tok2vec"
+    ):
+        nlp.replace_listeners("transformer", "crf_ner", ["model.tok2vec.pooling"])
+    assert nlp.config.to_str() == before
 
 
 def test_a_replaced_listener_leaves_the_shared_encoder_alone(tiny_encoder: Path) -> None:

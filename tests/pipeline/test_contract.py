@@ -14,6 +14,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import fix_random_seed
 
+from spacy_dossier.errors import DossierError
+
 from .conftest import TEXT, whole_examples
 from .summaries import BRIDGE, MODEL, RATES, TOK2VEC
 
@@ -132,6 +134,25 @@ def test_everything_comes_back(trained_pipes: Callable[[str], Language], factory
     assert (tmp_path / "pipe" / "model").exists()
     pipe.to_disk(tmp_path / "bare", exclude=["model", "vocab"])
     assert [path.name for path in (tmp_path / "bare").iterdir()] == ["cfg"]
+
+
+def test_the_weights_of_another_model_are_refused(
+    trained_pipes: Callable[[str], Language], factory: str, tmp_path: Path
+) -> None:
+    """In one line, with the component's name; from disk and from bytes."""
+    nlp = trained_pipes(factory)
+    nlp.to_disk(tmp_path)
+    word_shape = {"@architectures": "spacy.MultiHashEmbed.v2", "width": 8, "attrs": ["SHAPE"], "rows": [50]}
+    deeper = {
+        "@architectures": "spacy-dossier.WordShapeTok2Vec.v1",
+        "tok2vec": TOK2VEC,
+        "word_shape": {**word_shape, "include_static_vectors": False},
+    }
+    other = spacy.blank("en")
+    other.add_pipe(factory, config={"model": {**CONFIGS[factory]["model"], "tok2vec": deeper}})
+    for load in (lambda: other.from_disk(tmp_path), lambda: other.from_bytes(nlp.to_bytes())):
+        with pytest.raises(DossierError, match=f"what was saved as '{factory}' is another model than its config makes"):
+            load()
 
 
 def test_errors_go_to_the_handler(trained_pipes: Callable[[str], Language], factory: str) -> None:
