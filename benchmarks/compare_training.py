@@ -19,6 +19,7 @@ import typer
 from peers import System, padded, timed
 from rich.console import Console
 from rich.table import Table
+from spacy.cli._util import parse_config_overrides
 from spacy.language import Language
 from spacy.tokens import Doc, Token
 from spacy.training import Example
@@ -32,6 +33,7 @@ from spacy_dossier.models.runtime import computes_bfloat16
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 ENTITIES = ["transformer", "crf_ner"]
+MODEL = "--components.transformer.model."
 WHOLE = ["transformer", "senter", "crf_ner", "summarizer"]
 DROPOUT = 0.1
 IGNORED = -100  # what PyTorch's cross-entropy leaves out
@@ -49,6 +51,10 @@ def main(
     encoder: Annotated[str, typer.Option("-e", "--encoder", help="Folder of the encoder.")] = "assets/encoder",
     steps: Annotated[int, typer.Option(min=1, help="Steps of a round.")] = 8,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, after one that warms up.")] = 3,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(help="Ours again with a setting of the encoder, as lora_rank=8. Repeatable."),
+    ] = None,
     float32: Annotated[bool, typer.Option("--float32", help="Ours and the plain loop without bfloat16.")] = False,
 ) -> None:
     """Time training steps."""
@@ -65,8 +71,19 @@ def main(
         )
         method = "trained"
     whole = {**own, "components.summarizer.method": method, "nlp.pipeline": WHOLE}
+    entities = {**own, "nlp.pipeline": ENTITIES}
     systems = [
-        spacy_system("ours", ENTITIES, "default.cfg", {**own, "nlp.pipeline": ENTITIES}, batches),
+        spacy_system("ours", ENTITIES, "default.cfg", entities, batches),
+        *[
+            spacy_system(
+                f"ours_{setting}",
+                ENTITIES,
+                "default.cfg",
+                entities | parse_config_overrides([MODEL + setting]),
+                batches,
+            )
+            for setting in also or ()
+        ],
         spacy_system("ours_whole", WHOLE, "default.cfg", whole, mixed),
         plain_loop(encoder, config, batches),
         spacy_system("spacy_baseline", BASELINE, "baseline.cfg", {"paths.encoder": encoder}, batches),

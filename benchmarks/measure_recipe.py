@@ -8,6 +8,7 @@ is there already is not trained again.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -31,6 +32,14 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
     "neither of both": [((*ENCODER, "case_embedding"), False)],
     "trained word embeddings": [((*ENCODER, "frozen_embeddings"), False)],
     "two lowest layers frozen": [((*ENCODER, "frozen_layers"), 2)],
+    "three lowest layers frozen": [((*ENCODER, "frozen_layers"), 3)],
+    "LoRA of rank 8": [((*ENCODER, "lora_rank"), 8), ((*ENCODER, "learn_rate_scale"), 1.0)],
+    "LoRA of rank 16": [((*ENCODER, "lora_rank"), 16), ((*ENCODER, "learn_rate_scale"), 1.0)],
+    "LoRA of rank 8 in all linear layers": [
+        ((*ENCODER, "lora_rank"), 8),
+        ((*ENCODER, "learn_rate_scale"), 1.0),
+        ((*ENCODER, "lora_layers"), ".*"),
+    ],
     "same rate in all layers": [((*ENCODER, "layer_decay"), 1.0)],
     "encoder as fast as the heads": [((*ENCODER, "learn_rate_scale"), 1.0), ((*RATE, "initial_rate"), 0.0003)],
     "no warm-up, no decay": [((*RATE, "warmup_steps"), 0), ((*RATE, "total_steps"), 10**9)],
@@ -97,9 +106,18 @@ def main() -> None:
             }
             command = [sys.executable, "-m", "spacy", "train", folder / "config.cfg", "--output", folder]
             command += [part for key, value in overrides.items() for part in (f"--{key}", value)]
-            subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
+            process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
+            _, status, usage = os.wait4(process.pid, 0)
+            if status:
+                raise SystemExit(f"{name}: the training failed")
             scores = srsly.read_json(folder / "model-last" / "meta.json")["performance"]
-            result = {"seed": seed, "ents_f": scores["ents_f"], "seconds": round(time.monotonic() - begun, 1)}
+            result = {
+                "seed": seed,
+                "ents_f": scores["ents_f"],
+                "seconds": round(time.monotonic() - begun, 1),
+                "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+                "peak_megabytes": round(usage.ru_maxrss / 1024),
+            }
             found.setdefault(name, []).append(result)
             srsly.write_json(results, found)
             print(f"{name}, seed {seed}: F1 {scores['ents_f']:.4f} in {result['seconds']:.0f} s", flush=True)

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
+from .lora import Base, adapt, is_own, merge, share_base
 from .modules import leave_threads_behind
+from .onednn import twin
 from .runtime import Encode, computes_bfloat16, export, make_encode
 from .settings import EncoderSettings
 from .trial import attention_dropout, check_positions, encoder_of, new_encoder, try_encoder, window_length
@@ -111,11 +113,14 @@ class EncoderShim(PyTorchShim):
     """Holds a CasedEncoder and its tokenizer for a Thinc model; serializes with safetensors, never with pickle.
 
     settings (EncoderSettings): Those of the config that a pipeline is built or loaded with.
+    name (str): Folder or hub name of the encoder, for a pipeline that does not store it.
     """
 
-    def __init__(self, settings: EncoderSettings) -> None:
+    def __init__(self, settings: EncoderSettings, name: str = "") -> None:
         super().__init__(None)
         self.settings = settings
+        self.name = name
+        self.base: Base | None = None  # with LoRA, what the narrow matrices stand beside
         self.exported: dict[str, bytes] = {}
         self.tokenizer: SubWordTokenizer | None = None
         self.tried = 0  # the longest window, in sub-words, that the encoder is known to read
@@ -136,19 +141,22 @@ class EncoderShim(PyTorchShim):
         RAISES (DossierError): Where there is neither such a folder nor such a name within reach, or the encoder is of a
             kind that cannot be used.
         """
-        try:
+        with _readable(source):
             self.tokenizer = SubWordTokenizer.from_pretrained(str(source), **tokenizer_config)
             dropout = attention_dropout(AutoConfig.from_pretrained(str(source)), self.settings.attention_dropout)
             encoder = encoder_of(AutoModel.from_pretrained(str(source), **(dropout | encoder_config)))
-        except (OSError, ValueError, TypeError, RuntimeError, ImportError, safetensors.SafetensorError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            missing = "" if Path(source).is_dir() else "there is no such folder; from the hub: "
-            raise DossierError(
-                f"cannot load the encoder ({missing}{reason})",
-                value=str(source),
-                remedy="Name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
-            ) from None
-        self._check(CasedEncoder(encoder, self.settings.case_embedding), tried=0)
+        if self.settings.lora_rank:
+            self.base = share_base(_config(encoder), lambda: CasedEncoder(encoder, False))
+            encoder = self.base.encoder
+        self._check(self._build(encoder), tried=0)
+
+    def _build(self, encoder: PreTrainedModel) -> CasedEncoder:
+        """RETURNS (CasedEncoder): An encoder with what is trained beside its own weights."""
+        if self.base is None:
+            return CasedEncoder(encoder, self.settings.case_embedding)
+        module = CasedEncoder(twin(encoder), self.settings.case_embedding)
+        adapt(module.encoder, self.settings)
+        return module
 
     def _check(self, module: CasedEncoder, tried: int) -> None:
         """Take a module where it can be used. Of a stored one that is known up to a length of windows.
@@ -175,7 +183,8 @@ class EncoderShim(PyTorchShim):
         self._model.eval()
         self._encode = None
         for name, parameter in module.named_parameters():
-            parameter.requires_grad = self.depth(name) > self.settings.frozen_layers or self.settings.frozen_layers == 0
+            unfrozen = self.depth(name) > self.settings.frozen_layers or self.settings.frozen_layers == 0
+            parameter.requires_grad = unfrozen and (self.base is None or is_own(name))
         if self.settings.frozen_embeddings:
             module.encoder.get_input_embeddings().requires_grad_(False)
 
@@ -183,6 +192,9 @@ class EncoderShim(PyTorchShim):
         """What is set up for inference is on the device that the weights leave."""
         self._encode = None
         if self._model is not None:
+            if self.base is not None:  # others that share it stay where they are
+                self._model, self.base = copy.deepcopy((self._model, self.base))
+                self.base.module.to(f"cuda:{device_id}" if device_type == "gpu" else device_type)
             super().to_device(device_type, device_id)
 
     def copy(self) -> "EncoderShim":
@@ -230,12 +242,14 @@ class EncoderShim(PyTorchShim):
         encode = self._encode
         if encode is None:
             runtime = self.settings.runtime
-            encode = self._encode = make_encode(self.module, runtime, self.exported.get(runtime))
+            make = make_encode if self.base is None else self.base.encode
+            encode = self._encode = make(self.module, runtime, self.exported.get(runtime))
         return encode
 
     def export(self) -> None:
         """Export the encoder for the ONNX runtime it is set to, to be stored with the weights."""
-        self.exported = {self.settings.runtime: export(self.module, self.settings.runtime)}
+        module = self.module if self.base is None else merge(self.base.module, self.module)
+        self.exported = {self.settings.runtime: export(module, self.settings.runtime)}
         self._encode = None
 
     def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -284,34 +298,84 @@ class EncoderShim(PyTorchShim):
     def to_bytes(self) -> bytes:
         if self._model is None:
             return srsly.msgpack_dumps({})
-        return srsly.msgpack_dumps(
-            {
-                "config": json.dumps(self.module.encoder.config.to_dict(), default=str, sort_keys=True),
-                "tokenizer": cast(SubWordTokenizer, self.tokenizer).to_dict(),
-                "weights": safetensors.torch.save(_state(self.module)),
-                "exported": self.exported,
-                "tried": self.tried,
-            }
-        )
+        message = {
+            "config": _config(self.module.encoder),
+            "tokenizer": cast(SubWordTokenizer, self.tokenizer).to_dict(),
+            "weights": safetensors.torch.save(self._stored(self.module)),
+            "exported": self.exported,
+            "tried": self.tried,
+        }
+        if self.base is not None:
+            message["base"] = self.base.fingerprint
+            message["base_weights"] = (
+                safetensors.torch.save(_state(self.base.module)) if self.settings.store_base else None
+            )
+        return srsly.msgpack_dumps(message)
 
     def from_bytes(self, bytes_data: bytes) -> "EncoderShim":
         message = srsly.msgpack_loads(bytes_data)
         if not message:
             return self
-        config = json.loads(message["config"])
-        module = CasedEncoder(new_encoder(AutoConfig.for_model(**config)), self.settings.case_embedding)
+        if bool(self.settings.lora_rank) != ("base" in message):
+            raise DossierError(
+                f"the pipeline was trained {'with' if 'base' in message else 'without'} LoRA",
+                value=f"lora_rank = {self.settings.lora_rank}",
+                remedy="Load it with the lora_rank it was trained with",
+            )
+        if self.settings.lora_rank:
+            self.base = share_base(message["config"], lambda: self._read_base(message), message["base"])
+        config = AutoConfig.for_model(**json.loads(message["config"]))
+        module = self._build(self.base.encoder if self.base else new_encoder(config))
         weights = safetensors.torch.load(message["weights"])
-        if weights.keys() != _state(module).keys():
+        found, expected = ({(n, *t.shape) for n, t in state.items()} for state in (weights, self._stored(module)))
+        if found != expected:
             raise DossierError(
                 "the stored weights are not those of this encoder",
-                value=sorted(weights.keys() ^ _state(module).keys())[0],
-                remedy="Load the pipeline with the case_embedding it was trained with",
+                value=min(found ^ expected)[0],
+                remedy="Load the pipeline with the case_embedding and the LoRA settings it was trained with",
             )
         module.load_state_dict(weights, strict=False)
         self.tokenizer = SubWordTokenizer.from_dict(message["tokenizer"])
         self.exported = message.get("exported", {})
         self._check(module, message.get("tried", 0))
         return self
+
+    def _stored(self, module: CasedEncoder) -> dict[str, Tensor]:
+        """RETURNS (dict[str, Tensor]): The weights that are a pipeline's own."""
+        return {name: t for name, t in _state(module).items() if self.base is None or is_own(name)}
+
+    def _read_base(self, message: dict[str, Any]) -> CasedEncoder:
+        """Read what is stored with the narrow matrices, or the encoder that the config names."""
+        config = AutoConfig.for_model(**json.loads(message["config"]))
+        if message["base_weights"]:
+            module = CasedEncoder(new_encoder(config), False)
+            module.load_state_dict(safetensors.torch.load(message["base_weights"]), strict=False)
+            return module
+        with _readable(self.name):
+            # What has other sizes has other weights too, which their hash tells in a line.
+            encoder = AutoModel.from_pretrained(self.name, config=config, ignore_mismatched_sizes=True)
+        return CasedEncoder(encoder_of(encoder), False)
+
+
+@contextlib.contextmanager
+def _readable(source: str | Path) -> Iterator[None]:
+    """RAISES (DossierError): What the libraries raise where they cannot read an encoder, in one line."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, RuntimeError, ImportError, safetensors.SafetensorError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        missing = "" if Path(source).is_dir() else "there is no such folder; from the hub: "
+        raise DossierError(
+            f"cannot load the encoder ({missing}{reason})",
+            value=str(source),
+            remedy="Name a folder with config.json, model.safetensors and tokenizer.json, or a model of the hub",
+        ) from None
+
+
+def _config(encoder: PreTrainedModel) -> str:
+    """The encoder's config as JSON, without the folder it was read from."""
+    config = {key: value for key, value in encoder.config.to_dict().items() if key != "_name_or_path"}
+    return json.dumps(config, default=str, sort_keys=True)
 
 
 def _state(module: nn.Module) -> dict[str, Tensor]:

@@ -5,12 +5,14 @@ what they do today, a module stays as it is.
 """
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 PACKED_ROWS = 2048  # sub-words of a usual batch, for which weights are laid out; others run as well
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class PackedLinear(nn.Module):
@@ -24,6 +26,9 @@ class PackedLinear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """inputs (Tensor): Shape: (..., nI). RETURNS (Tensor): Shape: (..., nO)"""
         return torch.ops.mkldnn._linear_pointwise(inputs.contiguous(), self.weight, self.bias, "none", [], "")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "PackedLinear":
+        return self  # nothing of it ever changes
 
 
 def can_pack(dtype: torch.dtype) -> bool:
@@ -51,10 +56,15 @@ def packed(module: nn.Module, device: str) -> nn.Module:
     parameter = next(module.parameters())
     if device != "cpu" or not can_pack(parameter.dtype):
         return module
-    weights: dict[int, Any] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
-    twin = copy.deepcopy(module, weights)
-    for layer in list(twin.modules()):
+    laid_out = twin(module)
+    for layer in list(laid_out.modules()):
         for name, child in layer.named_children():
             if type(child) is nn.Linear:
                 setattr(layer, name, PackedLinear(child))
-    return twin
+    return laid_out
+
+
+def twin(module: Module) -> Module:
+    """RETURNS (Module): The same layers anew, over the same weights."""
+    weights: dict[int, Any] = {id(t): t for t in [*module.parameters(), *module.buffers()]}
+    return copy.deepcopy(module, weights)

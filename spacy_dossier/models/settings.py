@@ -1,11 +1,14 @@
 """How an encoder is read, trained and run: the settings of the config that a pipeline is built or loaded with."""
 
 import math
+import re
 from dataclasses import dataclass
 
 from ..errors import DossierError
 
 RUNTIMES = ("auto", "torch", "bf16", "onnx", "int8")
+# What kinds of encoders call the layers of query and value, which Hu et al. (2021, 7.1) found the best pair to adapt.
+QUERY_AND_VALUE = ".*[.](q|v|query|value)(_lin|_proj)?"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,13 @@ class EncoderSettings:
         natively, else "torch" (`resolve`). Training is PyTorch's always.
     attention_dropout (float | None): Dropout of the attention in training, whatever the encoder calls it, where it has
         one of its own; None is the encoder's.
+    lora_rank (int): Train narrow matrices of this rank beside some linear layers in place of the encoder's weights
+        (models/lora.py), beside the case embedding; 0 trains the weights.
+    lora_alpha (float): What the narrow matrices give is scaled by this over the rank.
+    lora_dropout (float): Dropout of their inputs in training.
+    lora_layers (str): Regular expression for the whole name of a linear layer inside the encoder.
+    store_base (bool): Store the encoder that the narrow matrices stand beside with them. Otherwise a pipeline names it
+        by a hash, and it is read from the model's `name` at load.
     """
 
     window: int = 254
@@ -38,11 +48,17 @@ class EncoderSettings:
     frozen_layers: int = 0
     runtime: str = "torch"
     attention_dropout: float | None = None
+    lora_rank: int = 0
+    lora_alpha: float = 16.0
+    lora_dropout: float = 0.0
+    lora_layers: str = QUERY_AND_VALUE
+    store_base: bool = True
 
     def __post_init__(self) -> None:
         """RAISES (DossierError): A setting that makes no sense."""
         check_runtime(self.runtime)
-        for name, least in (("window", 1), ("context", 0), ("batch_subwords", 1), ("frozen_layers", 0)):
+        for name in ("window", "context", "batch_subwords", "frozen_layers", "lora_rank"):
+            least = int(name in ("window", "batch_subwords"))
             if getattr(self, name) < least:
                 raise DossierError(
                     f"the transformer's '{name}' is {least} at least",
@@ -51,12 +67,26 @@ class EncoderSettings:
                 )
         if not 0 < self.layer_decay <= 1:
             raise DossierError("the transformer's 'layer_decay' is above 0 and at most 1", value=self.layer_decay)
-        if self.attention_dropout is not None and not 0 <= self.attention_dropout < 1:
-            raise DossierError(
-                "the transformer's 'attention_dropout' is 0 at least and below 1", value=self.attention_dropout
-            )
+        for name in ("attention_dropout", "lora_dropout"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                raise DossierError(f"the transformer's '{name}' is 0 at least and below 1", value=value)
         if not (self.learn_rate_scale >= 0 and math.isfinite(self.learn_rate_scale)):
             raise DossierError("the transformer's 'learn_rate_scale' is 0 at least", value=self.learn_rate_scale)
+        if not (self.lora_alpha > 0 and math.isfinite(self.lora_alpha)):
+            raise DossierError("the transformer's 'lora_alpha' is above 0", value=self.lora_alpha)
+        try:
+            re.compile(self.lora_layers)
+        except re.error as error:
+            raise DossierError(
+                f"the transformer's 'lora_layers' is no regular expression ({error})", value=self.lora_layers
+            ) from None
+        if not self.store_base and not self.lora_rank:
+            raise DossierError(
+                "without 'lora_rank' the transformer's weights are all its own, and are stored",
+                value="store_base = false",
+                remedy="Set store_base = true",
+            )
 
 
 def check_runtime(runtime: str) -> str:

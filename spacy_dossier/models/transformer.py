@@ -23,7 +23,7 @@ from transformers.utils import ModelOutput
 
 from ..errors import DossierError
 from .encoder import EncoderShim, SubWordTokenizer
-from .settings import EncoderSettings
+from .settings import QUERY_AND_VALUE, EncoderSettings
 from .windows import SubWords, Window, align, cut_windows
 
 TOK2VEC = "spacy-dossier.Tok2VecTransformer.v1"
@@ -95,13 +95,18 @@ def build_transformer_model(
     frozen_layers: int = 0,
     runtime: str = "torch",
     attention_dropout: float | None = None,
+    lora_rank: int = 0,
+    lora_alpha: float = 16.0,
+    lora_dropout: float = 0.0,
+    lora_layers: str = QUERY_AND_VALUE,
+    store_base: bool = True,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006  (spaCy's registry wants literal defaults)
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], FullTransformerBatch]:
     """An encoder of the Hugging Face library for the `transformer` factory. Read when the pipeline is initialized;
     a trained pipeline carries its weights and tokenizer.
 
-    name (str): A folder with the encoder, or its name on the hub.
+    name (str): A folder with the encoder, or its name on the hub. Without `store_base` it is read at load too.
     tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
     The others: See `EncoderSettings`.
     """
@@ -117,13 +122,18 @@ def build_transformer_model(
         frozen_layers,
         runtime,
         attention_dropout,
+        lora_rank,
+        lora_alpha,
+        lora_dropout,
+        lora_layers,
+        store_base,
     )
     return Model(
         "dossier-transformer",
         forward,
         init=init,
         dims={"nO": None},
-        shims=[EncoderShim(settings)],
+        shims=[EncoderShim(settings, name)],
         attrs={
             "name": name,
             "tokenizer_config": dict(tokenizer_config),
@@ -149,6 +159,11 @@ def build_tok2vec_transformer(
     frozen_layers: int = 0,
     runtime: str = "torch",
     attention_dropout: float | None = None,
+    lora_rank: int = 0,
+    lora_alpha: float = 16.0,
+    lora_dropout: float = 0.0,
+    lora_layers: str = QUERY_AND_VALUE,
+    store_base: bool = True,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
 ) -> Model[list[Doc], list[Floats2d]]:
@@ -171,6 +186,11 @@ def build_tok2vec_transformer(
         frozen_layers,
         runtime,
         attention_dropout,
+        lora_rank,
+        lora_alpha,
+        lora_dropout,
+        lora_layers,
+        store_base,
         tokenizer_config,
         transformer_config,
     )

@@ -54,7 +54,7 @@ def check_positions(module: nn.Module, tokenizer: Any, settings: EncoderSettings
 
 
 def try_encoder(module: nn.Module, tokenizer: Any, settings: EncoderSettings) -> None:
-    """Pass two texts and a window through an encoder, on the CPU.
+    """Pass two texts and a window through an encoder.
 
     module (CasedEncoder): In evaluation mode.
     tokenizer (SubWordTokenizer): Its tokenizer.
@@ -69,7 +69,7 @@ def try_encoder(module: nn.Module, tokenizer: Any, settings: EncoderSettings) ->
             value=tokenizer.tokenizer.get_vocab_size(),
             remedy="Choose an encoder with the tokenizer it was trained with",
         )
-    ids, mask = _two_texts(tokenizer, n_rows)
+    ids, mask = (tensor.to(encoder.device) for tensor in _two_texts(tokenizer, n_rows))
     with torch.inference_mode():
         try:
             alone = encoder(input_ids=ids[:1, : int(mask[0].sum())]).last_hidden_state[0]
