@@ -26,7 +26,7 @@ from thinc.types import Floats2d
 from torch import Tensor
 
 from .arrays import Ints, concatenated_ranges, joined, parted
-from .cpu import multiply_by_torch
+from .modules import multiply_by_torch
 from .tags import Spans, TagScheme
 
 IMPOSSIBLE = -1e4  # far below any score, yet safe to add up in float32

@@ -13,7 +13,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from thinc.api import Model, Optimizer
 from thinc.types import Floats2d, Ints1d
 
-from ..models.cpu import multiply_by_torch
+from ..models.modules import multiply_by_torch
 from .errors import ErrorsApart
 from .listeners import listens, require_vectors, require_widths
 

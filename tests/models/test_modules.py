@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from thinc.api import Linear, NumpyOps, chain
 
-from spacy_dossier.models.cpu import TorchProductOps, multiply_by_torch
+from spacy_dossier.models.modules import TorchProductOps, multiply_by_torch
 
 from ..card.counts import Counts
 
