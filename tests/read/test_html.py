@@ -196,3 +196,15 @@ def test_page_around_a_plain_text() -> None:
         "paragraph",
         "code",
     ]
+
+
+@pytest.mark.parametrize(
+    "subset", ['<!ENTITY a "b">', '<!ENTITY % p SYSTEM "p.ent"> %p;', "<!-- > -->\n<!ATTLIST p q CDATA #IMPLIED>\n"]
+)
+def test_declarations_in_the_document_type_are_no_text(subset: str) -> None:
+    """As XHTML has them; an HTML parser ends the type at their first mark."""
+    source = (
+        f'<?xml version="1.0"?>\n<!DOCTYPE html [ {subset} ]>\n<html><body><p>Pia waits at the quay.</p></body></html>'
+    )
+    assert text(source.encode()) == ["Pia waits at the quay."]
+    assert [block.text for block in read_whole_page(source.encode(), "").blocks] == ["Pia waits at the quay."]

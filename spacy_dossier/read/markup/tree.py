@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import lxml.html
 from lxml import etree
 
+ROOT = re.compile(r"<[A-Za-z_:]")
+DOCTYPE_END = re.compile(r"\]\s*>")
 DEPTH = 400  # of a tree that is cut; real pages stay below 100, and libxml2 stops at 2,048
 
 
@@ -37,8 +40,11 @@ class ShallowBuilder:
 def parse_html(source: str) -> etree._Element | None:
     """Parse a page, whole or not, well-formed or not, XHTML too, in time proportional to its length.
 
+    Its document type is left out: an HTML parser ends it at the first >, and takes declarations in it for text.
+
     RETURNS (etree._Element | None): Its root; None where there is neither text nor element.
     """
+    _, source = part_doctype(source)
     data = without_cdata(source).encode("utf-8", "replace")
     parser = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     try:
@@ -84,3 +90,15 @@ def without_cdata(source: str) -> str:
         text, end, rest = section.partition("]]>")
         parts += [text.replace("&", "&amp;").replace("<", "&lt;"), rest] if end else ["<![CDATA[", section]
     return "".join(parts)
+
+
+def part_doctype(source: str) -> tuple[str, str]:
+    """RETURNS (tuple): The declarations of types and entities, which no parser is to see, and the XML without them."""
+    head, mark, rest = source.partition("<!DOCTYPE")
+    if not mark or ROOT.search(head):
+        return "", source
+    declaration, end, body = rest.partition(">")
+    if "[" in declaration:
+        found = DOCTYPE_END.search(rest)
+        end, body = (found.group(), rest[found.end() :]) if found else ("", "")
+    return (rest[: len(rest) - len(body)], head + body) if end else ("", source)

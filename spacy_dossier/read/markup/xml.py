@@ -11,11 +11,9 @@ from lxml import etree
 from ...text.words import word_set
 from ..document import Block, Document, Unreadable
 from ..plain import decode_text
-from .tree import parse_html, without_cdata
+from .tree import parse_html, part_doctype, without_cdata
 from .walker import blocks_of, entitle, plain_line
 
-ROOT = re.compile(r"<[A-Za-z_:]")
-DOCTYPE_END = re.compile(r"\]\s*>")
 ENTITY = re.compile(r"&(?!#)([\w.:-]+;)?")
 DECLARED = re.compile(
     r"""<!ENTITY\s{1,9}([\w.:-]{1,99})\s{1,9}(["'])([^<&%"']{0,999}(?:&#\w{1,8};[^<&%"']{0,999}){0,99})\2"""
@@ -73,18 +71,6 @@ def xml_parser(*, recover: bool) -> etree.XMLParser:
 
 def letters_in(text: str) -> int:
     return sum(map(len, text.split()))
-
-
-def part_doctype(source: str) -> tuple[str, str]:
-    """RETURNS (tuple): The declarations of types and entities, which no parser is to see, and the XML without them."""
-    head, mark, rest = source.partition("<!DOCTYPE")
-    if not mark or ROOT.search(head):
-        return "", source
-    declaration, end, body = rest.partition(">")
-    if "[" in declaration:
-        found = DOCTYPE_END.search(rest)
-        end, body = (found.group(), rest[found.end() :]) if found else ("", "")
-    return (rest[: len(rest) - len(body)], head + body) if end else ("", source)
 
 
 class Entities:
