@@ -239,8 +239,9 @@ def entity_mark(entity: Entity, number: int, group: int, kind: int) -> Mark:
     return Mark(entity.start, entity.end, "span", Markup(attrs), Markup(f' id="m{number}"{title}'), tail)
 
 
-def neighbour(record: Record) -> Neighbour:
-    return Neighbour(document_href(slug(record.id)), split_id(record.id)[1])
+def neighbour(document: tuple[str, str] | None) -> Neighbour | None:
+    """RETURNS (Neighbour | None): What is shown of a document, as `Index.document` gives it, on the pages beside it."""
+    return None if document is None else Neighbour(document_href(document[0]), split_id(document[1])[1])
 
 
 def document_facts(record: Record) -> list[str]:

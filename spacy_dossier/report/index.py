@@ -223,6 +223,12 @@ class Index:
         self._db.execute("CREATE UNIQUE INDEX by_name ON entity (name, label)")
         self._db.execute("CREATE INDEX by_document ON found (document, name, label)")
 
+    def document(self, number: int) -> tuple[str, str] | None:
+        """RETURNS (tuple[str, str] | None): Slug and id of a document, from its number; None where there is none."""
+        query = "SELECT slug, id FROM document WHERE number = ?"
+        found: tuple[str, str] | None = self._db.execute(query, (number,)).fetchone()
+        return found
+
     def place(self, document: int, part: int, found: Iterable[Found]) -> None:
         """Say in which part of a document's text entities are first mentioned, where it is not the first.
 

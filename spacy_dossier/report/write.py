@@ -5,15 +5,14 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from ..errors import DossierError
 from ..text.lock import Lock
 from .classes import classes_of
-from .document import Neighbour, neighbour, write_document
+from .document import neighbour, write_document
 from .figures import facts, histogram, histogram_text, tiles
 from .index import Index, Totals, group
 from .pages import Pages, Shards, document_row, media_name, plural
@@ -22,8 +21,6 @@ from .read import Texts, read_failures, read_records, read_run, record_files
 GENERATOR = "spacy-dossier report"
 TOP = 15  # entities on the overview
 TOP_FACTS = 8  # relations on the overview
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -94,9 +91,7 @@ def check_target(target: Path) -> None:
 def _write(out: Path, files: list[Path], folder: Path, advance: Callable[..., None]) -> tuple[int, int, int]:
     index = Index(folder / "index.sqlite")
     try:
-        for record in read_records(files):
-            index.add(record, group(record.entities), classes_of(record))
-            advance(0, note=f"{index.totals.documents:,} counted")
+        _count(index, files, advance)
         index.rank()
         totals = index.totals
         pages = Pages(folder, GENERATOR, ", ".join(totals.pipelines), totals.labels.most_common())
@@ -109,6 +104,12 @@ def _write(out: Path, files: list[Path], folder: Path, advance: Callable[..., No
         index.close()
     (folder / "index.sqlite").unlink()
     return totals.documents, failures, without_text
+
+
+def _count(index: Index, files: list[Path], advance: Callable[..., None]) -> None:
+    for record in read_records(files):
+        index.add(record, group(record.entities), classes_of(record))
+        advance(0, note=f"{index.totals.documents:,} counted")
 
 
 def _write_entities(folder: Path, index: Index, pages: Pages) -> int:
@@ -151,15 +152,14 @@ def _write_documents(
     classes = {label: kind for kind, (label, _) in enumerate(index.totals.classes.most_common())}
     without_text = 0
     with Shards(folder, "documents") as shards, Texts(read_run(out).get("options", {})) as texts:
-        before: Neighbour | None = None
-        for number, (record, next_record) in enumerate(with_next(read_records(files))):
+        for number, record in enumerate(read_records(files)):
             given = [classes[label] for label in classes_of(record)]
             shards.add([*document_row(record, pages.kinds, types), given])
             source = texts.find(record)
             without_text += source.text is None
-            after = None if next_record is None else neighbour(next_record)
+            before, after = index.document(number - 1), index.document(number + 1)
             try:
-                write_document(pages, record, source, index, number, before=before, after=after)
+                write_document(pages, record, source, index, number, before=neighbour(before), after=neighbour(after))
             except FileExistsError:
                 raise DossierError(
                     "two records have the same id",
@@ -167,20 +167,8 @@ def _write_documents(
                     value=record.id,
                     remedy="Run `dossier process` again",
                 ) from None
-            before = neighbour(record)
             advance(1)
     return without_text
-
-
-def with_next(items: Iterable[T]) -> Iterator[tuple[T, T | None]]:
-    """YIELDS (tuple): Each item with the one after it."""
-    here: T | None = None
-    for after in items:
-        if here is not None:
-            yield here, after
-        here = after
-    if here is not None:
-        yield here, None
 
 
 def _write_lists(
