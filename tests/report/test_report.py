@@ -1,5 +1,6 @@
 """The report's files: what is on the pages, what is escaped, how they are written."""
 
+import gc
 import hashlib
 import json
 import re
@@ -230,6 +231,14 @@ def test_document_page(tmp_path: Path) -> None:
     assert "In Visby she met Tomas Ek. He worked" in body
     for name in ("a.txt", "c.txt"):
         assert f"../../docs/{slug(name)[:2]}/{slug(name)[2:]}.html" in text
+
+
+def test_one_record_is_held_at_a_time(tmp_path: Path) -> None:
+    """One of a large document takes gigabytes: the first reading leaves none, and the one beside it is not read."""
+    out = save(tmp_path / "out", [letter(f"{name}.txt") for name in "abcd"])
+    held = []
+    write_report(out, advance=lambda *_, **__: held.append(sum(type(each) is Record for each in gc.get_objects())))
+    assert len(held) > 4 and max(held) == 1
 
 
 def test_pages_of_a_paged_document_are_shown(tmp_path: Path) -> None:
