@@ -34,6 +34,7 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
     "two lowest layers frozen": [((*ENCODER, "frozen_layers"), 2)],
     "three lowest layers frozen": [((*ENCODER, "frozen_layers"), 3)],
     "LoRA of rank 8": [((*ENCODER, "lora_rank"), 8), ((*ENCODER, "learn_rate_scale"), 1.0)],
+    "LoRA of rank 8, thrice the rate": [((*ENCODER, "lora_rank"), 8), ((*ENCODER, "learn_rate_scale"), 3.0)],
     "LoRA of rank 16": [((*ENCODER, "lora_rank"), 16), ((*ENCODER, "learn_rate_scale"), 1.0)],
     "LoRA of rank 8 in all linear layers": [
         ((*ENCODER, "lora_rank"), 8),
