@@ -169,7 +169,8 @@ def maxima(vectors: Tensor, bounds: Ints) -> Tensor:
     levels = np.frexp(lengths)[1] - 1  # of the largest power of two that fits; -1 for no rows
     offset = int(bounds.min(initial=len(vectors)))
     table = vectors[offset : bounds.max(initial=0)]
-    order, parts = [np.flatnonzero(levels < 0)], [vectors.new_zeros((int((levels < 0).sum()), vectors.shape[1]))]
+    none = np.flatnonzero(levels < 0)
+    order, parts = [none], [vectors.new_zeros((len(none), vectors.shape[1]))]
     for level in range(levels.max(initial=-1) + 1):
         rows = 2**level
         chosen = np.flatnonzero(levels == level)
