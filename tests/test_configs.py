@@ -68,6 +68,18 @@ def test_config_is_complete(config: Path, tmp_path: Path) -> None:
     assert (tmp_path / "filled.cfg").read_text() == config.read_text()
 
 
+def test_the_accurate_config_is_the_default_one_but_for_encoder_and_rates() -> None:
+    """The recipe stands in two files; what is changed in the one is changed in the other."""
+    lines = ((FOLDER / f"{name}.cfg").read_text(encoding="utf8").splitlines() for name in ("default", "accurate"))
+    different = [accurate for default, accurate in zip(*lines, strict=True) if default != accurate]
+    assert [line.partition(" = ")[0] for line in different] == [
+        "encoder",
+        "warmup_steps",
+        "initial_rate",
+        "learn_rate_scale",
+    ]
+
+
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
 def test_config_passes_debug_config(
     config: Path, corpora: dict[str, str], tiny_encoder: Path, capsys: pytest.CaptureFixture[str]
