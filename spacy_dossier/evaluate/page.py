@@ -302,7 +302,8 @@ def _summaries(scores: dict[str, Any]) -> str:
     ]
     rouge = list(SUMMARY_MEASURES.values())[:3]
     return (
-        f"<p>{part['pairs']:,} documents with a reference summary, at most {part['sentences']} sentences each.</p>"
+        f"<p>{part['pairs']:,} documents with a reference summary. "
+        f"LEAD and its like have {part['sentences']} sentences at most.</p>"
         + cells.table(["", *SUMMARY_MEASURES.values()], rows)
         + "<h3>Paired differences, with 95 % intervals</h3>"
         + cells.table(["", *rouge], apart)
@@ -312,8 +313,8 @@ def _summaries(scores: dict[str, Any]) -> str:
 def summary_system(name: str) -> str:
     """RETURNS (str): What a system of the summary scores is called."""
     titles = {"ours": "Pipeline", "textrank": "TextRank", "random": "Random", "oracle": "Greedy oracle"}
-    if name == "ours_equal_words":
-        return "Pipeline, with as many words as LEAD"
+    if name.startswith("ours_equal_"):
+        return f"Pipeline, with as many {name.removeprefix('ours_equal_')} as LEAD"
     return titles.get(name) or name.upper().replace("LEAD", "LEAD-")
 
 

@@ -104,17 +104,20 @@ def evaluate_summaries(
 ) -> dict[str, Any]:
     """Score a pipeline's summaries beside LEAD, TextRank, random sentences and the greedy oracle.
 
-    All choose among the same sentences. `words` is the mean length of the summaries, `entity_coverage` the mean share
+    All choose among the same sentences; the pipeline's summaries are as long as it makes them, the others have as many
+    sentences as LEAD. `words` is the mean length of the summaries, `entity_coverage` the mean share
     of the five entities mentioned most that are named in the summary.
 
     nlp (Language): A pipeline with a summarizer.
     docs (Iterable[Doc]): Documents with `user_data["summary_reference"]`, made by `dossier pairs`; others are left out.
-    sentences (int): Most sentences of a summary.
+    sentences (int): Most sentences of LEAD and of what is compared at its length.
     advance (Callable[[int], Any]): Called with 1 after each document.
     RETURNS (dict[str, Any]): For "ours", "lead3" (named after the number of sentences), "textrank", "random", "oracle"
-        and "ours_equal_words" (as many words as LEAD has): rouge1, rouge2, rougeL in [0, 1], words, entity_coverage.
-        For "ours_vs_lead3", "ours_vs_textrank", "ours_vs_random" and "ours_equal_words_vs_lead3": for each ROUGE the
-        `difference` of the means with `low` and `high` of its paired bootstrap interval.
+        and "ours_equal_sentences", "ours_equal_words" (as many as LEAD has): rouge1, rouge2, rougeL in [0, 1], words,
+        entity_coverage.
+        For "ours_vs_lead3", "ours_vs_textrank", "ours_vs_random", "ours_equal_sentences_vs_lead3" and
+        "ours_equal_words_vs_lead3": for each ROUGE the `difference` of the means
+        with `low` and `high` of its paired bootstrap interval.
     RAISES (DossierError): The pipeline has no summarizer, or no document has a reference summary.
     """
     pairs = [doc for doc in docs if doc.user_data.get(REFERENCE) and len(doc)]
@@ -142,7 +145,7 @@ def score_extracts(
     doc (Doc): A document that it has been over.
     references (Sequence[str]): The reference summaries, one sentence a line; the oracle goes by the first.
     rng (Generator): For the random sentences.
-    sentences (int): Most sentences of an extract.
+    sentences (int): Most sentences of all but the summarizer's own.
     RETURNS (dict[str, list[float]]): The `MEASURES` of each; empty where the document has no sentences.
     """
     loaded = load_sentences(doc)
@@ -155,11 +158,12 @@ def score_extracts(
     first = list(range(min(sentences, len(texts))))
     words = int(features.n_words[first].sum())
     extracts = {
-        "ours": rows_of(summarizer.summarize(doc, sentences=sentences), features),
+        "ours": rows_of(summarizer.summarize(doc), features),
         f"lead{sentences}": first,
         "textrank": textrank_rows(features.vectors, sentences),
         "random": rng.permutation(len(texts))[:sentences].tolist(),
         "oracle": oracle_rows(texts, references[0], WordTokenizer(lang), sentences),
+        "ours_equal_sentences": rows_of(summarizer.summarize(doc, sentences=sentences), features),
         "ours_equal_words": rows_of(summarizer.summarize(doc, words=max(words, 1)), features),
     }
     return {name: article.score(rows) for name, rows in extracts.items()}
@@ -169,7 +173,7 @@ def comparison(scores: Sequence[dict[str, list[float]]], *, sentences: int = 3, 
     """The table that `evaluate_summaries` returns.
 
     scores (Sequence[dict[str, list[float]]]): What `score_extracts` says of each document.
-    sentences (int): Most sentences of an extract.
+    sentences (int): Most sentences of LEAD.
     lang (str): Language code.
     RETURNS (dict[str, Any]): Means and paired differences.
     RAISES (DossierError): There is no document.
@@ -181,7 +185,8 @@ def comparison(scores: Sequence[dict[str, list[float]]], *, sentences: int = 3, 
     table: dict[str, Any] = {"pairs": len(scores), "sentences": sentences}
     table["method"] = {"resamples": RESAMPLES, "level": LEVEL, "seed": SEED, "stemmed": lang == "en"}
     table |= {name: means(array) for name, array in arrays.items()}
-    for ours, other in (("ours", lead), ("ours", "textrank"), ("ours", "random"), ("ours_equal_words", lead)):
+    rivals = [("ours", other) for other in (lead, "textrank", "random")]
+    for ours, other in (*rivals, ("ours_equal_sentences", lead), ("ours_equal_words", lead)):
         table[f"{ours}_vs_{other}"] = differences(arrays[ours], arrays[other])
     return table
 

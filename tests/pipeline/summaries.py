@@ -43,7 +43,7 @@ MODEL = {
 def make_nlp(**config: Any) -> Language:
     fix_random_seed(0)
     nlp = spacy.blank("en")
-    nlp.add_pipe("summarizer", config={"model": MODEL, **config})
+    nlp.add_pipe("summarizer", config={"model": MODEL, "sentences": 3, **config})
     return nlp
 
 

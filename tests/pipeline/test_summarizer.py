@@ -218,6 +218,25 @@ def test_initialize_counts_the_articles_with_summaries_and_forgets_the_last_trai
     assert not summarizer._training.buffer.lessons
 
 
+@pytest.mark.parametrize(("reference_words", "sentences"), [(2, 1), (14, 2), (34, 5)])
+def test_without_a_budget_the_length_is_learnt(tmp_path: Path, reference_words: int, sentences: int) -> None:
+    """As many sentences as have the words of the references: those of BRIDGE have 6.7. It is saved with the pipe."""
+    nlp = make_nlp(sentences=None)
+    train(nlp, [Example(nlp.make_doc(BRIDGE), reference(nlp, BRIDGE, "word " * reference_words))], steps=1)
+    assert len(summary_of(nlp(BRIDGE))) == sentences
+    assert len(nlp(BRIDGE)._.summarize(sentences=4)) == 4
+    nlp.to_disk(tmp_path)
+    assert len(summary_of(spacy.load(tmp_path)(BRIDGE))) == sentences
+
+
+def test_a_budget_that_is_set_is_kept() -> None:
+    """Training learns no other length, and without training there are three sentences."""
+    nlp = make_nlp(sentences=1)
+    train(nlp, [Example(nlp.make_doc(BRIDGE), reference(nlp, BRIDGE, BRIDGE))], steps=1)
+    assert len(summary_of(nlp(BRIDGE))) == 1
+    assert len(summary_of(untrained("lead", sentences=None)(BRIDGE))) == 3
+
+
 def test_an_uninitialized_pipe_refuses_to_predict() -> None:
     """As spaCy's own pipes do."""
     nlp = make_nlp()
@@ -228,7 +247,7 @@ def test_an_uninitialized_pipe_refuses_to_predict() -> None:
 
 @pytest.mark.parametrize(
     "config",
-    [{"method": "magic"}, {"sentences": None}, {"sentences": 0}, {"ratio": 1.5}, {"redundancy": -5.0}, {"replay": -1}],
+    [{"method": "magic"}, {"sentences": 0}, {"ratio": 1.5}, {"redundancy": -5.0}, {"replay": -1}],
 )
 def test_bad_settings_are_refused(config: dict) -> None:
     """At construction, with the value and what would be right."""

@@ -24,7 +24,7 @@ from ..reference import PipelineReference
 from .budget import SummaryBudget
 from .features import SentenceFeatures, sentence_bounds, sentence_features
 from .labels import WordTokenizer
-from .names import SUMMARY_GROUP
+from .names import REFERENCE, SUMMARY_GROUP
 from .salience import explain_trained, frequency_of, rank_trained
 from .select import query_scores
 from .signals import DocumentFrequency, centrality_scores
@@ -41,7 +41,8 @@ from .training import RankerTraining, has_summary, training_bounds
 
 # How to score sentences, and how much redundancy counts unless told; by cross-validation on news.
 METHODS = {"trained": 0.2, "centrality": 0.3, "lead": 0.0}
-COUNTED = 5000  # articles of the training data that document frequencies are counted in
+SENTENCES = 3  # of a summary whose length is neither set nor learnt
+COUNTED = 5000  # articles of the training data that document frequencies, and the length of summaries, are counted in
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Summarizer(ErrorsApart, TrainablePipe):
         *,
         nlp: Language | None = None,
         method: str = "trained",
-        budget: SummaryBudget = SummaryBudget(sentences=3),
+        budget: SummaryBudget = SummaryBudget(),
         redundancy: float | None = None,
         cover_entities: bool = False,
         replay: int = 32,
@@ -84,7 +85,7 @@ class Summarizer(ErrorsApart, TrainablePipe):
         self.model = model
         self.name = name
         self.scorer = scorer
-        self.budget = budget
+        self._budget = budget
         self.method = method
         self.redundancy = METHODS[method] if redundancy is None else redundancy
         self.cover_entities = cover_entities
@@ -93,6 +94,11 @@ class Summarizer(ErrorsApart, TrainablePipe):
         self.replay = replay
         self._training = self._new_training()
         register_extensions()
+
+    @property
+    def budget(self) -> SummaryBudget:
+        """How much a summary may hold: what is set, or else as many sentences as training has learnt."""
+        return self._budget if self._budget.given else SummaryBudget(sentences=self.cfg.get("sentences", SENTENCES))
 
     # Inference
 
@@ -307,7 +313,8 @@ class Summarizer(ErrorsApart, TrainablePipe):
         return RankerTraining(WordTokenizer(self.vocab.lang), self.replay)
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
-        """Allocate the weights, and count in how many articles each word is.
+        """Allocate the weights, and count in how many articles each word is. Without a budget, learn how many sentences
+        a summary has: as many as have the words of a reference, by their means.
 
         get_examples (Callable[[], Iterable[Example]]): The training data. With the method "trained" at least one
             document must have a reference summary.
@@ -317,12 +324,18 @@ class Summarizer(ErrorsApart, TrainablePipe):
         validate_get_examples(get_examples, "Summarizer.initialize")
         require_widths(self)
         self._training = self._new_training()
+        self.cfg.pop("sentences", None)
         frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
         if self.method == "trained":
             sample: list[Example] = []
+            asked: list[int] = []  # words of each reference
+            lengths: list[NDArray[np.integer]] = []  # words of the sentences of each article
             for eg in islice((eg for eg in get_examples() if has_summary(eg)), COUNTED):
                 bounds = training_bounds(eg)
-                frequency.add(sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f")).words)
+                features = sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f"))
+                frequency.add(features.words)
+                asked.append(len(eg.reference.user_data[REFERENCE].split()))
+                lengths.append(features.n_words)
                 sample = sample or [eg]
             if not sample:
                 raise DossierError(
@@ -330,6 +343,9 @@ class Summarizer(ErrorsApart, TrainablePipe):
                     remedy="Make some with `dossier pairs`, or set [components.summarizer] method to "
                     "'centrality' or 'lead', which need none",
                 )
+            words = np.concatenate(lengths)
+            if len(words):
+                self.cfg["sentences"] = max(1, round(float(np.mean(asked)) / float(words.mean())))
         else:
             sample = list(islice((eg for eg in get_examples() if len(eg.predicted)), 1))
         docs = [eg.predicted for eg in sample]
