@@ -191,6 +191,11 @@ class Pool:
         self.selector.close()
 
 
+# glibc gives memory of this many bytes and more back to the system at once, and asks for it anew: batches of activations
+# are larger than its own limit, and each page of theirs is then a page fault.
+KEPT_BYTES = 256 << 20
+
+
 def environment(threads: int, *, gpu: bool) -> dict[str, str]:
     """RETURNS (dict[str, str]): Of a worker process. Where a card computes, the threads are for cutting sub-words."""
     on_card = {
@@ -200,6 +205,8 @@ def environment(threads: int, *, gpu: bool) -> dict[str, str]:
         "PYTORCH_CUDA_ALLOC_CONF": os.environ.get("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
     }
     return {
+        "MALLOC_MMAP_THRESHOLD_": str(KEPT_BYTES),
+        "MALLOC_TRIM_THRESHOLD_": str(KEPT_BYTES),
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
