@@ -51,7 +51,7 @@ def test_everything_is_measured_and_kept(
     encoder = tmp_path / "bare"
     shutil.copytree(tiny_encoder, encoder, ignore=shutil.ignore_patterns("*.safetensors"))
     arguments = [str(texts), "-o", str(tmp_path / "out"), "-e", str(encoder), "--train", str(corpus), "--device", "cpu"]
-    config = (root / "configs" / "default.cfg").read_text().replace("window = 254", "window = 40")
+    config = (root / "configs" / "default.cfg").read_text().replace("window = 126", "window = 40")
     (tmp_path / "small.cfg").write_text(config)
     more = [
         "--steps",
