@@ -191,8 +191,8 @@ class Pool:
         self.selector.close()
 
 
-# glibc gives memory of this many bytes and more back to the system at once, and asks for it anew: batches of activations
-# are larger than its own limit, and each page of theirs is then a page fault.
+# Up to this size glibc keeps memory that is freed. By default it gives that of a batch of activations back to the system
+# and asks for it anew, and each page is then a page fault.
 KEPT_BYTES = 256 << 20
 
 
