@@ -191,8 +191,8 @@ class Pool:
         self.selector.close()
 
 
-# Up to this size glibc keeps memory that is freed. By default it gives that of a batch of activations back to the system
-# and asks for it anew, and each page is then a page fault.
+# Up to this size glibc keeps memory that is freed. By default it gives that of a batch of activations back to the
+# system and asks for it anew, and each page is then a page fault.
 KEPT_BYTES = 256 << 20
 
 
