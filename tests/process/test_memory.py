@@ -2,6 +2,8 @@
 
 import gc
 import json
+import platform
+import subprocess
 import sys
 import types
 import weakref
@@ -241,3 +243,32 @@ def test_a_worker_on_a_card_cuts_sub_words_side_by_side(monkeypatch: pytest.Monk
     assert on_card["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
     monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:cudaMallocAsync")
     assert environment(3, gpu=True)["PYTORCH_CUDA_ALLOC_CONF"] == "backend:cudaMallocAsync"
+
+
+HEAP = """
+from pathlib import Path
+from spacy_dossier.process.local.heap import EVERY, Heap
+
+def megabytes():
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("VmRSS")) / 1024
+
+heap, before = Heap(), megabytes()
+blocks = [(bytearray(b"x" * 2**20), bytes(1000 + i)) for i in range(200)]
+small = [block[1] for block in blocks]
+del blocks
+freed = megabytes()
+heap.used(EVERY - 1)
+early = megabytes()
+heap.used(1)
+print(before, freed, early, megabytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heap of other C libraries cannot be told this")
+def test_a_worker_keeps_what_it_frees_until_so_many_words_are_done() -> None:
+    """200 MB that were freed are still there for the next batch, and are the system's again after EVERY words."""
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, check=True, timeout=60)
+    before, freed, early, after = map(float, done.stdout.split())
+    assert freed > before + 150
+    assert early > before + 150
+    assert after < before + 50

@@ -191,11 +191,6 @@ class Pool:
         self.selector.close()
 
 
-# Up to this size glibc keeps memory that is freed. By default it gives that of a batch of activations back to the
-# system and asks for it anew, and each page is then a page fault.
-KEPT_BYTES = 256 << 20
-
-
 def environment(threads: int, *, gpu: bool) -> dict[str, str]:
     """RETURNS (dict[str, str]): Of a worker process. Where a card computes, the threads are for cutting sub-words."""
     on_card = {
@@ -205,8 +200,6 @@ def environment(threads: int, *, gpu: bool) -> dict[str, str]:
         "PYTORCH_CUDA_ALLOC_CONF": os.environ.get("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True"),
     }
     return {
-        "MALLOC_MMAP_THRESHOLD_": str(KEPT_BYTES),
-        "MALLOC_TRIM_THRESHOLD_": str(KEPT_BYTES),
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),

@@ -30,6 +30,7 @@ from ..record import Findings
 from ..runner import Runner
 from ..shard import Shard
 from ..sinks import not_written
+from .heap import Heap
 from .messages import Message, ShardOrder
 
 Say = Callable[[Message], None]
@@ -40,12 +41,14 @@ class Reporter:
 
     def __init__(self, say: Say) -> None:
         self.say = say
+        self.heap = Heap()
 
     def loaded(self, encoder: str | None) -> None:
         self.say({"type": "loaded", "encoder": encoder})
 
     def words(self, count: int) -> None:
         self.say({"type": "words", "count": count})
+        self.heap.used(count)
 
     def reached(self, document: str | None, stage: str) -> None:
         self.say({"type": "reached", "document": document, "stage": stage})
