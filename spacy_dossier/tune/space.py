@@ -8,6 +8,7 @@ import srsly
 from confection import Config
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from spacy.util import dot_to_object
 
 from ..errors import DossierError
 
@@ -25,6 +26,9 @@ class FloatRange(Strict):
     def distribution(self) -> BaseDistribution:
         return FloatDistribution(self.low, self.high, log=self.log)
 
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
 
 class IntRange(Strict):
     type: Literal["int"]
@@ -35,6 +39,9 @@ class IntRange(Strict):
     def distribution(self) -> BaseDistribution:
         return IntDistribution(self.low, self.high, log=self.log)
 
+    def holds(self, value: Any) -> bool:
+        return isinstance(value, int) and self.low <= value <= self.high
+
 
 class Choices(Strict):
     type: Literal["choice"]
@@ -42,6 +49,9 @@ class Choices(Strict):
 
     def distribution(self) -> BaseDistribution:
         return CategoricalDistribution(self.choices)
+
+    def holds(self, value: Any) -> bool:
+        return value in self.choices
 
 
 class Space(Strict):
@@ -51,6 +61,11 @@ class Space(Strict):
 
     def distributions(self) -> dict[str, BaseDistribution]:
         return {name: parameter.distribution() for name, parameter in self.parameters.items()}
+
+    def settings_of(self, config: Config) -> dict[str, Any]:
+        """RETURNS (dict[str, Any]): What a config has for the settings to search, where that is in the space."""
+        own = {name: dot_to_object(config, name) for name in self.parameters}
+        return {name: value for name, value in own.items() if self.parameters[name].holds(value)}
 
 
 def read_space(path: Path, config: Config) -> Space:

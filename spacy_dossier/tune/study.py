@@ -20,8 +20,8 @@ from .page import write_page
 from .space import Space, read_space
 from .trial import TrainingFailed, require_scores, seed_path, train, write_config
 
-# Trials of the beginning that are never ended early, as is Optuna's default for its median pruner, and are proposed at
-# random, of which its default for TPE is ten, many for trainings.
+# Trials of the beginning that are never ended early, as is Optuna's default for its median pruner. The first has the
+# config's own settings, the others are proposed at random; the default for TPE is ten, many for trainings.
 STARTUP = 5
 FAILED_IN_A_ROW = 3
 DONE = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -102,6 +102,8 @@ def open_study(search: Search, config: Config, space: Space) -> optuna.Study:
                 remedy="Give what it began with, or another folder",
             )
         study.set_user_attr(name, value)
+    if not study.trials:
+        study.enqueue_trial(space.settings_of(config.interpolate()))
     study.sampler = TPESampler(n_startup_trials=STARTUP, seed=len(study.trials))
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP)
     return study

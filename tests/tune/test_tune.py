@@ -64,7 +64,7 @@ eval_frequency = 3
 
 [training.optimizer]
 @optimizers = "Adam.v1"
-learn_rate = 0.01
+learn_rate = 0.03
 
 [training.score_weights]
 cats_score = 1.0
@@ -135,6 +135,15 @@ def test_the_best_config_is_the_config_with_the_best_settings(search: Search, tr
     assert config["corpora"]["train"]["path"] == "${paths.train}"
     original = load_config(search.source, interpolate=False)
     assert config["training"]["logger"] == original["training"]["logger"]
+
+
+def test_the_first_trial_is_the_config_as_it_is(search: Search, trainings: Trainings) -> None:
+    """Where the space has its settings, so that the best is no worse; a search that goes on does not try it again."""
+    tune(search, trials=1)
+    tune(search, trials=3)
+    own = [(t["training.optimizer.learn_rate"], t["components.textcat.model.ngram_size"]) for t in trainings.overrides]
+    assert own.index((0.03, 1)) == 0 and own.count((0.03, 1)) == 1
+    assert trainings.overrides[0]["training.dropout"] in (0.0, 0.2)
 
 
 def test_a_score_is_the_mean_of_the_seeds_best_evaluations(search: Search, trainings: Trainings) -> None:
