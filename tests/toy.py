@@ -13,7 +13,7 @@ import pytest
 from spacy_dossier.process.crashes import Order
 from spacy_dossier.process.local.messages import Message
 from spacy_dossier.process.local.schedule import Schedule
-from spacy_dossier.process.local.worker import Worker
+from spacy_dossier.process.local.worker import Reporter, Worker
 from spacy_dossier.process.options import Job
 from spacy_dossier.process.reading import ShardReader
 from spacy_dossier.process.shard import Shard
@@ -128,7 +128,7 @@ class InlinePool:
         self.folder = Path(job.folder) / "worker-0"
         self.folder.mkdir()
         job = Job.from_json(replace(job, folder=str(self.folder)).to_json())
-        self.worker = Worker(job, lambda message: self.said.append(json.loads(json.dumps(message))))
+        self.worker = Worker(job, Reporter(lambda message: self.said.append(json.loads(json.dumps(message)))))
         self.worker.runner.pipeline = self.loaded.get((job.pipeline.load, job.device))
         self.reader = ShardReader(job, lambda document, stage: None)
 

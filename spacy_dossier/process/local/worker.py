@@ -57,10 +57,10 @@ class Reporter:
 class Worker:
     """Does shards: looks up or computes findings, makes records, writes files into its folder."""
 
-    def __init__(self, job: Job, say: Say) -> None:
+    def __init__(self, job: Job, reporter: Reporter) -> None:
         self.job = job
-        self.say = say
-        self.runner = Runner(job, Reporter(say))
+        self.say = reporter.say
+        self.runner = Runner(job, reporter)
         self.ledger = Ledger(Path(job.ledger))
 
     def do(self, shard: Shard, order: Order, documents: list[ShardDocument]) -> None:
@@ -134,11 +134,12 @@ def main() -> None:
     job = Job.from_json(sys.stdin.readline())
     orders: queue.Queue[ShardOrder] = queue.Queue()
     ready: queue.Queue[tuple[Shard, Order, list[ShardDocument]]] = queue.Queue(1)
-    reader = ShardReader(job, Reporter(say).reached)
+    reporter = Reporter(say)
+    reader = ShardReader(job, reporter.reached)
     threading.Thread(target=listen, args=(orders, reader), daemon=True).start()
     threading.Thread(target=read_ahead, args=(job, reader, orders, ready, say), daemon=True).start()
     try:
-        worker = Worker(job, say)
+        worker = Worker(job, reporter)
         if job.warm:
             worker.runner.warm_up()
             say({"type": "warm"})
