@@ -16,7 +16,7 @@ from spacy_dossier.errors import DossierError
 from spacy_dossier.pipeline.summarizer.features import SentenceFeatures, sentence_bounds, sentence_features
 from spacy_dossier.pipeline.summarizer.training import aligned_bounds
 
-from .summaries import BRIDGE, PAIRS, make_examples, make_nlp, reference, summary_of, texts, train, untrained
+from .summaries import BRIDGE, MODEL, PAIRS, make_examples, make_nlp, reference, summary_of, texts, train, untrained
 
 ODD_TEXTS = ["", " ", "\n\n", "Word", "!!!", "One sentence only.", "a\n\nb\n\nc"]
 
@@ -220,13 +220,24 @@ def test_initialize_counts_the_articles_with_summaries_and_forgets_the_last_trai
 
 @pytest.mark.parametrize(("reference_words", "sentences"), [(2, 1), (14, 2), (34, 5)])
 def test_without_a_budget_the_length_is_learnt(tmp_path: Path, reference_words: int, sentences: int) -> None:
-    """As many sentences as have the words of the references: those of BRIDGE have 6.7. It is saved with the pipe."""
+    """As many sentences as have the length of the references: those of BRIDGE have 6.7 words. It is saved too."""
     nlp = make_nlp(sentences=None)
     train(nlp, [Example(nlp.make_doc(BRIDGE), reference(nlp, BRIDGE, "word " * reference_words))], steps=1)
     assert len(summary_of(nlp(BRIDGE))) == sentences
     assert len(nlp(BRIDGE)._.summarize(sentences=4)) == 4
     nlp.to_disk(tmp_path)
     assert len(summary_of(spacy.load(tmp_path)(BRIDGE))) == sentences
+
+
+def test_a_length_is_learnt_where_nothing_divides_words() -> None:
+    """Chinese: a reference of two sentences of six."""
+    sentences = [f"市议会决定关闭旧桥{number}号。" for number in "一二三四五六"]
+    nlp = spacy.blank("zh")
+    nlp.add_pipe("summarizer", config={"model": MODEL})
+    doc = nlp.make_doc("".join(sentences))
+    doc.user_data["summary_reference"] = "".join(sentences[1:3])
+    train(nlp, [Example(nlp.make_doc(doc.text), doc)], steps=1)
+    assert nlp.get_pipe("summarizer").budget.sentences == 2
 
 
 def test_a_budget_that_is_set_is_kept() -> None:

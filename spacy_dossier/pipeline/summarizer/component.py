@@ -55,7 +55,8 @@ def make_summarizer(
     model (Model): `spacy-dossier.SentenceRanker.v1` over any tok2vec layer.
     method (str): "trained" ranks with the trained model; "centrality" and "lead" need no training pairs.
     sentences, words, characters (int | None): Most of each that a summary may hold. With no limit at all, it has as
-        many sentences as have the words of a reference of the training data, by their means; 3 where none was seen.
+        many sentences as have the characters of a reference of the training data, by their means; 3 where there was
+        none.
     ratio (float | None): Most sentences of a summary, as a share of the document's.
     redundancy (float | None): Weight of a sentence's similarity to those already chosen, against its salience as a
         share of the document's highest; None is the method's own.

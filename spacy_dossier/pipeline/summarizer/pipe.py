@@ -314,7 +314,7 @@ class Summarizer(ErrorsApart, TrainablePipe):
 
     def initialize(self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None) -> None:
         """Allocate the weights, and count in how many articles each word is. Without a budget, learn how many sentences
-        a summary has: as many as have the words of a reference, by their means.
+        a summary has: as many as have the characters of a reference, by their means.
 
         get_examples (Callable[[], Iterable[Example]]): The training data. With the method "trained" at least one
             document must have a reference summary.
@@ -328,14 +328,14 @@ class Summarizer(ErrorsApart, TrainablePipe):
         frequency = self.model.get_ref("ranker").attrs["frequency"] = DocumentFrequency()
         if self.method == "trained":
             sample: list[Example] = []
-            asked: list[int] = []  # words of each reference
-            lengths: list[NDArray[np.integer]] = []  # words of the sentences of each article
+            asked: list[int] = []  # characters of each reference
+            lengths: list[NDArray[np.integer]] = []  # characters of the sentences of each article
             for eg in islice((eg for eg in get_examples() if has_summary(eg)), COUNTED):
                 bounds = training_bounds(eg)
                 features = sentence_features(eg.predicted, bounds, np.zeros((len(bounds), 0), dtype="f"))
                 frequency.add(features.words)
-                asked.append(len(eg.reference.user_data[REFERENCE].split()))
-                lengths.append(features.n_words)
+                asked.append(len(eg.reference.user_data[REFERENCE]))
+                lengths.append(features.ends - features.starts)
                 sample = sample or [eg]
             if not sample:
                 raise DossierError(
@@ -343,9 +343,9 @@ class Summarizer(ErrorsApart, TrainablePipe):
                     remedy="Make some with `dossier pairs`, or set [components.summarizer] method to "
                     "'centrality' or 'lead', which need none",
                 )
-            words = np.concatenate(lengths)
-            if len(words):
-                self.cfg["sentences"] = max(1, round(float(np.mean(asked)) / float(words.mean())))
+            characters = np.concatenate(lengths)
+            if len(characters):
+                self.cfg["sentences"] = max(1, round(float(np.mean(asked) / characters.mean())))
         else:
             sample = list(islice((eg for eg in get_examples() if len(eg.predicted)), 1))
         docs = [eg.predicted for eg in sample]
