@@ -15,13 +15,13 @@ from spacy.tokens import Doc, DocBin, Span
 from speed import read_texts
 
 from spacy_dossier.cli.console import progress, stderr
-from spacy_dossier.evaluate.corpus import load_pipeline
+from spacy_dossier.evaluate.corpus import load_pipeline, with_tokens_of
 from spacy_dossier.pipeline.extensions import entity_confidences
 
 
 def annotated(doc: Doc, least: float) -> Doc:
     """RETURNS (Doc): The tokens and the entities; those of less confidence than `least` are missing."""
-    copy = Doc(doc.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])
+    copy = with_tokens_of(doc.vocab, doc)
     sure: list[Span] = []
     unsure: list[Span] = []
     for ent, confidence in zip(doc.ents, entity_confidences(doc), strict=True):

@@ -48,7 +48,7 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
         (("corpora", "train", "augmenter"), {"@augmenters": "spacy-dossier.entity_replacement.v1", "level": 0.3})
     ],
     "annotated tokens only": [(("corpora", "train", "tokens"), "gold")],
-    "windows of 126": [((*ENCODER, "window"), 126)],
+    "windows of 254": [((*ENCODER, "window"), 254)],
     "32 sub-words of context": [((*ENCODER, "window"), 190), ((*ENCODER, "context"), 32)],
     "float32": [((*ENCODER, "mixed_precision"), False)],
 }
