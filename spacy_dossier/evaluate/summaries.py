@@ -104,9 +104,8 @@ def evaluate_summaries(
 ) -> dict[str, Any]:
     """Score a pipeline's summaries beside LEAD, TextRank, random sentences and the greedy oracle.
 
-    All choose among the same sentences; the pipeline's summaries are as long as it makes them, the others have as many
-    sentences as LEAD. `words` is the mean length of the summaries, `entity_coverage` the mean share
-    of the five entities mentioned most that are named in the summary.
+    All choose among the same sentences; "ours" as many as the pipeline does. `words` is the mean length of the
+    summaries, `entity_coverage` the mean share of the five entities mentioned most that are named in the summary.
 
     nlp (Language): A pipeline with a summarizer.
     docs (Iterable[Doc]): Documents with `user_data["summary_reference"]`, made by `dossier pairs`; others are left out.
@@ -114,10 +113,9 @@ def evaluate_summaries(
     advance (Callable[[int], Any]): Called with 1 after each document.
     RETURNS (dict[str, Any]): For "ours", "lead3" (named after the number of sentences), "textrank", "random", "oracle"
         and "ours_equal_sentences", "ours_equal_words" (as many as LEAD has): rouge1, rouge2, rougeL in [0, 1], words,
-        entity_coverage.
-        For "ours_vs_lead3", "ours_vs_textrank", "ours_vs_random", "ours_equal_sentences_vs_lead3" and
-        "ours_equal_words_vs_lead3": for each ROUGE the `difference` of the means
-        with `low` and `high` of its paired bootstrap interval.
+        entity_coverage. For "ours_vs_lead3", "ours_vs_textrank", "ours_vs_random", "ours_equal_sentences_vs_lead3" and
+        "ours_equal_words_vs_lead3": for each ROUGE the `difference` of the means with `low` and `high` of its paired
+        bootstrap interval.
     RAISES (DossierError): The pipeline has no summarizer, or no document has a reference summary.
     """
     pairs = [doc for doc in docs if doc.user_data.get(REFERENCE) and len(doc)]
