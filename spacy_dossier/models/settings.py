@@ -1,8 +1,11 @@
 """How an encoder is read, trained and run: the settings of the config that a pipeline is built or loaded with."""
 
+import inspect
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TypeVar, get_type_hints
 
 from ..errors import DossierError
 
@@ -94,3 +97,21 @@ def check_runtime(runtime: str) -> str:
     if runtime not in RUNTIMES:
         raise DossierError("unknown runtime", value=runtime, remedy=f"Choose one of {', '.join(RUNTIMES)}")
     return runtime
+
+
+Built = TypeVar("Built")
+
+
+def with_settings(build: Callable[..., Built]) -> Callable[..., Built]:
+    """Give a function of the registry, in place of its `**settings`, a parameter for each of EncoderSettings, so that
+    spaCy checks them and fills in their defaults.
+    """
+    signature = inspect.signature(build)
+    own = [each for each in signature.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+    types = get_type_hints(EncoderSettings)
+    settings = [
+        inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=types[each.name])
+        for each in fields(EncoderSettings)
+    ]
+    build.__signature__ = signature.replace(parameters=[*own, *settings])  # type: ignore[attr-defined]
+    return build

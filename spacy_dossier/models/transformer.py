@@ -23,7 +23,7 @@ from transformers.utils import ModelOutput
 
 from ..errors import DossierError
 from .encoder import EncoderShim, SubWordTokenizer
-from .settings import QUERY_AND_VALUE, EncoderSettings
+from .settings import EncoderSettings, with_settings
 from .windows import SubWords, Window, align, cut_windows
 
 TOK2VEC = "spacy-dossier.Tok2VecTransformer.v1"
@@ -82,58 +82,26 @@ class SubWordBatch(FullTransformerBatch):
         )
 
 
+@with_settings
 def build_transformer_model(
     name: str,
-    window: int = 254,
-    context: int = 0,
-    batch_subwords: int = 2048,
-    case_embedding: bool = False,
-    mixed_precision: bool = False,
-    learn_rate_scale: float = 1.0,
-    layer_decay: float = 1.0,
-    frozen_embeddings: bool = False,
-    frozen_layers: int = 0,
-    runtime: str = "torch",
-    attention_dropout: float | None = None,
-    lora_rank: int = 0,
-    lora_alpha: float = 16.0,
-    lora_dropout: float = 0.0,
-    lora_layers: str = QUERY_AND_VALUE,
-    store_base: bool = True,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006  (spaCy's registry wants literal defaults)
     transformer_config: dict[str, Any] = {},  # noqa: B006
+    **settings: Any,
 ) -> Model[list[Doc], FullTransformerBatch]:
     """An encoder of the Hugging Face library for the `transformer` factory. Read when the pipeline is initialized;
     a trained pipeline carries its weights and tokenizer.
 
     name (str): A folder with the encoder, or its name on the hub. Without `store_base` it is read at load too.
     tokenizer_config, transformer_config (dict): For `from_pretrained` of tokenizer and encoder.
-    The others: See `EncoderSettings`.
+    settings: Those of `EncoderSettings`.
     """
-    settings = EncoderSettings(
-        window,
-        context,
-        batch_subwords,
-        case_embedding,
-        mixed_precision,
-        learn_rate_scale,
-        layer_decay,
-        frozen_embeddings,
-        frozen_layers,
-        runtime,
-        attention_dropout,
-        lora_rank,
-        lora_alpha,
-        lora_dropout,
-        lora_layers,
-        store_base,
-    )
     return Model(
         "dossier-transformer",
         forward,
         init=init,
         dims={"nO": None},
-        shims=[EncoderShim(settings, name)],
+        shims=[EncoderShim(EncoderSettings(**settings), name)],
         attrs={
             "name": name,
             "tokenizer_config": dict(tokenizer_config),
@@ -144,28 +112,14 @@ def build_transformer_model(
     )
 
 
+@with_settings
 def build_tok2vec_transformer(
     name: str,
     pooling: Model[Ragged, Floats2d],
     grad_factor: float = 1.0,
-    window: int = 254,
-    context: int = 0,
-    batch_subwords: int = 2048,
-    case_embedding: bool = False,
-    mixed_precision: bool = False,
-    learn_rate_scale: float = 1.0,
-    layer_decay: float = 1.0,
-    frozen_embeddings: bool = False,
-    frozen_layers: int = 0,
-    runtime: str = "torch",
-    attention_dropout: float | None = None,
-    lora_rank: int = 0,
-    lora_alpha: float = 16.0,
-    lora_dropout: float = 0.0,
-    lora_layers: str = QUERY_AND_VALUE,
-    store_base: bool = True,
     tokenizer_config: dict[str, Any] = {},  # noqa: B006
     transformer_config: dict[str, Any] = {},  # noqa: B006
+    **settings: Any,
 ) -> Model[list[Doc], list[Floats2d]]:
     """The same encoder inside one component, as `nlp.replace_listeners` leaves it. Shares nothing with other pipes.
 
@@ -173,27 +127,7 @@ def build_tok2vec_transformer(
     grad_factor (float): Scales the gradient that the component passes to the encoder.
     The others: As for `spacy-dossier.TransformerModel.v1`.
     """
-    encoder = build_transformer_model(
-        name,
-        window,
-        context,
-        batch_subwords,
-        case_embedding,
-        mixed_precision,
-        learn_rate_scale,
-        layer_decay,
-        frozen_embeddings,
-        frozen_layers,
-        runtime,
-        attention_dropout,
-        lora_rank,
-        lora_alpha,
-        lora_dropout,
-        lora_layers,
-        store_base,
-        tokenizer_config,
-        transformer_config,
-    )
+    encoder = build_transformer_model(name, tokenizer_config, transformer_config, **settings)
     return chain(chain(encoder, split_trf_batch()), trfs2arrays(pooling, grad_factor))
 
 
