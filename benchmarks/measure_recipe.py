@@ -47,6 +47,13 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
     "entities replaced (30 %)": [
         (("corpora", "train", "augmenter"), {"@augmenters": "spacy-dossier.entity_replacement.v1", "level": 0.3})
     ],
+    "entities replaced (30 %), half by generated names": [
+        (
+            ("corpora", "train", "augmenter"),
+            {"@augmenters": "spacy-dossier.entity_replacement.v1", "level": 0.3, "generated": 0.5},
+        )
+    ],
+    "smoothness of 1": [((*ENCODER, "smoothness"), 1.0)],
     "annotated tokens only": [(("corpora", "train", "tokens"), "gold")],
     "windows of 254": [((*ENCODER, "window"), 254)],
     "32 sub-words of context": [((*ENCODER, "window"), 190), ((*ENCODER, "context"), 32)],

@@ -47,11 +47,15 @@ class CasedEncoder(nn.Module):
         if self.cases is not None:
             nn.init.zeros_(self.cases.weight)
 
-    def forward(self, ids: Tensor, mask: Tensor, cases: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, mask: Tensor, cases: Tensor, noise: float = 0.0) -> Tensor:
         """ids, mask, cases (Tensor): Shape: (B, T). RETURNS (Tensor): Shape: (B, T, H)"""
-        if self.cases is None:
+        if self.cases is None and not noise:
             return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        embedded = self.encoder.get_input_embeddings()(ids) + self.cases(cases)
+        embedded = self.encoder.get_input_embeddings()(ids)
+        if self.cases is not None:
+            embedded = embedded + self.cases(cases)
+        if noise:
+            embedded = embedded + noise * embedded.detach().std() * torch.randn_like(embedded)
         return self.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
 
 
@@ -252,11 +256,11 @@ class EncoderShim(PyTorchShim):
         self.exported = {self.settings.runtime: export(module, self.settings.runtime)}
         self._encode = None
 
-    def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor], noise: float = 0.0) -> Tensor:
         """The same in training mode, with a graph for autograd."""
         leave_threads_behind()
         self.module.train()
-        return self.module(*inputs)
+        return self.module(*inputs, noise)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         self.exported, self._encode = {}, None

@@ -38,6 +38,10 @@ class EncoderSettings:
     lora_layers (str): Regular expression for the whole name of a linear layer inside the encoder.
     store_base (bool): Store the encoder that the narrow matrices stand beside with them. Otherwise a pipeline names it
         by a hash, and it is read from the model's `name` at load.
+    smoothness (float): Weight of a second term of the loss, half the squared distance of a sub-word's vector from
+        the one that noise on the embeddings gives, by the width (after Jiang et al. 2020, "SMART", 3.1, with random
+        noise and at the vectors). Takes a second pass in training; 0 takes none.
+    noise (float): Standard deviation of that noise, as a share of the embeddings' own.
     """
 
     window: int = 254
@@ -56,6 +60,8 @@ class EncoderSettings:
     lora_dropout: float = 0.0
     lora_layers: str = QUERY_AND_VALUE
     store_base: bool = True
+    smoothness: float = 0.0
+    noise: float = 0.1
 
     def __post_init__(self) -> None:
         """RAISES (DossierError): A setting that makes no sense."""
@@ -74,6 +80,9 @@ class EncoderSettings:
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
                 raise DossierError(f"the transformer's '{name}' is 0 at least and below 1", value=value)
+        for name in ("smoothness", "noise"):
+            if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
+                raise DossierError(f"the transformer's '{name}' is 0 at least", value=getattr(self, name))
         if not (self.learn_rate_scale >= 0 and math.isfinite(self.learn_rate_scale)):
             raise DossierError("the transformer's 'learn_rate_scale' is 0 at least", value=self.learn_rate_scale)
         if not (self.lora_alpha > 0 and math.isfinite(self.lora_alpha)):

@@ -16,7 +16,34 @@ from .relations import Place, move_relations
 Mention = tuple[list[str], list[bool]]
 
 
-def create_entity_replacement(level: float = 0.3, seed: int = 0) -> Callable[[Language, Example], Iterator[Example]]:
+class NameModel:
+    """Makes names like those it has read: each character by the ORDER before it (Shannon 1948, "A mathematical theory
+    of communication", section 3). Where only one name goes on in a way, it goes on as that one.
+    """
+
+    ORDER = 4
+    LONGEST = 60
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.next: dict[str, list[str]] = defaultdict(list)
+
+    def read(self, words: list[str]) -> None:
+        name = " ".join(words)
+        for i, character in enumerate([*name, ""]):
+            self.next[name[max(i - self.ORDER, 0) : i]].append(character)
+
+    def make(self) -> Mention:
+        name = ""
+        while len(name) < self.LONGEST and (character := self.rng.choice(self.next[name[-self.ORDER :]])):
+            name += character
+        words = name.split()
+        return words, [True] * len(words)
+
+
+def create_entity_replacement(
+    level: float = 0.3, seed: int = 0, generated: float = 0.0
+) -> Callable[[Language, Example], Iterator[Example]]:
     """Replace entities by others of the same label (Dai & Adel 2020, "An analysis of simple data augmentation for
     named entity recognition", section 3.2), so that a model leans on context and not on names learned by heart.
 
@@ -24,17 +51,24 @@ def create_entity_replacement(level: float = 0.3, seed: int = 0) -> Callable[[La
 
     level (float): Share of entities that are replaced, in [0, 1].
     seed (int): For the choice.
+    generated (float): Share of the replacements that are names made by a character model, in [0, 1].
     """
-    if not 0 <= level <= 1:
-        raise DossierError("level of entity replacement must be in [0, 1]", value=level)
+    for name, share in (("level", level), ("generated", generated)):
+        if not 0 <= share <= 1:
+            raise DossierError(f"{name} of entity replacement must be in [0, 1]", value=share)
     rng = random.Random(seed)
     mentions: dict[str, list[Mention]] = defaultdict(list)
     known: set[tuple[str, str]] = set()
+    models: dict[str, NameModel] = defaultdict(lambda: NameModel(rng))
+
+    def choose(label: str) -> Mention:
+        return models[label].make() if generated and rng.random() < generated else rng.choice(mentions[label])
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         for ent in example.reference.ents:
             if (ent.label_, ent.text) not in known:
                 known.add((ent.label_, ent.text))
+                models[ent.label_].read([token.text for token in ent])
                 mentions[ent.label_].append(([t.text for t in ent], [bool(t.whitespace_) for t in ent]))
         chosen = [ent for ent in example.reference.ents if rng.random() < level]
         if not chosen:
@@ -43,7 +77,7 @@ def create_entity_replacement(level: float = 0.3, seed: int = 0) -> Callable[[La
         same_tokens = len(example.x) == len(example.y) and all(
             x.text == y.text for x, y in zip(example.x, example.y, strict=True)
         )
-        reference = replace_entities(example.reference, [(ent, rng.choice(mentions[ent.label_])) for ent in chosen])
+        reference = replace_entities(example.reference, [(ent, choose(ent.label_)) for ent in chosen])
         predicted = (
             Doc(nlp.vocab, words=[t.text for t in reference], spaces=[bool(t.whitespace_) for t in reference])
             if same_tokens

@@ -20,7 +20,7 @@ from thinc.api import Model, chain, reduce_mean
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.encoder import SubWordTokenizer
-from spacy_dossier.models.transformer import build_tok2vec_transformer, build_transformer_model
+from spacy_dossier.models.transformer import SubWordBatch, build_tok2vec_transformer, build_transformer_model
 
 ENCODERS = ["tiny_encoder", "tiny_roberta"]
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
@@ -89,6 +89,34 @@ def test_gradients_equal_those_of_spacy_transformers(folder: Path, blank: Langua
     assert found.keys() == expected.keys() and len(found) > 30
     for name, value in found.items():
         torch.testing.assert_close(value, expected[name], atol=1e-4, rtol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def test_smoothness_adds_the_gradient_of_the_distance_that_noise_makes(tiny_encoder: Path, blank: Language) -> None:
+    """That of half the squared distance by the width, as autograd finds it with the same noise."""
+    model = build_transformer_model(
+        str(tiny_encoder), transformer_config=NO_DROPOUT, window=60, case_embedding=True, smoothness=0.7, noise=0.3
+    )
+    model.initialize()
+    module = model.shims[0].module
+    docs = [blank.make_doc(TEXTS[0])]
+    torch.manual_seed(3)
+    batch, backprop = model.begin_update(docs)
+    vectors = batch.model_output.last_hidden_state
+    backprop(SubWordBatch(torch.ones_like(vectors), batch.subwords))
+    found = {name: parameter.grad.clone() for name, parameter in module.named_parameters()}
+
+    module.zero_grad()
+    subwords = batch.subwords[0]
+    tokenizer = model.shims[0].tokenizer
+    ids = torch.tensor([[*tokenizer.prefix, *subwords.ids, *tokenizer.suffix]])
+    cases = torch.tensor([[0, *subwords.cases, 0]])
+    embedded = module.encoder.embeddings.word_embeddings(ids) + module.cases(cases)
+    torch.manual_seed(3)
+    noise = 0.3 * embedded.detach().std() * torch.randn(embedded.shape)
+    clean, noisy = (module.encoder(inputs_embeds=e).last_hidden_state[0, 1:-1] for e in (embedded, embedded + noise))
+    (clean.sum() + 0.7 * (noisy - clean).square().sum() / (2 * clean.shape[1])).backward()
+    for name, parameter in module.named_parameters():
+        torch.testing.assert_close(found[name], parameter.grad, atol=1e-5, rtol=1e-4)
 
 
 def test_a_window_is_encoded_as_if_it_stood_alone(folder: Path, blank: Language) -> None:

@@ -60,7 +60,26 @@ def test_blocked_tokens_and_labels_of_any_form_do_no_harm() -> None:
     assert [ent.label_ for ent in augmented.reference.ents] == ["PER", "geo-loc", "PER", "ORG"]
 
 
-def test_a_level_beyond_one_is_refused() -> None:
-    """The share of replaced entities lies in [0, 1]."""
+def test_generated_names_are_made_of_what_names_of_the_label_are_made_of() -> None:
+    """Every five characters of a name, its ends included, stand in a name of that label; not every name does."""
+    people = ["Anna Kovacs", "Johanna Kovalenko", "Hannah Kowalski", "Marianna Kovac", "Anton Kovalev"]
+    known = {f"\t{name}\n"[i : i + 5] for name in people for i in range(len(name))}
+    words = [word for name in people for word in (*name.split(), "left", ".")]
+    tags = ["B-PER", "I-PER", "O", "O"] * len(people)
+    reference = Doc(NLP.vocab, words=words, ents=tags)
+    augment = create_entity_replacement(level=1.0, seed=0, generated=1.0)
+    made = set()
+    for _ in range(20):
+        (augmented,) = augment(NLP, Example(Doc(NLP.vocab, words=words), reference))
+        assert [token.text for token in augmented.reference if not token.ent_type_] == ["left", "."] * len(people)
+        made.update(ent.text for ent in augmented.reference.ents)
+        assert len(augmented.reference.ents) == len(people)
+    assert all(f"\t{name}\n"[i : i + 5] in known for name in made for i in range(len(name)))
+    assert made - set(people)
+
+
+@pytest.mark.parametrize("share", [{"level": 2}, {"generated": -0.1}, {"generated": float("nan")}])
+def test_a_share_beyond_one_is_refused(share: dict[str, float]) -> None:
+    """The shares of replaced entities and of generated names lie in [0, 1]."""
     with pytest.raises(DossierError, match="in \\[0, 1\\]"):
-        create_entity_replacement(level=2)
+        create_entity_replacement(**share)
