@@ -1,10 +1,7 @@
 """Fit the calibration of a pipeline's entity confidences on a development set, and store it in the pipe."""
 
-import os
-import re
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ from spacy.tokens import Doc
 from ..errors import DossierError
 from ..pipeline.relations.annotation import is_annotated
 from ..pipeline.relations.pipe import RelationExtractor
+from ..text.files import make_folder
 from .calibration import (
     at_threshold,
     confidences_of,
@@ -253,51 +251,16 @@ def novelty_weights(pairs: Sequence[Pair], forms: set[str], share: float) -> tup
 def write_calibrated(nlp: Language, components: Iterable[str], output: Path, *, overwrite: bool = False) -> None:
     """Write the pipeline's folder with the calibrated pipes in it to `output`.
 
-    Every other file is copied as it is. The folder is made beside its place and renamed at the end; what a run that was
-    killed left there is cleared away.
+    Every other file is copied as it is.
 
     overwrite (bool): Allow the pipeline's own folder as output.
     RAISES (DossierError): `output` is the pipeline itself, or a folder that holds something else than a pipeline.
     """
     source = check_output(nlp, output, overwrite=overwrite)
-    output = output.absolute()
-    output.parent.mkdir(parents=True, exist_ok=True)
-    _clear_killed(output)
-    made, old = (output.parent / f".{output.name}.{os.getpid()}.{part}" for part in ("new", "old"))
-    try:
-        shutil.copytree(source, made)
+    with make_folder(output) as made:
+        shutil.copytree(source, made, dirs_exist_ok=True)
         for component in components:
             nlp.get_pipe(component).to_disk(made / component, exclude=["vocab"])
-        if output.exists():
-            output.rename(old)
-        made.rename(output)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-        if old.exists() and not output.exists():
-            old.rename(output)
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _clear_killed(output: Path) -> None:
-    """Remove the folders beside an output whose run has ended, and bring back an output that it had put aside."""
-    for folder in output.parent.glob(f".{escape(output.name)}.*.*"):
-        name = re.fullmatch(r"\.(\d+)\.(new|old)", folder.name.removeprefix(f".{output.name}"))
-        if name is None or _is_running(int(name[1])):
-            continue
-        if name[2] == "old" and not output.exists():
-            folder.rename(output)
-        else:
-            shutil.rmtree(folder)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's
-    return True
 
 
 def check_output(nlp: Language, output: Path, *, overwrite: bool = False) -> Path:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DossierError
+from ..text.files import make_folder
 from ..text.lock import Lock
 from .classes import classes_of
 from .document import neighbour, write_document
@@ -53,28 +53,19 @@ def write_report(out: Path, folder: Path | None = None, *, advance: Callable[...
     """
     target = (out / "report" if folder is None else folder).resolve()
     check_target(target)
-    partial, old = (target.with_name(f".{target.name}.{state}") for state in ("partial", "old"))
     state = out / ".dossier"  # there a run holds its lock, so that no record changes while the report is written
     locked = state.is_dir() and os.access(state, os.W_OK)
     with Lock(state / "lock") if locked else contextlib.nullcontext():
         files = record_files(out)
         try:
-            shutil.rmtree(partial, ignore_errors=True)  # what a killed report left
-            partial.mkdir(parents=True)
-            documents, failures, without_text = _write(out, files, partial, advance or (lambda *args, **kwargs: None))
-            if target.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                target.rename(old)
-            partial.rename(target)
-            shutil.rmtree(old, ignore_errors=True)
+            with make_folder(target) as made:
+                documents, failures, without_text = _write(out, files, made, advance or (lambda *args, **kwargs: None))
         except OSError as error:
             raise DossierError(
                 f"the report cannot be written: {error.strerror}", file=error.filename or target
             ) from None
         except sqlite3.OperationalError as error:
-            raise DossierError(f"the report cannot be written: {error}", file=partial) from None
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            raise DossierError(f"the report cannot be written: {error}", file=target) from None
     return Written(target / "index.html", documents, failures, without_text)
 
 

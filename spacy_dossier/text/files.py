@@ -1,11 +1,14 @@
-"""Files that are whole or not there: written under another name, brought to the disk, then given their name."""
+"""Files and folders that are whole or not there: made under another name, then given their own."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import IO
 
@@ -56,3 +59,52 @@ def move_file(source: Path, target: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def make_folder(path: Path) -> Iterator[Path]:
+    """Make a folder beside its place, where it replaces what is there once the block ends without an error.
+
+    What a process that was killed left beside it is cleared away, and a folder that it had put aside brought back.
+
+    path (Path): The folder. The folders above it are made.
+    YIELDS (Path): A folder without content, to fill.
+    RAISES (OSError): The disk is full, or the folder above cannot be written to. What stood at `path` is as it was.
+    """
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_killed(path)
+    made, old = (path.parent / f".{path.name}.{os.getpid()}.{part}" for part in ("new", "old"))
+    try:
+        made.mkdir()
+        yield made
+        if path.exists():
+            path.rename(old)
+        made.rename(path)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        if old.exists() and not path.exists():
+            old.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _clear_killed(path: Path) -> None:
+    """Remove the folders beside `path` whose process has ended, and bring back what it had put aside."""
+    for folder in path.parent.glob(f".{escape(path.name)}.*.*"):
+        name = re.fullmatch(r"\.(\d+)\.(new|old)", folder.name.removeprefix(f".{path.name}"))
+        if name is None or _is_running(int(name[1])):
+            continue
+        if name[2] == "old" and not path.exists():
+            folder.rename(path)
+        else:
+            shutil.rmtree(folder)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

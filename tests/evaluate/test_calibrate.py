@@ -1,10 +1,6 @@
 """`dossier calibrate` stores a map in the pipe of a copy, and leaves the rest as it is."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +12,7 @@ from typer.testing import CliRunner
 
 from spacy_dossier.cli.app import app
 from spacy_dossier.errors import DossierError
-from spacy_dossier.evaluate.calibrate import calibrate, write_calibrated
+from spacy_dossier.evaluate.calibrate import calibrate
 
 from .pipelines import make_doc, ruler
 
@@ -124,36 +120,6 @@ def test_existing_pipeline_is_replaced_as_a_whole(folder: Path) -> None:
     assert run("calibrate", folder / "model", folder / "dev.spacy", "-o", out)[0] == 0
     assert not (out / "stale").exists()
     assert sorted(path.name for path in folder.iterdir()) == ["dev.spacy", "final", "model"]
-
-
-@pytest.mark.parametrize("step", ["copytree", "rename"])
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, step: str) -> None:
-    """By one killed when it had copied the pipeline, or had put the earlier output aside."""
-    model, out = tmp_path / "model", tmp_path / "a[b]"
-    spacy.blank("en").to_disk(model)
-    nlp = spacy.load(model)
-    write_calibrated(nlp, [], out)
-    other = tmp_path / f".{out.name}.{os.getppid()}.new"  # of a run that goes on
-    other.mkdir()
-    code = f"""
-import os, shutil, signal, sys
-from pathlib import Path
-import spacy
-from spacy_dossier.evaluate.calibrate import write_calibrated
-owner = shutil if {step!r} == "copytree" else Path
-work = getattr(owner, {step!r})
-def killed(*arguments):
-    work(*arguments)
-    os.kill(os.getpid(), signal.SIGKILL)
-setattr(owner, {step!r}, killed)
-write_calibrated(spacy.load(sys.argv[1]), [], Path(sys.argv[2]))
-"""
-    done = subprocess.run([sys.executable, "-c", code, model, out], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert len(list(tmp_path.glob(".a*"))) == (2 if step == "copytree" else 3)
-    write_calibrated(nlp, [], out)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "a[b]", "model"]
-    assert contents(out) == contents(model)
 
 
 def test_pipeline_itself_is_replaced_only_when_asked(folder: Path) -> None:

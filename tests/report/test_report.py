@@ -5,6 +5,8 @@ import hashlib
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Sequence
 from html.parser import HTMLParser
@@ -409,8 +411,11 @@ def test_a_folder_of_the_user_is_never_replaced(tmp_path: Path) -> None:
 def test_what_a_killed_report_left_is_removed(tmp_path: Path) -> None:
     """Half a report under its temporary name does not stop the next one."""
     out = save(tmp_path / "out", [letter("a.txt")])
-    (out / ".report.partial" / "docs").mkdir(parents=True)
-    sqlite3.connect(out / ".report.partial" / "index.sqlite").execute("CREATE TABLE document (x)").connection.close()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = out / f".report.{ended.pid}.new"
+    (left / "docs").mkdir(parents=True)
+    sqlite3.connect(left / "index.sqlite").execute("CREATE TABLE document (x)").connection.close()
     write_report(out)
     assert not list(out.glob(".report*"))
 

@@ -1,12 +1,15 @@
-"""Files that are whole or not there."""
+"""Files and folders that are whole or not there."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from spacy_dossier.text.files import open_whole, write_file
+from spacy_dossier.text.files import make_folder, open_whole, write_file
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -81,3 +84,49 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain.txt").write_text("x")
     write_file(tmp_path / "a.txt", "x")
     assert (tmp_path / "a.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
+
+
+def test_a_folder_takes_its_place_whole(tmp_path: Path) -> None:
+    """It replaces what was there, and nothing else is left; a block that raises changes nothing."""
+    target = tmp_path / "a" / "b[c]"
+    for name in ("first", "second"):
+        with make_folder(target) as made:
+            (made / name).write_text(name)
+            assert not (target / name).exists()
+        assert [path.name for path in target.iterdir()] == [name]
+    with pytest.raises(KeyError), make_folder(target) as made:
+        (made / "third").write_text("half")
+        raise KeyError
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("step", ["made", "put aside"])
+def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path, step: str) -> None:
+    """By one killed while it made the folder, or when it had put the earlier one aside."""
+    target = tmp_path / "a[b]"
+    with make_folder(target) as made:
+        (made / "first").write_text("")
+    other = tmp_path / f".{target.name}.{os.getppid()}.new"  # of a process that goes on
+    other.mkdir()
+    code = f"""
+import os, signal, sys
+from pathlib import Path
+from spacy_dossier.text.files import make_folder
+rename = Path.rename
+def killed(*arguments):
+    rename(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+Path.rename = killed
+with make_folder(Path(sys.argv[1])) as made:
+    (made / "half").write_text("")
+    if {step!r} == "made":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code, target], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob(".a*"))) == (2 if step == "made" else 3)
+    with pytest.raises(KeyError), make_folder(target):
+        raise KeyError
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "a[b]"]
+    assert [path.name for path in target.iterdir()] == ["first"]
