@@ -54,6 +54,7 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
         )
     ],
     "smoothness of 1": [((*ENCODER, "smoothness"), 1.0)],
+    "smoothness of 0.1": [((*ENCODER, "smoothness"), 0.1)],
     "annotated tokens only": [(("corpora", "train", "tokens"), "gold")],
     "windows of 254": [((*ENCODER, "window"), 254)],
     "32 sub-words of context": [((*ENCODER, "window"), 190), ((*ENCODER, "context"), 32)],
