@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from ..errors import DossierError
 from ..pipeline.relations.annotation import is_annotated
 from ..pipeline.relations.pipe import RelationExtractor
-from ..text.files import make_folder
+from ..text.files import whole_folder
 from .calibration import (
     at_threshold,
     confidences_of,
@@ -257,7 +257,7 @@ def write_calibrated(nlp: Language, components: Iterable[str], output: Path, *, 
     RAISES (DossierError): `output` is the pipeline itself, or a folder that holds something else than a pipeline.
     """
     source = check_output(nlp, output, overwrite=overwrite)
-    with make_folder(output) as made:
+    with whole_folder(output) as made:
         shutil.copytree(source, made, dirs_exist_ok=True)
         for component in components:
             nlp.get_pipe(component).to_disk(made / component, exclude=["vocab"])

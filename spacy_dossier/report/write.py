@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DossierError
-from ..text.files import make_folder
+from ..text.files import whole_folder
 from ..text.lock import Lock
 from .classes import classes_of
 from .document import neighbour, write_document
@@ -58,7 +58,7 @@ def write_report(out: Path, folder: Path | None = None, *, advance: Callable[...
     with Lock(state / "lock") if locked else contextlib.nullcontext():
         files = record_files(out)
         try:
-            with make_folder(target) as made:
+            with whole_folder(target) as made:
                 documents, failures, without_text = _write(out, files, made, advance or (lambda *args, **kwargs: None))
         except OSError as error:
             raise DossierError(

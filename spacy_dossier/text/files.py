@@ -62,7 +62,7 @@ def move_file(source: Path, target: Path) -> None:
 
 
 @contextmanager
-def make_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path) -> Iterator[Path]:
     """Make a folder beside its place, where it replaces what is there once the block ends without an error.
 
     What a process that was killed left beside it is cleared away, and a folder that it had put aside brought back.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spacy_dossier.text.files import make_folder, open_whole, write_file
+from spacy_dossier.text.files import open_whole, whole_folder, write_file
 
 
 def test_a_file_is_written_whole(tmp_path: Path) -> None:
@@ -90,11 +90,11 @@ def test_a_folder_takes_its_place_whole(tmp_path: Path) -> None:
     """It replaces what was there, and nothing else is left; a block that raises changes nothing."""
     target = tmp_path / "a" / "b[c]"
     for name in ("first", "second"):
-        with make_folder(target) as made:
+        with whole_folder(target) as made:
             (made / name).write_text(name)
             assert not (target / name).exists()
         assert [path.name for path in target.iterdir()] == [name]
-    with pytest.raises(KeyError), make_folder(target) as made:
+    with pytest.raises(KeyError), whole_folder(target) as made:
         (made / "third").write_text("half")
         raise KeyError
     assert [path.name for path in target.iterdir()] == ["second"]
@@ -105,20 +105,20 @@ def test_a_folder_takes_its_place_whole(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path, step: str) -> None:
     """By one killed while it made the folder, or when it had put the earlier one aside."""
     target = tmp_path / "a[b]"
-    with make_folder(target) as made:
+    with whole_folder(target) as made:
         (made / "first").write_text("")
     other = tmp_path / f".{target.name}.{os.getppid()}.new"  # of a process that goes on
     other.mkdir()
     code = f"""
 import os, signal, sys
 from pathlib import Path
-from spacy_dossier.text.files import make_folder
+from spacy_dossier.text.files import whole_folder
 rename = Path.rename
 def killed(*arguments):
     rename(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
 Path.rename = killed
-with make_folder(Path(sys.argv[1])) as made:
+with whole_folder(Path(sys.argv[1])) as made:
     (made / "half").write_text("")
     if {step!r} == "made":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -126,7 +126,7 @@ with make_folder(Path(sys.argv[1])) as made:
     done = subprocess.run([sys.executable, "-c", code, target], check=False)
     assert done.returncode == -signal.SIGKILL
     assert len(list(tmp_path.glob(".a*"))) == (2 if step == "made" else 3)
-    with pytest.raises(KeyError), make_folder(target):
+    with pytest.raises(KeyError), whole_folder(target):
         raise KeyError
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "a[b]"]
     assert [path.name for path in target.iterdir()] == ["first"]
