@@ -36,6 +36,16 @@ def export_cli(
         ),
     ] = "auto",
     lang: Annotated[str, typer.Option("--lang", "-l", help="Language of records: its rules find their tokens.")] = "en",
+    least: Annotated[
+        float,
+        typer.Option(
+            "--least",
+            min=0,
+            max=1,
+            help="Leave entities of less confidence out: what they are is then not said, where the format can say so "
+            "(spacy, hf, column files), and training learns nothing from them.",
+        ),
+    ] = 0.0,
 ) -> None:
     """Write documents as a column file or for an annotation tool, confidences as scores.
 
@@ -43,7 +53,7 @@ def export_cli(
     """
     from ..convert.export import export
 
-    report = export(corpora, output, format=format, scheme=scheme, lang=lang)
+    report = export(corpora, output, format=format, scheme=scheme, lang=lang, least=least)
     typer.echo(
         f"{output}: {report.docs:,} documents, {report.sents:,} sentences, {report.tokens:,} tokens, "
         f"{report.ents:,} entities" + (f", {report.relations:,} relations" if report.relations else "")

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import DossierError
-from ..pipeline.extensions import get_relations, set_confidence, set_missed
+from ..pipeline.extensions import entity_confidences, get_relations, prune_relations, set_confidence, set_missed
 from ..text.docbin import read_docbin
 from .annotations.docs import annotated_of, make_doc
 from .annotations.document import Annotated, Link
@@ -28,7 +28,13 @@ NAMES = (AUTO, SOURCE, *FORMATS, *ANNOTATION_FORMATS, HF)
 
 
 def export(
-    corpora: Iterable[Path], output: Path, *, format: str = AUTO, scheme: str = AUTO, lang: str = "en"
+    corpora: Iterable[Path],
+    output: Path,
+    *,
+    format: str = AUTO,
+    scheme: str = AUTO,
+    lang: str = "en",
+    least: float = 0.0,
 ) -> Counts:
     """Write documents in another format.
 
@@ -39,13 +45,32 @@ def export(
         `hf`; `auto` is `source` if every document has its rows, else `tsv`.
     scheme (str): Of column formats; see `columns.export.export_docs`.
     lang (str): The language whose tokenizer finds the tokens of records.
+    least (float): Entities of less confidence become missing annotation.
     RETURNS (Counts): What was written.
-    RAISES (DossierError): If the documents cannot be written in this format.
+    RAISES (DossierError): If the documents cannot be written in this format; with `least`, if they have entities and no
+        confidences.
     """
     nlp = blank(lang)
-    return export_loaded(
-        [doc for path in corpora for doc in load_docs(path, nlp)], output, format=format, scheme=scheme
-    )
+    docs = [doc for path in corpora for doc in load_docs(path, nlp)]
+    if least:
+        leave_unsure_out(docs, least)
+    return export_loaded(docs, output, format=format, scheme=scheme)
+
+
+def leave_unsure_out(docs: list[Doc], least: float) -> None:
+    """Make entities of less confidence missing annotation, from which nothing is learnt; their relations go too.
+
+    RAISES (DossierError): The documents have entities, and none has a confidence.
+    """
+    confidences = [entity_confidences(doc) for doc in docs]
+    if any(confidences) and all(each is None for of_doc in confidences for each in of_doc):
+        raise DossierError(
+            "no entity has a confidence", value=f"--least {least:g}", remedy="Give records of a pipeline that tells it"
+        )
+    for doc, of_doc in zip(docs, confidences, strict=True):
+        unsure = [ent for ent, each in zip(doc.ents, of_doc, strict=True) if each is not None and each < least]
+        doc.set_ents([], missing=unsure, default="unmodified")
+        prune_relations(doc)
 
 
 def export_loaded(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: str = AUTO) -> Counts:

@@ -135,6 +135,13 @@ def set_relations(doc: Doc, relations: Iterable[Relation]) -> None:
         kept.append([place, label, confidence])
 
 
+def prune_relations(doc: Doc) -> None:
+    """Forget the relations whose head or tail is no entity."""
+    entities = {(ent.start, ent.end) for ent in doc.ents}
+    relations = get_relations(doc)
+    set_relations(doc, [r for r in relations if {(r.head.start, r.head.end), (r.tail.start, r.tail.end)} <= entities])
+
+
 def register_relations() -> None:
     register(Doc, "relations", getter=get_relations)
     register_store(RELATIONS)

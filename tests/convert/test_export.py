@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
@@ -19,6 +19,7 @@ from spacy_dossier.convert.docbin import DocBinWriter
 from spacy_dossier.convert.export import export
 from spacy_dossier.convert.files import convert
 from spacy_dossier.errors import DossierError
+from spacy_dossier.pipeline.extensions import Relation, clear_confidences, set_confidence, set_relations
 from tests.convert.test_layouts import LAYOUTS as EXAMPLES
 
 LABELS = ["PER", "creative-work", "GPE_LOC"]
@@ -196,6 +197,44 @@ def test_missing_annotation_and_nested_entities_survive(tmp_path: Path) -> None:
     (back,) = read_docs(tmp_path / "out.tsv", format="germeval", nested=True)
     assert [token.ent_iob_ for token in back] == ["B", "", "O"]
     assert [(span.start, span.end, span.label_) for span in back.spans["nested"]] == [(1, 3, "Y")]
+
+
+def test_entities_of_less_confidence_become_missing_annotation(tmp_path: Path) -> None:
+    """In the formats that can say so; relations of such entities go, and without confidences it is refused."""
+    doc = Doc(
+        Vocab(), words=["Anna", "left", "Oslo", "."], ents=["B-PER", "O", "B-LOC", "O"], sent_starts=[1, -1, -1, -1]
+    )
+    for ent, confidence in zip(doc.ents, (0.9, 0.8), strict=True):
+        set_confidence(doc, ent.start_char, ent.end_char, ent.label_, confidence)
+    set_relations(doc, [Relation(doc.ents[0], doc.ents[1], "Live_In", 0.7)])
+    path = tmp_path / "a.spacy"
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    for least, tags, relations in ((0.0, "BOBO", 1), (0.8, "BOBO", 1), (0.85, "BO-O", 0), (0.95, "-O-O", 0)):
+        counts = export([path], tmp_path / "b.spacy", format="spacy", least=least)
+        (back,) = DocBin().from_disk(tmp_path / "b.spacy").get_docs(Vocab())
+        assert "".join(token.ent_iob_ or "-" for token in back) == tags
+        assert (counts.ents, counts.relations) == (tags.count("B"), relations)
+        export([path], tmp_path / "b.conll", format="conll", least=least)
+        (back,) = read_docs(tmp_path / "b.conll")
+        assert "".join(token.ent_iob_ or "-" for token in back) == tags
+    clear_confidences(doc)
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    with pytest.raises(DossierError, match=r"no entity has a confidence, found '?--least 0.5"):
+        export([path], tmp_path / "c.spacy", format="spacy", least=0.5)
+
+
+def test_what_was_not_annotated_stays_so_in_spacy_files(tmp_path: Path) -> None:
+    """Tokens without annotation, white space among them, and whole documents without any."""
+    vocab = Vocab()
+    docs = [
+        Doc(vocab, words=["a", "b", "\n", "c", "d"], ents=["", "B-X", "", "", "O"]),
+        Doc(vocab, words=["a", "b"]),
+        Doc(vocab, words=["a", "b"], ents=["O", "O"]),
+    ]
+    DocBin(docs=docs).to_disk(tmp_path / "a.spacy")
+    export([tmp_path / "a.spacy"], tmp_path / "b.spacy", format="spacy")
+    found = DocBin().from_disk(tmp_path / "b.spacy").get_docs(Vocab())
+    assert [[t.ent_iob_ for t in doc if t.text.strip()] for doc in found] == [["", "B", "", "O"], ["", ""], ["O", "O"]]
 
 
 def test_what_a_layout_cannot_hold_is_refused_or_counted(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Texts with marks to spaCy Docs and back."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from itertools import groupby
+from math import inf
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -13,6 +15,7 @@ from ...pipeline.extensions import (
     clear_confidences,
     entity_confidences,
     get_relations,
+    prune_relations,
     set_relations,
 )
 from .document import Annotated, Link, Mark
@@ -81,7 +84,9 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
     chosen = filter_spans(spans)  # the longest, and of those the first
     kept = set(chosen)
     nested = [span for span in spans if span not in kept]
-    doc.set_ents(chosen, default="outside")
+    inside = {i for span in chosen for i in range(span.start, span.end)}
+    unknown = [token for token in doc if token.i not in inside and _is_in(token.idx, text.missing)]
+    doc.set_ents(chosen, missing=[doc[token.i : token.i + 1] for token in unknown], default="outside")
     if nested:
         doc.spans[NESTED] = nested
     aligned.overlapping = len(nested)
@@ -89,13 +94,17 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
     return aligned
 
 
+def _is_in(place: int, stretches: list[tuple[int, int]]) -> bool:
+    """stretches (list[tuple[int, int]]): In order, none over another."""
+    i = bisect_right(stretches, (place, inf)) - 1
+    return i >= 0 and place < stretches[i][1]
+
+
 def _relate(aligned: Aligned, text: Annotated, places: dict[Mark, Span]) -> None:
     """Give a Doc the relations of a text; of one that has none annotated it keeps those whose entities are there."""
     doc = aligned.doc
     if not text.links and text.relation_labels is None:
-        entities = {(ent.start, ent.end) for ent in doc.ents}
-        had = get_relations(doc)
-        set_relations(doc, [r for r in had if {(r.head.start, r.head.end), (r.tail.start, r.tail.end)} <= entities])
+        prune_relations(doc)
         return
     if text.relation_labels is not None:
         doc.user_data[RELATION_LABELS] = list(text.relation_labels)
@@ -144,4 +153,8 @@ def annotated_of(doc: Doc, id: str = "") -> Annotated:
             found.links.append(Link(head, tail, relation.label, relation.confidence))
     labels = doc.user_data.get(RELATION_LABELS)
     found.relation_labels = None if labels is None else list(labels)
+    for is_missing, run in groupby(doc, key=lambda token: token.ent_iob == 0):
+        if is_missing:
+            stretch = list(run)
+            found.missing.append((stretch[0].idx, stretch[-1].idx + len(stretch[-1])))
     return found

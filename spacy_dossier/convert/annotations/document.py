@@ -33,6 +33,7 @@ class Annotated:
     sentences (list[int]): Where sentences begin, if the file says so.
     links (list[Link]): Relations between its entities.
     relation_labels (list[str] | None): Those that were looked for; `None` where no relations are annotated.
+    missing (list[tuple[int, int]]): Stretches in which entities were not annotated.
     unread (list[str]): What the file holds of this text and could not be read.
     """
 
@@ -43,6 +44,7 @@ class Annotated:
     sentences: list[int] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     relation_labels: list[str] | None = None
+    missing: list[tuple[int, int]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
     def mark(self, start: Any, end: Any, label: Any, said: Any = None) -> bool:
