@@ -53,8 +53,7 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
             {"@augmenters": "spacy-dossier.entity_replacement.v1", "level": 0.3, "generated": 0.5},
         )
     ],
-    "smoothness of 1": [((*ENCODER, "smoothness"), 1.0)],
-    "smoothness of 0.1": [((*ENCODER, "smoothness"), 0.1)],
+    "smoothness of 1, noise of a half": [((*ENCODER, "smoothness"), 1.0)],
     "annotated tokens only": [(("corpora", "train", "tokens"), "gold")],
     "windows of 254": [((*ENCODER, "window"), 254)],
     "32 sub-words of context": [((*ENCODER, "window"), 190), ((*ENCODER, "context"), 32)],

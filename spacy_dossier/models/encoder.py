@@ -47,15 +47,18 @@ class CasedEncoder(nn.Module):
         if self.cases is not None:
             nn.init.zeros_(self.cases.weight)
 
-    def forward(self, ids: Tensor, mask: Tensor, cases: Tensor, noise: float = 0.0) -> Tensor:
-        """ids, mask, cases (Tensor): Shape: (B, T). RETURNS (Tensor): Shape: (B, T, H)"""
-        if self.cases is None and not noise:
+    def forward(self, ids: Tensor, mask: Tensor, cases: Tensor, noise: Tensor | None = None) -> Tensor:
+        """ids, mask, cases (Tensor): Shape: (B, T). noise (Tensor | None): Added to the embeddings. Shape: (B, T, E)
+
+        RETURNS (Tensor): Shape: (B, T, H)
+        """
+        if self.cases is None and noise is None:
             return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         embedded = self.encoder.get_input_embeddings()(ids)
         if self.cases is not None:
             embedded = embedded + self.cases(cases)
-        if noise:
-            embedded = embedded + noise * embedded.detach().std() * torch.randn_like(embedded)
+        if noise is not None:
+            embedded = embedded + noise
         return self.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
 
 
@@ -256,11 +259,21 @@ class EncoderShim(PyTorchShim):
         self.exported = {self.settings.runtime: export(module, self.settings.runtime)}
         self._encode = None
 
-    def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor], noise: float = 0.0) -> Tensor:
-        """The same in training mode, with a graph for autograd."""
+    def begin_update(self, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """The same in training mode, with a graph for autograd. With `smoothness` the vectors that noise on the
+        embeddings gives stand beside each. Shape: (B, T, 2 * H)
+        """
         leave_threads_behind()
         self.module.train()
-        return self.module(*inputs, noise)
+        if not self.settings.smoothness:
+            return self.module(*inputs)
+        embeddings = self.module.encoder.get_input_embeddings().weight.detach()
+        shape = (*inputs[0].shape, embeddings.shape[1])
+        noise = self.settings.noise * embeddings.std() * torch.randn(shape, device=self.device)
+        # Both passes with the same dropout, so that nothing but the noise moves the vectors.
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            vectors = self.module(*inputs)
+        return torch.cat([vectors, self.module(*inputs, noise)], dim=-1)
 
     def finish_update(self, optimizer: Optimizer) -> None:
         self.exported, self._encode = {}, None

@@ -38,10 +38,10 @@ class EncoderSettings:
     lora_layers (str): Regular expression for the whole name of a linear layer inside the encoder.
     store_base (bool): Store the encoder that the narrow matrices stand beside with them. Otherwise a pipeline names it
         by a hash, and it is read from the model's `name` at load.
-    smoothness (float): Weight of a second term of the loss, half the squared distance of a sub-word's vector from
-        the one that noise on the embeddings gives, by the width (after Jiang et al. 2020, "SMART", 3.1, with random
-        noise and at the vectors). Takes a second pass in training; 0 takes none.
-    noise (float): Standard deviation of that noise, as a share of the embeddings' own.
+    smoothness (float): Weight of a second term of the loss: half the squared distance of a sub-word's vector from the
+        one that random noise on the embeddings gives, by the width, summed over the sub-words of a batch (after Jiang
+        et al. 2020, "SMART", 3.1, which takes the worst noise, and the outputs). Costs a second pass in training.
+    noise (float): Standard deviation of that noise, as a share of that of the encoder's word embeddings.
     """
 
     window: int = 254
@@ -61,7 +61,7 @@ class EncoderSettings:
     lora_layers: str = QUERY_AND_VALUE
     store_base: bool = True
     smoothness: float = 0.0
-    noise: float = 0.1
+    noise: float = 0.5
 
     def __post_init__(self) -> None:
         """RAISES (DossierError): A setting that makes no sense."""

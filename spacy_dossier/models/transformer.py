@@ -7,7 +7,6 @@ Every TransformerListener of spacy-transformers works on the result.
 
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -195,7 +194,6 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
     width = shim.module.encoder.config.hidden_size
     tokenizer = shim.tokenizer
     assert tokenizer is not None
-    smoothness = shim.settings.smoothness
     texts = [doc.text for doc in docs]
     subwords = list(map(align, docs, texts, tokenizer.encode(texts, parallel=shim.device.type != "cpu")))
     windows = [
@@ -209,19 +207,17 @@ def forward(model: Model, docs: list[Doc], is_train: bool) -> tuple[SubWordBatch
     elif is_train:
         with shim.autocast():
             vectors = _encode_windows(shim.begin_update, tokenizer, subwords, windows, shim)
-            if smoothness:
-                disturb = partial(shim.begin_update, noise=shim.settings.noise)
-                noisy = _encode_windows(disturb, tokenizer, subwords, windows, shim)
     else:
         vectors = _encode_windows(shim.predict, tokenizer, subwords, windows, shim)
+    vectors, noisy = vectors[:, :width], vectors[:, width:]  # the noisy ones have no width without `smoothness`
 
     def backprop(d_batch: FullTransformerBatch) -> list[Doc]:
         gradient = d_batch.model_output.last_hidden_state
         if vectors.requires_grad and len(vectors):
             gradient = gradient.to(vectors.device)
-            if smoothness:
-                apart = (noisy - vectors).detach() * (smoothness / width)
-                torch.autograd.backward([vectors, noisy], [gradient - apart, apart])
+            if noisy.shape[1]:
+                pull = (noisy - vectors).detach() * (shim.settings.smoothness / width)
+                torch.autograd.backward([vectors, noisy], [gradient - pull, pull])
             else:
                 torch.autograd.backward(vectors, gradient)
         return docs

@@ -1,6 +1,7 @@
 """`spacy-dossier.entity_replacement.v1`: mention replacement, an augmenter for training corpora."""
 
 import random
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
@@ -23,22 +24,29 @@ class NameModel:
 
     ORDER = 4
     LONGEST = 60
+    # Ends of words, with a space and without, as characters that no text has.
+    SPACED, JOINED = "\ufdd0", "\ufdd1"
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.next: dict[str, list[str]] = defaultdict(list)
 
-    def read(self, words: list[str]) -> None:
-        name = " ".join(words)
+    def read(self, mention: Mention) -> None:
+        words, spaces = mention
+        ends = [*(self.SPACED if space else self.JOINED for space in spaces[:-1]), ""]
+        name = "".join(map("".join, zip(words, ends, strict=True)))
         for i, character in enumerate([*name, ""]):
             self.next[name[max(i - self.ORDER, 0) : i]].append(character)
 
-    def make(self) -> Mention:
+    def make(self) -> Mention | None:
+        """RETURNS (Mention | None): A name; `None` for one that grew too long."""
         name = ""
-        while len(name) < self.LONGEST and (character := self.rng.choice(self.next[name[-self.ORDER :]])):
+        while character := self.rng.choice(self.next[name[-self.ORDER :]]):
             name += character
-        words = name.split()
-        return words, [True] * len(words)
+            if len(name) > self.LONGEST:
+                return None
+        *words, last = re.split(f"({self.SPACED}|{self.JOINED})", name)
+        return [*words[::2], last], [*(end == self.SPACED for end in words[1::2]), False]
 
 
 def create_entity_replacement(
@@ -62,14 +70,17 @@ def create_entity_replacement(
     models: dict[str, NameModel] = defaultdict(lambda: NameModel(rng))
 
     def choose(label: str) -> Mention:
-        return models[label].make() if generated and rng.random() < generated else rng.choice(mentions[label])
+        made = models[label].make() if generated and rng.random() < generated else None
+        return made or rng.choice(mentions[label])
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         for ent in example.reference.ents:
             if (ent.label_, ent.text) not in known:
                 known.add((ent.label_, ent.text))
-                models[ent.label_].read([token.text for token in ent])
-                mentions[ent.label_].append(([t.text for t in ent], [bool(t.whitespace_) for t in ent]))
+                mention = [t.text for t in ent], [bool(t.whitespace_) for t in ent]
+                mentions[ent.label_].append(mention)
+                if generated:
+                    models[ent.label_].read(mention)
         chosen = [ent for ent in example.reference.ents if rng.random() < level]
         if not chosen:
             yield example

@@ -91,31 +91,35 @@ def test_gradients_equal_those_of_spacy_transformers(folder: Path, blank: Langua
         torch.testing.assert_close(value, expected[name], atol=1e-4, rtol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
 
 
-def test_smoothness_adds_the_gradient_of_the_distance_that_noise_makes(tiny_encoder: Path, blank: Language) -> None:
-    """That of half the squared distance by the width, as autograd finds it with the same noise."""
-    model = build_transformer_model(
-        str(tiny_encoder), transformer_config=NO_DROPOUT, window=60, case_embedding=True, smoothness=0.7, noise=0.3
-    )
+def test_smoothness_adds_the_gradient_of_the_distance_that_noise_makes(folder: Path, blank: Language) -> None:
+    """That of half the squared distance by the width, as autograd finds it with the same noise and dropout."""
+    model = build_transformer_model(str(folder), window=60, case_embedding=True, smoothness=0.7, noise=0.3)
     model.initialize()
-    module = model.shims[0].module
+    shim = model.shims[0]
     docs = [blank.make_doc(TEXTS[0])]
     torch.manual_seed(3)
     batch, backprop = model.begin_update(docs)
     vectors = batch.model_output.last_hidden_state
     backprop(SubWordBatch(torch.ones_like(vectors), batch.subwords))
-    found = {name: parameter.grad.clone() for name, parameter in module.named_parameters()}
+    found = {name: parameter.grad for name, parameter in shim.module.named_parameters()}
+    assert vectors.shape[1] == model.get_dim("nO")
 
-    module.zero_grad()
-    subwords = batch.subwords[0]
-    tokenizer = model.shims[0].tokenizer
+    for parameter in shim.module.parameters():
+        parameter.grad = None
+    subwords, tokenizer = batch.subwords[0], shim.tokenizer
     ids = torch.tensor([[*tokenizer.prefix, *subwords.ids, *tokenizer.suffix]])
-    cases = torch.tensor([[0, *subwords.cases, 0]])
-    embedded = module.encoder.embeddings.word_embeddings(ids) + module.cases(cases)
+    embeddings = shim.module.encoder.get_input_embeddings()
     torch.manual_seed(3)
-    noise = 0.3 * embedded.detach().std() * torch.randn(embedded.shape)
-    clean, noisy = (module.encoder(inputs_embeds=e).last_hidden_state[0, 1:-1] for e in (embedded, embedded + noise))
+    noise = 0.3 * embeddings.weight.detach().std() * torch.randn(1, ids.shape[1], embeddings.weight.shape[1])
+    dropout = torch.get_rng_state()
+    passes = []
+    for moved in (0.0, noise):
+        torch.set_rng_state(dropout)
+        embedded = embeddings(ids) + shim.module.cases(torch.tensor([[0, *subwords.cases, 0]])) + moved
+        passes.append(shim.module.encoder(inputs_embeds=embedded).last_hidden_state[0, 1:-1])
+    clean, noisy = passes
     (clean.sum() + 0.7 * (noisy - clean).square().sum() / (2 * clean.shape[1])).backward()
-    for name, parameter in module.named_parameters():
+    for name, parameter in shim.module.named_parameters():
         torch.testing.assert_close(found[name], parameter.grad, atol=1e-5, rtol=1e-4)
 
 

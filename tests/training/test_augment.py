@@ -2,7 +2,7 @@
 
 import pytest
 import spacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_dossier.errors import DossierError
@@ -62,20 +62,32 @@ def test_blocked_tokens_and_labels_of_any_form_do_no_harm() -> None:
 
 def test_generated_names_are_made_of_what_names_of_the_label_are_made_of() -> None:
     """Every five characters of a name, its ends included, stand in a name of that label; not every name does."""
-    people = ["Anna Kovacs", "Johanna Kovalenko", "Hannah Kowalski", "Marianna Kovac", "Anton Kovalev"]
+    people = ["Anna Kovacs", "Johanna Kovalenko", "Hannah Kowalski", "Marianna Kovac", "Anton Kovalev", "Anna-Lena Kova"]
     known = {f"\t{name}\n"[i : i + 5] for name in people for i in range(len(name))}
-    words = [word for name in people for word in (*name.split(), "left", ".")]
-    tags = ["B-PER", "I-PER", "O", "O"] * len(people)
-    reference = Doc(NLP.vocab, words=words, ents=tags)
+    docs = [NLP(f"{name} left.") for name in people]
     augment = create_entity_replacement(level=1.0, seed=0, generated=1.0)
-    made = set()
+    made = []
     for _ in range(20):
-        (augmented,) = augment(NLP, Example(Doc(NLP.vocab, words=words), reference))
-        assert [token.text for token in augmented.reference if not token.ent_type_] == ["left", "."] * len(people)
-        made.update(ent.text for ent in augmented.reference.ents)
-        assert len(augmented.reference.ents) == len(people)
-    assert all(f"\t{name}\n"[i : i + 5] in known for name in made for i in range(len(name)))
-    assert made - set(people)
+        for doc in docs:
+            doc.set_ents([Span(doc, 0, len(doc) - 2, "PER")])
+            (augmented,) = augment(NLP, Example(NLP.make_doc(doc.text), doc))
+            (ent,) = augmented.reference.ents
+            assert augmented.reference.text == f"{ent.text} left."
+            made.append(ent)
+    names = {ent.text for ent in made}
+    assert all(f"\t{name}\n"[i : i + 5] in known for name in names for i in range(len(name)))
+    assert names - set(people)
+    assert any([token.text for token in ent[:3]] == ["Anna", "-", "Lena"] for ent in made)
+
+
+@pytest.mark.parametrize("name", ["\n", "a\u00a0b", "x" * 100])
+def test_names_of_no_characters_to_speak_of_or_of_many_are_made_as_they_are(name: str) -> None:
+    """White space, a token with a space in it, one too long to be made up: the mention stays."""
+    words = [name, "left"]
+    reference = Doc(NLP.vocab, words=words, spaces=[False, False], ents=["B-PER", "O"])
+    augment = create_entity_replacement(level=1.0, generated=1.0)
+    (augmented,) = augment(NLP, Example(Doc(NLP.vocab, words=words, spaces=[False, False]), reference))
+    assert [token.text for token in augmented.reference] == words
 
 
 @pytest.mark.parametrize("share", [{"level": 2}, {"generated": -0.1}, {"generated": float("nan")}])
