@@ -42,8 +42,8 @@ def export_cli(
             "--least",
             min=0,
             max=1,
-            help="Leave entities of less confidence out: what they are is then not said, where the format can say so "
-            "(spacy, hf, column files), and training learns nothing from them.",
+            help="Leave entities and relations of less confidence out. Such entities become missing annotation, of "
+            "which spacy, hf and column files can tell: training learns nothing from it.",
         ),
     ] = 0.0,
 ) -> None:
@@ -60,6 +60,8 @@ def export_cli(
     )
     if report.unrelated:
         typer.echo(f"{output}: {report.unrelated:,} relations cannot be held in this format", err=True)
+    if report.unsaid:
+        typer.echo(f"{output}: {report.unsaid:,} tokens without annotation are as if outside of entities", err=True)
     if report.cut:
         typer.echo(f"{output}: {report.cut:,} entities cross the end of a sentence and were cut there", err=True)
     if report.nested:

@@ -9,9 +9,16 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..errors import DossierError
-from ..pipeline.extensions import entity_confidences, get_relations, prune_relations, set_confidence, set_missed
+from ..pipeline.extensions import (
+    entity_confidences,
+    get_relations,
+    prune_relations,
+    set_confidence,
+    set_missed,
+    set_relations,
+)
 from ..text.docbin import read_docbin
-from .annotations.docs import annotated_of, make_doc
+from .annotations.docs import NESTED, annotated_of, make_doc
 from .annotations.document import Annotated, Link
 from .annotations.formats.base import MISSHAPEN
 from .annotations.formats.registry import ANNOTATION_FORMATS
@@ -45,7 +52,7 @@ def export(
         `hf`; `auto` is `source` if every document has its rows, else `tsv`.
     scheme (str): Of column formats; see `columns.export.export_docs`.
     lang (str): The language whose tokenizer finds the tokens of records.
-    least (float): Entities of less confidence become missing annotation.
+    least (float): Entities of less confidence become missing annotation; relations of less are left out.
     RETURNS (Counts): What was written.
     RAISES (DossierError): If the documents cannot be written in this format; with `least`, if they have entities and no
         confidences.
@@ -58,10 +65,12 @@ def export(
 
 
 def leave_unsure_out(docs: list[Doc], least: float) -> None:
-    """Make entities of less confidence missing annotation, from which nothing is learnt; their relations go too.
+    """Make entities of less confidence missing annotation, and leave relations of less confidence or of such out.
 
-    RAISES (DossierError): The documents have entities, and none has a confidence.
+    RAISES (DossierError): `least` is none; the documents have entities, and none has a confidence.
     """
+    if not 0 <= least <= 1:
+        raise DossierError("the least confidence is 0 at least and 1 at most", value=least)
     confidences = [entity_confidences(doc) for doc in docs]
     if any(confidences) and all(each is None for of_doc in confidences for each in of_doc):
         raise DossierError(
@@ -70,6 +79,11 @@ def leave_unsure_out(docs: list[Doc], least: float) -> None:
     for doc, of_doc in zip(docs, confidences, strict=True):
         unsure = [ent for ent, each in zip(doc.ents, of_doc, strict=True) if each is not None and each < least]
         doc.set_ents([], missing=unsure, default="unmodified")
+        inside = {i for ent in unsure for i in range(ent.start, ent.end)}
+        if NESTED in doc.spans:
+            doc.spans[NESTED] = [span for span in doc.spans[NESTED] if inside.isdisjoint(range(span.start, span.end))]
+        sure = [r for r in get_relations(doc) if r.confidence is None or r.confidence >= least]
+        set_relations(doc, sure)
         prune_relations(doc)
 
 
@@ -97,6 +111,7 @@ def export_loaded(docs: list[Doc], output: Path, *, format: str = AUTO, scheme: 
     counts = Counts(len(texts), sents, sum(map(len, docs)), sum(len(text.marks) for text in texts))
     counts.relations = sum(len(text.links) for text in texts) if writer.links else 0
     counts.unrelated = sum(len(get_relations(doc)) for doc in docs) - counts.relations
+    counts.unsaid = 0 if writer.partial else sum(token.ent_iob == 0 for doc in docs for token in doc)
     return counts
 
 
@@ -147,8 +162,9 @@ def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> D
         # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
         doc = make_doc(nlp, found, mode="expand").doc
         for mark, ent in zip(found.marks, entities, strict=True):
-            if ent.get("confidence") is not None:
-                set_confidence(doc, mark.start, mark.end, mark.label, float(ent["confidence"]))
+            span = doc.char_span(mark.start, mark.end, alignment_mode="expand")
+            if span is not None and ent.get("confidence") is not None:
+                set_confidence(doc, span.start_char, span.end_char, mark.label, float(ent["confidence"]))
         missed = _missed(record)
     except MISSHAPEN as error:
         why = f"not as dossier process writes it ({type(error).__name__}: {str(error)[:60]})"

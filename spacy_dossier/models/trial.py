@@ -80,7 +80,8 @@ def try_encoder(module: nn.Module, tokenizer: Any, settings: EncoderSettings) ->
             raise _unusable(kind, f"it gives {beside.shape[1]} vectors for {ids.shape[1]} sub-words")
         if not _close(beside[0, : len(alone)], alone):
             raise _unusable(kind, "it reads padding, so that the vectors of a text depend on those beside it")
-        if module.cases is not None:
+        setting = "case_embedding" if module.cases is not None else "smoothness" if settings.smoothness else None
+        if setting is not None:
             try:
                 embeddings = encoder.get_input_embeddings()(ids)
                 embedded = encoder(inputs_embeds=embeddings, attention_mask=mask).last_hidden_state
@@ -89,9 +90,9 @@ def try_encoder(module: nn.Module, tokenizer: Any, settings: EncoderSettings) ->
                 different = _reason(error)
             if different:
                 raise DossierError(
-                    f"this kind of encoder takes no case embedding ({different})",
+                    f"this kind of encoder takes no {setting.replace('_', ' ')} ({different})",
                     value=kind,
-                    remedy="Set case_embedding = false",
+                    remedy=f"Set {setting} = {'false' if module.cases is not None else '0'}",
                 )
         longest = _longest(module, ids[1], window_length(tokenizer, settings))
         if longest < window_length(tokenizer, settings):

@@ -67,16 +67,18 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     What a process that was killed left beside it is cleared away, and a folder that it had put aside brought back.
 
-    path (Path): The folder. The folders above it are made.
+    path (Path): The folder; a link stands for what it leads to. The folders above it are made. A process makes one at a
+        time at one path.
     YIELDS (Path): A folder without content, to fill.
     RAISES (OSError): The disk is full, or the folder above cannot be written to. What stood at `path` is as it was.
     """
-    path = path.absolute()
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_killed(path)
-    made, old = (path.parent / f".{path.name}.{os.getpid()}.{part}" for part in ("new", "old"))
+    name = f".{path.name}.{os.getpid()}-{uuid.uuid4().hex}"
+    made, old = (path.parent / f"{name}.{part}" for part in ("new", "old"))
+    made.mkdir()
     try:
-        made.mkdir()
         yield made
         if path.exists():
             path.rename(old)
@@ -90,14 +92,15 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def _clear_killed(path: Path) -> None:
     """Remove the folders beside `path` whose process has ended, and bring back what it had put aside."""
-    for folder in path.parent.glob(f".{escape(path.name)}.*.*"):
-        name = re.fullmatch(r"\.(\d+)\.(new|old)", folder.name.removeprefix(f".{path.name}"))
-        if name is None or _is_running(int(name[1])):
+    for folder in path.parent.glob(f".{escape(path.name)}.*-*.*"):
+        name = re.fullmatch(r"\.(\d+)-[0-9a-f]{32}\.(new|old)", folder.name.removeprefix(f".{path.name}"))
+        # In a container a process often has the number of the one before.
+        if name is None or (int(name[1]) != os.getpid() and _is_running(int(name[1]))):
             continue
         if name[2] == "old" and not path.exists():
             folder.rename(path)
         else:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_running(pid: int) -> bool:

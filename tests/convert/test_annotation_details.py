@@ -420,3 +420,31 @@ def test_answers_from_files_find_their_texts(tmp_path: Path, format: str) -> Non
     export([tmp_path / "c.spacy"], tmp_path / "tasks", format=format)
     found, _ = join_into(tmp_path / "c.spacy", [str(tmp_path / "tasks")], tmp_path / "out.spacy", ColumnOptions())
     assert (found.replaced, found.added, found.kept, found.conflicts) == (1, 0, 0, [])
+
+
+def test_an_answer_says_nothing_of_what_it_leaves_unannotated(tmp_path: Path) -> None:
+    """The corpus keeps its entities there; two answers of which only one says something differ."""
+    vocab = spacy.blank("en").vocab
+    words = ["Anna", "left", "Oslo", "today"]
+    given = {
+        "corpus": ["B-PER", "O", "B-LOC", "O"],
+        "nothing": [""] * 4,
+        "part": ["", "", "B-GPE", "O"],
+        "all": ["O"] * 4,
+    }
+    for name, tags in given.items():
+        DocBin(docs=[Doc(vocab, words=words, ents=tags)]).to_disk(tmp_path / f"{name}.spacy")
+    for answers, found in (
+        (["nothing"], "PER LOC"),
+        (["part"], "PER GPE"),
+        (["all"], ""),
+        (["all", "part"], "PER GPE"),
+    ):
+        inputs = [str(tmp_path / f"{name}.spacy") for name in answers]
+        report, _ = join_into(tmp_path / "corpus.spacy", inputs, tmp_path / "out.spacy", ColumnOptions())
+        assert " ".join(label for _, label in ents_of(tmp_path / "out.spacy")) == found
+        assert len(report.conflicts) == len(answers) - 1
+
+
+def ents_of(path: Path) -> list[tuple[str, str]]:
+    return ents(docs_of(path))

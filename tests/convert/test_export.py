@@ -1,5 +1,6 @@
 """Documents go back to column files, in their own layout or another, and nothing is lost on the way."""
 
+import json
 import re
 import string
 from pathlib import Path
@@ -200,7 +201,7 @@ def test_missing_annotation_and_nested_entities_survive(tmp_path: Path) -> None:
 
 
 def test_entities_of_less_confidence_become_missing_annotation(tmp_path: Path) -> None:
-    """In the formats that can say so; relations of such entities go, and without confidences it is refused."""
+    """In the formats that can say so; relations of less go, and of such entities; without confidences refused."""
     doc = Doc(
         Vocab(), words=["Anna", "left", "Oslo", "."], ents=["B-PER", "O", "B-LOC", "O"], sent_starts=[1, -1, -1, -1]
     )
@@ -209,7 +210,13 @@ def test_entities_of_less_confidence_become_missing_annotation(tmp_path: Path) -
     set_relations(doc, [Relation(doc.ents[0], doc.ents[1], "Live_In", 0.7)])
     path = tmp_path / "a.spacy"
     DocBin(docs=[doc], store_user_data=True).to_disk(path)
-    for least, tags, relations in ((0.0, "BOBO", 1), (0.8, "BOBO", 1), (0.85, "BO-O", 0), (0.95, "-O-O", 0)):
+    for least, tags, relations in (
+        (0.0, "BOBO", 1),
+        (0.7, "BOBO", 1),
+        (0.8, "BOBO", 0),
+        (0.85, "BO-O", 0),
+        (0.95, "-O-O", 0),
+    ):
         counts = export([path], tmp_path / "b.spacy", format="spacy", least=least)
         (back,) = DocBin().from_disk(tmp_path / "b.spacy").get_docs(Vocab())
         assert "".join(token.ent_iob_ or "-" for token in back) == tags
@@ -217,10 +224,34 @@ def test_entities_of_less_confidence_become_missing_annotation(tmp_path: Path) -
         export([path], tmp_path / "b.conll", format="conll", least=least)
         (back,) = read_docs(tmp_path / "b.conll")
         assert "".join(token.ent_iob_ or "-" for token in back) == tags
+    doc.spans["nested"] = [Span(doc, 2, 3, "GPE")]
+    DocBin(docs=[doc], store_user_data=True).to_disk(path)
+    export([path], tmp_path / "b.spacy", format="spacy", least=0.85)
+    (back,) = DocBin().from_disk(tmp_path / "b.spacy").get_docs(Vocab())
+    assert [ent.text for ent in back.ents] == ["Anna"]
+    assert export([path], tmp_path / "b.jsonl", format="doccano", least=0.85).unsaid == 1
     clear_confidences(doc)
     DocBin(docs=[doc], store_user_data=True).to_disk(path)
     with pytest.raises(DossierError, match=r"no entity has a confidence, found '?--least 0.5"):
         export([path], tmp_path / "c.spacy", format="spacy", least=0.5)
+    with pytest.raises(DossierError, match="0 at least and 1 at most"):
+        export([path], tmp_path / "c.spacy", format="spacy", least=float("nan"))
+
+
+def test_a_record_with_other_tokens_keeps_its_confidences(tmp_path: Path) -> None:
+    """An entity inside a token of the tokenizer is widened to it, with its confidence."""
+    ents = [("PER", 0, 4, 0.95), ("NUM", 13, 16, 0.05)]
+    keys = ("label", "start", "end", "confidence")
+    record = {
+        "id": "1",
+        "text": "Anna paid EUR100 to Bob.",
+        "entities": [dict(zip(keys, ent, strict=True)) for ent in ents],
+    }
+    (tmp_path / "records.jsonl").write_text(json.dumps(record) + "\n", encoding="utf-8")
+    for least, found in ((0.0, ["Anna", "EUR100"]), (0.5, ["Anna"])):
+        export([tmp_path / "records.jsonl"], tmp_path / "a.spacy", format="spacy", least=least)
+        (doc,) = DocBin().from_disk(tmp_path / "a.spacy").get_docs(Vocab())
+        assert [ent.text for ent in doc.ents] == found
 
 
 def test_what_was_not_annotated_stays_so_in_spacy_files(tmp_path: Path) -> None:

@@ -125,6 +125,18 @@ def test_a_kind_that_cannot_be_used_says_why(make_encoder: Callable[..., Path], 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("setting", [{"case_embedding": True}, {"smoothness": 1.0}])
+def test_a_kind_that_reads_no_embeddings_refuses_what_changes_them(
+    make_encoder: Callable[..., Path], setting: dict[str, Any]
+) -> None:
+    """With the setting to change; without it the kind is read."""
+    folder = str(make_encoder("IBert", SIZE | {"max_position_embeddings": 66}))
+    (name,) = setting
+    with pytest.raises(DossierError, match=f"takes no {name.replace('_', ' ')}.*Set {name} = "):
+        build_transformer_model(folder, window=60, **setting).initialize()
+    build_transformer_model(folder, window=60).initialize()
+
+
 def test_a_window_that_is_too_long_is_told_with_the_length_that_is_not(make_encoder: Callable[..., Path]) -> None:
     """Also where no layer says how many positions there are, and where a trained pipeline is given a longer window."""
     for kind in ("Bert", "GPT2", "Bart"):

@@ -413,7 +413,7 @@ def test_what_a_killed_report_left_is_removed(tmp_path: Path) -> None:
     out = save(tmp_path / "out", [letter("a.txt")])
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = out / f".report.{ended.pid}.new"
+    left = out / f".report.{ended.pid}-{'0' * 32}.new"
     (left / "docs").mkdir(parents=True)
     sqlite3.connect(left / "index.sqlite").execute("CREATE TABLE document (x)").connection.close()
     write_report(out)

@@ -107,8 +107,10 @@ def test_what_a_killed_process_left_is_cleared_away(tmp_path: Path, step: str) -
     target = tmp_path / "a[b]"
     with whole_folder(target) as made:
         (made / "first").write_text("")
-    other = tmp_path / f".{target.name}.{os.getppid()}.new"  # of a process that goes on
-    other.mkdir()
+    other = tmp_path / f".{target.name}.{os.getppid()}-{'0' * 32}.new"  # of a process that goes on
+    earlier = tmp_path / f".{target.name}.{os.getpid()}-{'1' * 32}.new"  # of one that had this one's number
+    for folder in (other, earlier):
+        folder.mkdir()
     code = f"""
 import os, signal, sys
 from pathlib import Path
@@ -125,8 +127,21 @@ with whole_folder(Path(sys.argv[1])) as made:
 """
     done = subprocess.run([sys.executable, "-c", code, target], check=False)
     assert done.returncode == -signal.SIGKILL
-    assert len(list(tmp_path.glob(".a*"))) == (2 if step == "made" else 3)
+    assert len(list(tmp_path.glob(".a*"))) == (3 if step == "made" else 4)
     with pytest.raises(KeyError), whole_folder(target):
         raise KeyError
     assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "a[b]"]
     assert [path.name for path in target.iterdir()] == ["first"]
+
+
+def test_a_link_to_a_folder_stays_one(tmp_path: Path) -> None:
+    """What it leads to is replaced, or made."""
+    (tmp_path / "runs").mkdir()
+    link = tmp_path / "final"
+    link.symlink_to("runs/3")
+    for name in ("first", "second"):
+        with whole_folder(link) as made:
+            (made / name).write_text("")
+        assert [path.name for path in (tmp_path / "runs" / "3").iterdir()] == [name]
+    assert link.is_symlink()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["3"]

@@ -31,7 +31,8 @@ class JoinReport:
 def join(
     docs: Iterable[Doc], answers: Iterable[tuple[str, Annotated]], nlp: Language, *, mode: str = "strict"
 ) -> tuple[list[Doc], JoinReport]:
-    """Put answers into a corpus; the tokens, sentences and all else of its documents stay.
+    """Put answers into a corpus; the tokens, sentences and all else of its documents stay, and their entities where an
+    answer has missing annotation.
 
     docs (Iterable[Doc]): The corpus.
     answers (Iterable[tuple[str, Annotated]]): Names of files and the texts in them, the later the more they count.
@@ -50,7 +51,7 @@ def join(
             report.conflicts.append(f"{answer.id} in {name}: its text is not that of the corpus; left out")
             continue
         key = (answer.id, answer.text)
-        if key in last and _spans(last[key][1]) != _spans(answer):
+        if key in last and _said(last[key][1]) != _said(answer):
             what = answer.id or repr(answer.text[:40])
             report.conflicts.append(f"{what}: {last[key][0]} and {name} differ; {name} counts")
         last[key] = (name, answer)
@@ -78,5 +79,6 @@ def _found(corpus: list[Doc], places: dict[str, list[int]], answer: Annotated) -
     return [i for i, id in ids.items() if not answer.id or answer.id in (id, file_name(id))]
 
 
-def _spans(text: Annotated) -> set[Mark]:
-    return {Mark(*mark[:3]) for mark in text.marks}
+def _said(text: Annotated) -> tuple[set[Mark], list[tuple[int, int]]]:
+    """RETURNS (tuple): What is marked, without scores, and where nothing is said."""
+    return {Mark(*mark[:3]) for mark in text.marks}, text.missing

@@ -25,6 +25,7 @@ class Counts:
     nested (int): Entities that overlap another, where the form has one layer.
     relations (int): Relations that were written.
     unrelated (int): Relations that the form could not hold.
+    unsaid (int): Tokens without annotation, where the form cannot tell them from those outside of entities.
     """
 
     docs: int = 0
@@ -36,6 +37,7 @@ class Counts:
     nested: int = 0
     relations: int = 0
     unrelated: int = 0
+    unsaid: int = 0
 
 
 def annotation(doc: Doc, start: int, end: int, counts: Counts) -> tuple[list[Entity], set[int]]:

@@ -22,6 +22,7 @@ class AnnotationFormat(ABC):
     about (str): What it is, in a line.
     example (str): What such a file looks like.
     links (bool): Whether it holds relations.
+    partial (bool): Whether it can say of tokens that their entities were not annotated.
     folder (bool): Whether it is written as a folder of files, one a text, not as one file.
     """
 
@@ -29,6 +30,7 @@ class AnnotationFormat(ABC):
     about: ClassVar[str]
     example: ClassVar[str]
     links: ClassVar[bool] = False
+    partial: ClassVar[bool] = False
     folder: ClassVar[bool] = False
 
     @abstractmethod

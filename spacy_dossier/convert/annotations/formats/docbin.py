@@ -20,6 +20,7 @@ class SpacyDocBin(AnnotationFormat):
     name = "spacy"
     about = "spaCy: a DocBin, as spacy convert and Corpus have them"
     links = True
+    partial = True
     example = "(binary)\n"
 
     def sniff(self, file: TextFile, head: str) -> bool:
