@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 from ..errors import DossierError
 from ..pipeline.extensions import (
     entity_confidences,
+    get_confidence,
     get_relations,
     prune_relations,
     set_confidence,
@@ -162,8 +163,9 @@ def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> D
         # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
         doc = make_doc(nlp, found, mode="expand").doc
         for mark, ent in zip(found.marks, entities, strict=True):
-            span = doc.char_span(mark.start, mark.end, alignment_mode="expand")
-            if span is not None and ent.get("confidence") is not None:
+            span = doc.char_span(mark.start, mark.end, mark.label, alignment_mode="expand")
+            # Of two in one token the first is the entity.
+            if span in doc.ents and get_confidence(span) is None and ent.get("confidence") is not None:
                 set_confidence(doc, span.start_char, span.end_char, mark.label, float(ent["confidence"]))
         missed = _missed(record)
     except MISSHAPEN as error:

@@ -1,7 +1,8 @@
 """Encoders of the Hugging Face library differ: which of them can be used, found out once by trying.
 
-An encoder is asked for vectors of a text alone and beside a longer one, from ids and, for a case embedding, from
-embeddings, and of one full window. What goes wrong there would go wrong later, or change results without a word.
+An encoder is asked for vectors of a text alone and beside a longer one, from ids and, for a case embedding or
+smoothness, from embeddings, and of one full window. What goes wrong there would go wrong later, or change results
+without a word.
 """
 
 from typing import Any

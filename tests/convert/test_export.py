@@ -239,8 +239,8 @@ def test_entities_of_less_confidence_become_missing_annotation(tmp_path: Path) -
 
 
 def test_a_record_with_other_tokens_keeps_its_confidences(tmp_path: Path) -> None:
-    """An entity inside a token of the tokenizer is widened to it, with its confidence."""
-    ents = [("PER", 0, 4, 0.95), ("NUM", 13, 16, 0.05)]
+    """An entity inside a token of the tokenizer is widened to it, with its confidence; of two the first counts."""
+    ents = [("PER", 0, 4, 0.95), ("CUR", 10, 13, 0.05), ("NUM", 13, 16, 0.99)]
     keys = ("label", "start", "end", "confidence")
     record = {
         "id": "1",

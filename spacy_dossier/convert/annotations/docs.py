@@ -60,7 +60,7 @@ def make_doc(nlp: Language, text: Annotated, *, mode: str = "strict") -> Aligned
 
 
 def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
-    """Make the marks of a text the entities of its Doc; where it has missing annotation, the Doc's own stays.
+    """Make the marks of a text the entities of its Doc.
 
     doc (Doc): The Doc.
     text (Annotated): The text and its marks.
@@ -85,8 +85,8 @@ def align(doc: Doc, text: Annotated, *, mode: str = "strict") -> Aligned:
     kept = set(chosen)
     nested = [span for span in spans if span not in kept]
     inside = {i for span in chosen for i in range(span.start, span.end)}
-    outside = [doc[t.i : t.i + 1] for t in doc if t.i not in inside and not _is_in(t.idx, text.missing)]
-    doc.set_ents(chosen, outside=outside, default="unmodified")
+    missing = [doc[t.i : t.i + 1] for t in doc if t.i not in inside and _is_in(t.idx, text.missing)]
+    doc.set_ents(chosen, missing=missing, default="outside")
     if nested:
         doc.spans[NESTED] = nested
     aligned.overlapping = len(nested)

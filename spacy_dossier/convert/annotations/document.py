@@ -47,6 +47,14 @@ class Annotated:
     missing: list[tuple[int, int]] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
+    @property
+    def silent(self) -> bool:
+        """Whether nobody annotated any of it."""
+        rest = list(self.text)
+        for start, end in self.missing:
+            rest[start:end] = " " * (end - start)
+        return bool(self.missing) and not self.marks and not "".join(rest).strip()
+
     def mark(self, start: Any, end: Any, label: Any, said: Any = None) -> bool:
         """Mark a span; what is none is unread.
 

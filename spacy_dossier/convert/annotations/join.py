@@ -31,8 +31,8 @@ class JoinReport:
 def join(
     docs: Iterable[Doc], answers: Iterable[tuple[str, Annotated]], nlp: Language, *, mode: str = "strict"
 ) -> tuple[list[Doc], JoinReport]:
-    """Put answers into a corpus; the tokens, sentences and all else of its documents stay, and their entities where an
-    answer has missing annotation.
+    """Put answers into a corpus; the tokens, sentences and all else of its documents stay. A text that nobody annotated
+    is no answer.
 
     docs (Iterable[Doc]): The corpus.
     answers (Iterable[tuple[str, Annotated]]): Names of files and the texts in them, the later the more they count.
@@ -47,6 +47,8 @@ def join(
     ids = {str(doc.user_data["id"]) for doc in corpus if doc.user_data.get("id")}
     last: dict[tuple[str, str], tuple[str, Annotated]] = {}
     for name, answer in answers:
+        if answer.silent:
+            continue
         if answer.id in ids and not _found(corpus, places, answer):
             report.conflicts.append(f"{answer.id} in {name}: its text is not that of the corpus; left out")
             continue
