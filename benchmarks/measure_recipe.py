@@ -33,6 +33,7 @@ SWITCHES: dict[str, list[tuple[tuple[str, ...], Any]]] = {
     "trained word embeddings": [((*ENCODER, "frozen_embeddings"), False)],
     "two lowest layers frozen": [((*ENCODER, "frozen_layers"), 2)],
     "three lowest layers frozen": [((*ENCODER, "frozen_layers"), 3)],
+    "one more layer trained every 25 steps": [((*ENCODER, "unfreeze_every"), 25)],
     "LoRA of rank 8": [((*ENCODER, "lora_rank"), 8), ((*ENCODER, "learn_rate_scale"), 1.0)],
     "LoRA of rank 8, thrice the rate": [((*ENCODER, "lora_rank"), 8), ((*ENCODER, "learn_rate_scale"), 3.0)],
     "LoRA of rank 16": [((*ENCODER, "lora_rank"), 16), ((*ENCODER, "learn_rate_scale"), 1.0)],

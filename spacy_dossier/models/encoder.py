@@ -127,6 +127,7 @@ class EncoderShim(PyTorchShim):
         super().__init__(None)
         self.settings = settings
         self.name = name
+        self.updates = 0  # of this training
         self.base: Base | None = None  # with LoRA, what the narrow matrices stand beside
         self.exported: dict[str, bytes] = {}
         self.tokenizer: SubWordTokenizer | None = None
@@ -277,7 +278,12 @@ class EncoderShim(PyTorchShim):
 
     def finish_update(self, optimizer: Optimizer) -> None:
         self.exported, self._encode = {}, None
+        every = self.settings.unfreeze_every
+        lowest = self.n_layers - self.updates // every if every else 0
+        self.updates += 1
         for name, parameter in self.module.named_parameters():
+            if self.depth(name) < lowest:
+                parameter.grad = None
             if parameter.grad is None:
                 continue
             is_new = name.startswith("cases.")

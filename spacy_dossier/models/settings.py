@@ -27,6 +27,8 @@ class EncoderSettings:
     layer_decay (float): Each layer learns slower than the one above it by this factor (Howard & Ruder 2018, 3.1).
     frozen_embeddings (bool): The word embeddings are not trained, which saves a gradient of the vocabulary's size.
     frozen_layers (int): All embeddings and this many layers from the bottom are not trained; 0 trains all.
+    unfreeze_every (int): Updates after which one more layer, from the top, begins to be trained (Howard & Ruder 2018,
+        3.2); 0 trains all from the beginning.
     runtime (str): What inference runs in, one of RUNTIMES; "auto" is "bf16" where the device multiplies bfloat16
         natively, else "torch" (`resolve`). Training is PyTorch's always.
     attention_dropout (float | None): Dropout of the attention in training, whatever the encoder calls it, where it has
@@ -53,6 +55,7 @@ class EncoderSettings:
     layer_decay: float = 1.0
     frozen_embeddings: bool = False
     frozen_layers: int = 0
+    unfreeze_every: int = 0
     runtime: str = "torch"
     attention_dropout: float | None = None
     lora_rank: int = 0
@@ -66,7 +69,7 @@ class EncoderSettings:
     def __post_init__(self) -> None:
         """RAISES (DossierError): A setting that makes no sense."""
         check_runtime(self.runtime)
-        for name in ("window", "context", "batch_subwords", "frozen_layers", "lora_rank"):
+        for name in ("window", "context", "batch_subwords", "frozen_layers", "unfreeze_every", "lora_rank"):
             least = int(name in ("window", "batch_subwords"))
             if getattr(self, name) < least:
                 raise DossierError(

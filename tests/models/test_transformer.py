@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import fix_random_seed
 from spacy_transformers.layers import split_trf_batch, trfs2arrays
-from thinc.api import Model, chain, reduce_mean
+from thinc.api import Adam, Model, chain, reduce_mean
 
 from spacy_dossier.errors import DossierError
 from spacy_dossier.models.encoder import SubWordTokenizer
@@ -121,6 +121,23 @@ def test_smoothness_adds_the_gradient_of_the_distance_that_noise_makes(folder: P
     (clean.sum() + 0.7 * (noisy - clean).square().sum() / (2 * clean.shape[1])).backward()
     for name, parameter in shim.module.named_parameters():
         torch.testing.assert_close(found[name], parameter.grad, atol=1e-5, rtol=1e-4)
+
+
+def test_layers_begin_to_learn_one_by_one_from_the_top(folder: Path, blank: Language) -> None:
+    """The uppermost at once, one more after every two updates, the embeddings after all layers."""
+    model = build_transformer_model(str(folder), window=60, unfreeze_every=2)
+    model.initialize()
+    parameters = dict(model.shims[0].module.named_parameters())
+    depths = {name: model.shims[0].depth(name) for name in parameters}
+    top = max(depths.values())
+    optimizer = Adam(0.01)
+    for update in range(2 * top + 1):
+        before = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+        batch, backprop = model.begin_update([blank.make_doc(TEXTS[0])])
+        backprop(SubWordBatch(torch.ones_like(batch.model_output.last_hidden_state), batch.subwords))
+        model.finish_update(optimizer)
+        changed = {depths[name] for name, parameter in parameters.items() if not torch.equal(parameter, before[name])}
+        assert changed == set(range(top - update // 2, top + 1))
 
 
 def test_a_window_is_encoded_as_if_it_stood_alone(folder: Path, blank: Language) -> None:
