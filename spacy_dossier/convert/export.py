@@ -162,10 +162,11 @@ def _doc_of(nlp: Language, record: dict[str, Any], file: Path, number: int) -> D
             found.links.append(Link(*ends, relation["label"], None if score is None else float(score)))
         # Entities that the tokenizer of another pipeline would cut are widened: a record has no tokens.
         doc = make_doc(nlp, found, mode="expand").doc
+        ents = set(doc.ents)  # put together from its tokens at every call
         for mark, ent in zip(found.marks, entities, strict=True):
             span = doc.char_span(mark.start, mark.end, mark.label, alignment_mode="expand")
             # Of two in one token the first is the entity.
-            if span in doc.ents and get_confidence(span) is None and ent.get("confidence") is not None:
+            if span in ents and get_confidence(span) is None and ent.get("confidence") is not None:
                 set_confidence(doc, span.start_char, span.end_char, mark.label, float(ent["confidence"]))
         missed = _missed(record)
     except MISSHAPEN as error:

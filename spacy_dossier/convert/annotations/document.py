@@ -50,10 +50,11 @@ class Annotated:
     @property
     def silent(self) -> bool:
         """Whether nobody annotated any of it."""
-        rest = list(self.text)
-        for start, end in self.missing:
-            rest[start:end] = " " * (end - start)
-        return bool(self.missing) and not self.marks and not "".join(rest).strip()
+        if self.marks or not self.missing:
+            return False
+        starts, ends = zip(*self.missing, strict=True)
+        gaps = zip((0, *ends), (*starts, len(self.text)), strict=True)
+        return not any(self.text[start:end].strip() for start, end in gaps)
 
     def mark(self, start: Any, end: Any, label: Any, said: Any = None) -> bool:
         """Mark a span; what is none is unread.
