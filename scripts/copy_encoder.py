@@ -4,13 +4,13 @@ python scripts/copy_encoder.py FacebookAI/roberta-base assets/encoder-gpu
 """
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spacy_dossier.errors import DossierError
+from spacy_dossier.text.files import whole_folder
 
 
 def copy_encoder(source: str, output: Path) -> None:
@@ -22,11 +22,9 @@ def copy_encoder(source: str, output: Path) -> None:
     """
     if output.is_dir() and any(output.iterdir()) and not (output / "config.json").is_file():
         raise DossierError("this folder holds no encoder, and is left as it is", file=output, remedy="Name another")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent) as temporary:
-        made = Path(temporary, "encoder")
+    with whole_folder(output) as made:
         if Path(source).is_dir():
-            shutil.copytree(source, made)
+            shutil.copytree(source, made, dirs_exist_ok=True)
         else:
             from transformers import AutoModel, AutoTokenizer
 
@@ -38,9 +36,6 @@ def copy_encoder(source: str, output: Path) -> None:
                 raise DossierError(
                     f"no folder, and not to be had from the hub ({reason})", value=source, remedy="Give a folder"
                 ) from None
-        if output.is_dir():
-            shutil.rmtree(output)
-        made.rename(output)
 
 
 def main(

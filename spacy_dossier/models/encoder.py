@@ -282,12 +282,13 @@ class EncoderShim(PyTorchShim):
         lowest = self.n_layers - self.updates // every if every else 0
         self.updates += 1
         for name, parameter in self.module.named_parameters():
-            if self.depth(name) < lowest:
+            depth = self.depth(name)
+            if depth < lowest:
                 parameter.grad = None
             if parameter.grad is None:
                 continue
             is_new = name.startswith("cases.")
-            decay = self.settings.layer_decay ** (self.n_layers - self.depth(name))
+            decay = self.settings.layer_decay ** (self.n_layers - depth)
             updated, _ = optimizer(
                 (self.id, name),
                 cast(Any, torch2xp(parameter.data)),
