@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel
 
 from ..errors import DossierError
 from .lora import Base, adapt, is_own, merge, share_base
-from .modules import leave_threads_behind
+from .modules import averaged_weights, leave_threads_behind
 from .onednn import twin
 from .runtime import Encode, computes_bfloat16, export, make_encode
 from .settings import EncoderSettings
@@ -302,21 +302,14 @@ class EncoderShim(PyTorchShim):
 
     @contextlib.contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
-        """Averaged weights for a while. Thinc's own method looks for keys that its optimizers do not use."""
-        keys = {name: (self.id, name) for name, _ in self.module.named_parameters()} if self._model else {}
-        averaged = {name: params[key] for name, key in keys.items() if key in params}
-        parameters = {name: p for name, p in self.module.named_parameters() if name in averaged} if averaged else {}
-        own = {name: parameter.data for name, parameter in parameters.items()}
+        """Averaged weights for a while, `averaged_weights`."""
         encode, exported = self._encode, self.exported
-        if parameters:  # what inference was set up with are the own ones
-            self._encode, self.exported = None, {}
         try:
-            for name, parameter in parameters.items():
-                parameter.data = xp2torch(averaged[name], device=parameter.device)
-            yield
+            with averaged_weights(self, params) as others:
+                if others:  # what inference was set up with are the own ones
+                    self._encode, self.exported = None, {}
+                yield
         finally:
-            for name, parameter in parameters.items():
-                parameter.data = own[name]
             self._encode, self.exported = encode, exported
 
     def to_bytes(self) -> bytes:

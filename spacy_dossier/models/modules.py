@@ -1,7 +1,8 @@
 """PyTorch in models of Thinc: modules with their shim, arrays as tensors and back, and products of matrices."""
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,28 @@ def leave_threads_behind() -> None:
     if _process != os.getpid():
         torch.set_num_threads(1)
         _process = os.getpid()
+
+
+@contextlib.contextmanager
+def averaged_weights(shim: PyTorchShim, params: dict[Any, Any]) -> Iterator[bool]:
+    """Weights of a shim's module that an optimizer averaged (`use_averages`), for a while.
+
+    Thinc's own `use_params` looks for keys that its optimizers do not use, and so changes nothing.
+
+    params (dict): The optimizer's averages, by the keys that it was given: (the shim's id, the parameter's name).
+    YIELDS (bool): Whether any weight is another.
+    """
+    module = shim._model
+    parameters = dict(module.named_parameters()) if module is not None else {}
+    averaged = {name: params[shim.id, name] for name in parameters if (shim.id, name) in params}
+    own = {name: parameters[name].data for name in averaged}
+    try:
+        for name, weights in averaged.items():
+            parameters[name].data = xp2torch(weights, device=own[name].device)
+        yield bool(averaged)
+    finally:
+        for name, weights in own.items():
+            parameters[name].data = weights
 
 
 class ModuleShim(PyTorchShim):
@@ -51,6 +74,11 @@ class ModuleShim(PyTorchShim):
             updated, _ = optimizer(key, torch2xp(parameter.data), grad, lr_scale=self.learn_rate_scale)
             parameter.data = xp2torch(updated, device=parameter.device)
             parameter.grad = None
+
+    @contextlib.contextmanager
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        with averaged_weights(self, params):
+            yield
 
 
 def run_module(

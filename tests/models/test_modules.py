@@ -1,12 +1,13 @@
-"""Products by PyTorch in Thinc's layers."""
+"""Products by PyTorch in Thinc's layers, and averaged weights of a module."""
 
 import itertools
 
 import numpy as np
 import pytest
-from thinc.api import Linear, NumpyOps, chain
+import torch
+from thinc.api import Adam, Linear, NumpyOps, chain
 
-from spacy_dossier.models.modules import TorchProductOps, multiply_by_torch
+from spacy_dossier.models.modules import ModuleShim, TorchProductOps, multiply_by_torch
 
 from ..card.counts import Counts
 
@@ -36,3 +37,22 @@ def test_only_layers_on_the_cpu_multiply_so(card: Counts) -> None:
         node.ops = NumpyOps()
     multiply_by_torch(layers)
     assert all(isinstance(node.ops, TorchProductOps) for node in layers.walk())
+
+
+def test_averaged_weights_of_a_module() -> None:
+    """They are the moving average that Thinc's optimizer keeps (`use_averages`), and are taken back after an error."""
+    module = torch.nn.Linear(2, 1, bias=False)
+    shim, optimizer = ModuleShim(module), Adam(0.1, use_averages=True)
+    average = torch.zeros(1, 2)
+    for update in range(1, 5):
+        module.weight.grad = torch.tensor([[1.0, -float(update)]])
+        shim.finish_update(optimizer)
+        decay = (1 + update) / (10 + update)
+        average = decay * average + (1 - decay) * module.weight.detach()
+        optimizer.step_schedules()
+    own = module.weight.detach().clone()
+    with pytest.raises(KeyError), shim.use_params(optimizer.averages):
+        torch.testing.assert_close(module.weight.detach(), average)
+        raise KeyError
+    torch.testing.assert_close(module.weight.detach(), own)
+    assert (own - average).abs().min() > 0.01
