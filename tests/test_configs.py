@@ -10,13 +10,14 @@ from spacy.cli.init_config import fill_config
 from spacy.cli.train import train
 from spacy.tokens import Doc, DocBin
 
+from spacy_dossier.evaluate.average import average
 from spacy_dossier.pipeline.extensions import Relation, set_relations
 
 from .card.counts import Counts
 
 FOLDER = Path(__file__).resolve().parents[1] / "configs"
-# Those that start from an encoder; summarizer.cfg starts from a trained pipeline.
-CONFIGS = sorted(path for path in FOLDER.glob("*.cfg") if path.stem != "summarizer")
+# Those that start from an encoder; the others start from a trained pipeline.
+CONFIGS = sorted(path for path in FOLDER.glob("*.cfg") if path.stem not in ("further", "summarizer"))
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +182,23 @@ def test_summarizer_config_leaves_the_rest_as_it_was(
     doc = after("Anna Kovacs flew to Lisbon. Nobody met her. It rained for days.")
     assert doc._.summary
     assert doc.spans["summary"].attrs["scores"] != [0.5] * len(doc.spans["summary"])
+
+
+def test_a_trained_pipeline_is_trained_further(corpora: dict[str, str], tiny_encoder: Path, tmp_path: Path) -> None:
+    """further.cfg is complete, goes on from the weights of its source, and the mean of both can be had."""
+    default = FOLDER / "default.cfg"
+    train(default, tmp_path / "first", overrides=overrides(default, corpora, tiny_encoder))
+    source = tmp_path / "first" / "model-last"
+
+    config = tmp_path / "further.cfg"
+    config.write_text((FOLDER / "further.cfg").read_text().replace("training/model-best", str(source)))
+    fill_config(tmp_path / "filled.cfg", config)
+    assert (tmp_path / "filled.cfg").read_text() == config.read_text()
+
+    given = overrides(default, corpora, tiny_encoder)
+    del given["paths.encoder"], given["components.transformer.model.window"]
+    train(config, tmp_path / "second", overrides=given)
+    cosines = average([source, tmp_path / "second" / "model-last"], tmp_path / "mean")
+    assert cosines.keys() == {"transformer", "senter", "crf_ner", "summarizer"}
+    assert all(0.99 < cosine < 1 for cosine in cosines.values())
+    assert spacy.load(tmp_path / "mean")("Anna Kovacs flew to Lisbon. Nobody met her.")._.summary
