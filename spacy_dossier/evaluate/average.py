@@ -109,9 +109,12 @@ def _parameters(component: str, model: Any) -> Iterator[tuple[tuple[int, str], N
             if node.has_param(name):
                 yield (node.id, name), node.ops.to_numpy(node.get_param(name)).astype("float64")
         for shim in node.shims:
-            if not isinstance(shim, EncoderShim | ModuleShim) or getattr(shim, "base", None) is not None:
-                kind = "LoRA" if isinstance(shim, EncoderShim) else type(shim).__name__
-                raise DossierError(f"the weights of {component!r} have no mean: {kind}")
+            if isinstance(shim, EncoderShim) and shim.base is not None:
+                raise DossierError(
+                    f"{component!r} was trained with LoRA: a mean of its matrices is not that of products"
+                )
+            if not isinstance(shim, EncoderShim | ModuleShim):
+                raise DossierError(f"the weights of {component!r} cannot be replaced", value=type(shim).__name__)
             for name, tensor in floats_of(shim._model).items():
                 yield (shim.id, name), tensor.detach().cpu().double().numpy()
 

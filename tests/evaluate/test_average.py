@@ -24,10 +24,10 @@ LISTENER = {
 WORDS = ["Anna", "met", "Bo", "in", "Lisbon", ".", "It", "rained", "."]
 
 
-def blank(encoder: Path) -> Language:
+def blank(encoder: Path, **settings: Any) -> Language:
     nlp = spacy.blank("en")
     model = {"@architectures": "spacy-dossier.TransformerModel.v1", "name": str(encoder), "window": 30}
-    nlp.add_pipe("dossier_transformer", name="transformer", config={"model": model})
+    nlp.add_pipe("dossier_transformer", name="transformer", config={"model": model | settings})
     nlp.add_pipe("sentencizer")
     nlp.add_pipe("crf_ner", config={"model": {"@architectures": "spacy-dossier.CRFTagger.v1", "tok2vec": LISTENER}})
     ranker = {"@architectures": "spacy-dossier.SentenceRanker.v1", "tok2vec": LISTENER}
@@ -73,6 +73,9 @@ def folder(tiny_encoder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     cfg["threshold_for_precision"] = None
     nlp.remove_pipe("summarizer")
     nlp.to_disk(folder / "shorter")
+    adapted = blank(tiny_encoder, lora_rank=2)
+    adapted.initialize(lambda: examples(adapted, "NAME"))
+    adapted.to_disk(folder / "adapted")
     return folder
 
 
@@ -130,6 +133,7 @@ def test_the_mean_is_not_answered_from_an_export_of_the_first(folder: Path, tmp_
         (("shorter",), "other components than in the first pipeline, at 'summarizer'"),
         (("calibrated",), "'crf_ner' is calibrated"),
         (("b", "apart"), "nothing in common"),
+        (("adapted",), "'transformer' was trained with LoRA"),
         (("nowhere",), "cannot be loaded"),
     ],
 )
