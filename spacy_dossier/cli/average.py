@@ -19,5 +19,5 @@ def average_cli(
     from ..evaluate.average import average
 
     for name, cosine in average(pipelines, output).items():
-        typer.echo(f"{name}: cosine of the weights {cosine:.4f}")
+        typer.echo(f"{name}: least cosine of a layer {cosine:.4f}")
     typer.echo(f"Wrote {output}")
