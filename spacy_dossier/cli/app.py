@@ -10,7 +10,6 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import DossierError
-from .average import average_cli
 from .calibrate import calibrate_cli
 from .classes import classes_cli
 from .convert import convert_cli
@@ -100,7 +99,6 @@ app.command("pairs")(pairs_cli)
 app.command("select")(select_cli)
 app.command("classes")(classes_cli)
 app.command("tune", context_settings=TUNE_CONTEXT)(tune_cli)
-app.command("average")(average_cli)
 app.command("calibrate")(calibrate_cli)
 app.command("evaluate")(evaluate_cli)
 app.command("process")(process_cli)

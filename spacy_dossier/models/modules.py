@@ -1,7 +1,6 @@
 """PyTorch in models of Thinc: modules with their shim, arrays as tensors and back, and products of matrices."""
 
 import contextlib
-import itertools
 import os
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -26,32 +25,26 @@ def leave_threads_behind() -> None:
         _process = os.getpid()
 
 
-def floats_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """RETURNS (dict[str, Tensor]): Weights, and what a module counts in training (its buffers), by name."""
-    tensors = itertools.chain(module.named_parameters(), module.named_buffers())
-    return {name: tensor for name, tensor in tensors if tensor.is_floating_point()}
-
-
 @contextlib.contextmanager
 def averaged_weights(shim: PyTorchShim, params: dict[Any, Any]) -> Iterator[bool]:
-    """Other weights for a shim's module for a while, such as an optimizer's averages (`use_averages`).
+    """Weights of a shim's module that an optimizer averaged (`use_averages`), for a while.
 
     Thinc's own `use_params` looks for keys that its optimizers do not use, and so changes nothing.
 
-    params (dict): Arrays by (the shim's id, the name in the module), as an optimizer has them.
+    params (dict): The optimizer's averages, by the keys that it was given: (the shim's id, the parameter's name).
     YIELDS (bool): Whether any weight is another.
     """
     module = shim._model
-    tensors = floats_of(module) if module is not None else {}
-    averaged = {name: params[shim.id, name] for name in tensors if (shim.id, name) in params}
-    own = {name: tensors[name].data for name in averaged}
+    parameters = dict(module.named_parameters()) if module is not None else {}
+    averaged = {name: params[shim.id, name] for name in parameters if (shim.id, name) in params}
+    own = {name: parameters[name].data for name in averaged}
     try:
         for name, weights in averaged.items():
-            tensors[name].data = xp2torch(weights, device=own[name].device)
+            parameters[name].data = xp2torch(weights, device=own[name].device)
         yield bool(averaged)
     finally:
         for name, weights in own.items():
-            tensors[name].data = weights
+            parameters[name].data = weights
 
 
 class ModuleShim(PyTorchShim):
