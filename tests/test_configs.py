@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import spacy
+from spacy import util
 from spacy.cli.debug_config import debug_config
 from spacy.cli.debug_data import debug_data
 from spacy.cli.init_config import fill_config
@@ -79,6 +80,16 @@ def test_the_accurate_config_is_the_default_one_but_for_encoder_and_rates() -> N
         "initial_rate",
         "learn_rate_scale",
     ]
+
+
+def test_the_further_config_reads_and_trains_as_the_default_one_but_for_rate_and_length() -> None:
+    default, further = (util.load_config(FOLDER / f"{name}.cfg", interpolate=False) for name in ("default", "further"))
+    further["training"]["patience"] = default["training"]["patience"]
+    further["initialize"]["before_init"] |= {"epochs": 4.0, "least_steps": 280}
+    further["training"]["optimizer"]["learn_rate"]["initial_rate"] = 0.001
+    for section in ("system", "nlp", "corpora", "training", "initialize"):
+        assert further[section] == default[section]
+    assert further["components"].keys() == default["components"].keys()
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
@@ -185,7 +196,7 @@ def test_summarizer_config_leaves_the_rest_as_it_was(
 
 
 def test_a_trained_pipeline_is_trained_further(corpora: dict[str, str], tiny_encoder: Path, tmp_path: Path) -> None:
-    """further.cfg is complete, goes on from the weights of its source."""
+    """further.cfg is complete and goes on from the weights of its source."""
     default = FOLDER / "default.cfg"
     train(default, tmp_path / "first", overrides=overrides(default, corpora, tiny_encoder))
     source = tmp_path / "first" / "model-last"

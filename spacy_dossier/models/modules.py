@@ -77,6 +77,7 @@ class ModuleShim(PyTorchShim):
 
     @contextlib.contextmanager
     def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """Averaged weights for a while, `averaged_weights`."""
         with averaged_weights(self, params):
             yield
 

@@ -33,7 +33,7 @@ class Annotated:
     sentences (list[int]): Where sentences begin, if the file says so.
     links (list[Link]): Relations between its entities.
     relation_labels (list[str] | None): Those that were looked for; `None` where no relations are annotated.
-    missing (list[tuple[int, int]]): Stretches in which entities were not annotated.
+    missing (list[tuple[int, int]]): Stretches in which entities were not annotated, in order and apart.
     unread (list[str]): What the file holds of this text and could not be read.
     """
 
